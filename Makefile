@@ -1,0 +1,111 @@
+# relaykit - the whole build.  Targets: all check sanitize tsan torture bench fuzz lint
+# install install-sendmail clean.  CFLAGS, LDFLAGS, CC, PREFIX, DESTDIR are the user's.
+
+PREFIX     = /usr/local
+BINDIR     = $(PREFIX)/bin
+SBINDIR    = $(PREFIX)/sbin
+MANDIR     = $(PREFIX)/share/man
+EXAMPLEDIR = $(PREFIX)/share/doc/relaykit/examples
+BUILD      = build
+CFLAGS     = -O2 -g
+
+ARCH := $(shell $(CC) -dumpmachine)
+cet   = $(if $(filter x86_64%,$(ARCH)),-fcf-protection=full)
+warn  = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+        -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
+hard  = -fstack-protector-strong -fPIE $(cet) $(fortify)
+fortify = $(if $(san),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+all_cflags  = -std=c17 -D_GNU_SOURCE -pthread $(warn) $(hard) -Ilib $(san) $(CFLAGS)
+all_ldflags = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread $(san) $(LDFLAGS)
+
+# Every library has one door; a program links those whose doors it pulls in (--as-needed).
+pkgs   = gnutls libidn2 jansson libconfuse
+pcflags := $(shell pkg-config --cflags $(pkgs) 2>/dev/null)
+libs   := $(shell pkg-config --libs $(pkgs) 2>/dev/null) -lldns
+
+lib_o  = $(patsubst lib/%.c,$(BUILD)/lib/%.o,$(wildcard lib/*.c))
+progs  = $(patsubst bin/%.c,$(BUILD)/bin/%,$(wildcard bin/*.c))
+units  = $(patsubst tests/%.c,$(BUILD)/tests/%.t,$(wildcard tests/*.c))
+faults = $(patsubst tests/faults/%.c,$(BUILD)/faults/%,$(wildcard tests/faults/*.c))
+benches = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+replay = $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(wildcard tests/fuzz/*.c))
+
+all: $(progs)
+
+$(BUILD)/librelay.a: $(lib_o)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/lib/%.o: lib/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) $(pcflags) -MMD -MP -c -o $@ $<
+
+$(BUILD)/bin/%: bin/%.c $(BUILD)/librelay.a
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) -MMD -MP -MF $@.d $(all_ldflags) -o $@ $< $(BUILD)/librelay.a $(libs)
+
+$(BUILD)/tests/%.t: tests/%.c $(BUILD)/librelay.a
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) -Itests -MMD -MP -MF $@.d $(all_ldflags) -o $@ $< $(BUILD)/librelay.a $(libs)
+
+# A fuzz target run over its saved corpus, without libFuzzer: tests/fuzz/replay.h has the main.
+$(BUILD)/replay/%: tests/fuzz/%.c $(BUILD)/librelay.a
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) -Itests -DREPLAY -MMD -MP -MF $@.d $(all_ldflags) -o $@ $< $(BUILD)/librelay.a $(libs)
+
+# The fault tools are plain programs; crashfs and crashblk need libfuse3.
+$(BUILD)/faults/mallocfail: tests/faults/mallocfail.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Wall -Wextra -D_GNU_SOURCE -shared -fPIC -o $@ $< -ldl
+$(BUILD)/faults/crash%: tests/faults/crash%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Wall -Wextra -D_GNU_SOURCE $$(pkg-config --cflags fuse3) -o $@ $< $$(pkg-config --libs fuse3)
+$(BUILD)/faults/%: tests/faults/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Wall -Wextra -D_GNU_SOURCE -o $@ $<
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/librelay.a
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) -MMD -MP -MF $@.d $(all_ldflags) -o $@ $< $(BUILD)/librelay.a $(libs)
+
+# Changed flags or libraries rebuild everything.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(all_cflags) $(all_ldflags) $(libs)' | cmp -s - $@ || \
+	    echo '$(CC) $(all_cflags) $(all_ldflags) $(libs)' > $@
+
+check: all $(units) $(replay) $(faults)
+	scripts/check-layers
+	BUILD=$(BUILD) prove -j4 -e '' --ext .t tests/ $(units)
+
+sanitize:
+	$(MAKE) check BUILD=build/sanitize san='-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined'
+
+tsan:
+	scripts/tsan
+
+torture: all $(units) $(faults)
+	scripts/torture
+
+bench: all $(benches)
+	scripts/bench
+
+fuzz:
+	scripts/fuzz
+
+lint:
+	scripts/lint
+
+install: all
+	scripts/install '$(BUILD)' '$(DESTDIR)' '$(BINDIR)' '$(SBINDIR)' '$(MANDIR)' '$(EXAMPLEDIR)'
+
+install-sendmail:
+	scripts/install-sendmail '$(DESTDIR)' '$(BINDIR)' '$(SBINDIR)' '$(MANDIR)'
+
+clean:
+	rm -rf build
+
+FORCE:
+.PHONY: all check sanitize tsan torture bench fuzz lint install install-sendmail clean FORCE
+
+-include $(lib_o:.o=.d) $(wildcard $(BUILD)/bin/*.d $(BUILD)/tests/*.d $(BUILD)/replay/*.d $(BUILD)/bench/*.d)

@@ -1,0 +1,170 @@
+#include "buf.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+char buf_empty[1] = "";
+
+/* Any tool may die at any instruction; without memory this is that instruction. */
+static _Noreturn void
+out_of_memory(void)
+{
+	static const char text[] = "relaykit: out of memory\n";
+	ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
+
+	(void)n;
+	_exit(EX_TEMPFAIL);
+}
+
+void *
+mem_alloc(size_t n)
+{
+	void *p = calloc(1, n ? n : 1);
+
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+void *
+mem_grow(void *p, size_t count, size_t size)
+{
+	void *q = reallocarray(p, count ? count : 1, size);
+
+	if (!q)
+		out_of_memory();
+	return q;
+}
+
+char *
+mem_dup(const void *p, size_t n)
+{
+	size_t with_nul;
+	char *s;
+
+	if (__builtin_add_overflow(n, 1, &with_nul))
+		out_of_memory();
+	s = mem_grow(NULL, with_nul, 1);
+	if (n)
+		memcpy(s, p, n);
+	s[n] = '\0';
+	return s;
+}
+
+char *
+buf_room(struct buf *b, size_t n)
+{
+	size_t want, cap;
+
+	if (__builtin_add_overflow(b->len, n, &want) || __builtin_add_overflow(want, 1, &want))
+		out_of_memory();
+	if (want > b->cap) {
+		cap = b->cap + b->cap / 2;
+		if (cap < want)
+			cap = want < 64 ? 64 : want;
+		b->s = mem_grow(b->cap ? b->s : NULL, cap, 1);
+		b->cap = cap;
+		b->s[b->len] = '\0';
+	}
+	return b->s + b->len;
+}
+
+void
+buf_grew(struct buf *b, size_t n)
+{
+	if (n == 0)
+		return;
+	b->len += n;
+	b->s[b->len] = '\0';
+}
+
+void
+buf_add(struct buf *b, const void *p, size_t n)
+{
+	if (n == 0)
+		return;
+	memcpy(buf_room(b, n), p, n);
+	buf_grew(b, n);
+}
+
+void
+buf_str(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+void
+buf_ch(struct buf *b, char c)
+{
+	*buf_room(b, 1) = c;
+	buf_grew(b, 1);
+}
+
+void
+buf_vfmt(struct buf *b, const char *fmt, va_list ap)
+{
+	va_list again;
+	int n;
+
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	if (n > 0) {
+		buf_room(b, (size_t)n);
+		vsnprintf(b->s + b->len, (size_t)n + 1, fmt, again);
+		buf_grew(b, (size_t)n);
+	}
+	va_end(again);
+}
+
+void
+buf_fmt(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vfmt(b, fmt, ap);
+	va_end(ap);
+}
+
+void
+buf_cut(struct buf *b, size_t len)
+{
+	if (len >= b->len)
+		return;
+	b->len = len;
+	b->s[len] = '\0';
+}
+
+void
+buf_drop(struct buf *b, size_t n)
+{
+	if (n >= b->len) {
+		buf_cut(b, 0);
+		return;
+	}
+	if (n == 0)
+		return;
+	memmove(b->s, b->s + n, b->len - n);
+	buf_cut(b, b->len - n);
+}
+
+void
+buf_free(struct buf *b)
+{
+	if (b->cap)
+		free(b->s);
+	*b = (struct buf)BUF_INIT;
+}
+
+char *
+buf_steal(struct buf *b)
+{
+	char *s = b->cap ? b->s : mem_dup("", 0);
+
+	*b = (struct buf)BUF_INIT;
+	return s;
+}

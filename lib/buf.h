@@ -1,0 +1,44 @@
+/* buf.h - the one growable byte string.
+ *
+ * b.s is never NULL and always has a NUL at b.s[b.len], so it may be printed
+ * as it stands; it may also hold NULs, so lengths are the truth.  b.len and
+ * n count bytes.  Growth is by half again and checked for overflow; running
+ * out of memory ends the process with EX_TEMPFAIL, hence nothing here fails.
+ * The caller owns the struct; buf_free() leaves it as BUF_INIT left it.
+ */
+#ifndef BUF_H
+#define BUF_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+struct buf {
+	char *s;
+	size_t len, cap; /* cap 0: s is the shared empty string, not ours */
+};
+
+extern char buf_empty[1];
+#define BUF_INIT {buf_empty, 0, 0}
+
+void buf_add(struct buf *b, const void *p, size_t n);
+void buf_str(struct buf *b, const char *s);
+void buf_ch(struct buf *b, char c);
+void buf_fmt(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_vfmt(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
+/* At least n writable bytes at the returned place, which is b->s + b->len.
+ * The caller writes there and then says how many with buf_grew(). */
+char *buf_room(struct buf *b, size_t n);
+void buf_grew(struct buf *b, size_t n);
+
+void buf_cut(struct buf *b, size_t len); /* keep the first len bytes; the storage stays */
+void buf_drop(struct buf *b, size_t n);  /* remove the first n bytes */
+void buf_free(struct buf *b);
+char *buf_steal(struct buf *b); /* caller now owns and free()s it */
+
+/* Allocation that cannot fail: EX_TEMPFAIL ends the process, nothing is lost by it. */
+void *mem_alloc(size_t n); /* zeroed */
+void *mem_grow(void *p, size_t count, size_t size);
+char *mem_dup(const void *p, size_t n); /* with a NUL behind */
+
+#endif

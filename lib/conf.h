@@ -1,0 +1,83 @@
+/* conf.h - the configuration; the door to libconfuse.
+ *
+ * Everything has a default that works and no file is needed.  The file is
+ * /etc/relaykit.conf, else $XDG_CONFIG_HOME/relaykit.conf (~/.config); option
+ * beats environment (RELAYKIT_CONFIG, RELAYKIT_QUEUE) beats file.  An unknown
+ * key, a value out of range, a missing brace, a key given twice are EX_CONFIG
+ * with file:line.  Durations are written 90, "90s", "15m", "4h", "5d"; sizes
+ * 1000, "64K", "50M".  relaykit.conf(5) lists every key; conf_keys() is that list.
+ */
+#ifndef CONF_H
+#define CONF_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum conf_delivery { CONF_BACKGROUND, CONF_QUEUE_ONLY, CONF_INTERACTIVE };
+enum conf_doubt { CONF_DOUBT_RETRY, CONF_DOUBT_HOLD, CONF_DOUBT_SENT };
+enum conf_fix { CONF_REFUSE, CONF_REPAIR };
+enum conf_tls { CONF_TLS_MAY, CONF_TLS_NONE };
+
+struct conf_route {    /* route "MATCH" { relay = "HOST:PORT" ... } */
+	char *match;   /* "example.org", ".example.org" (it and below), "*" */
+	char *relay;   /* HOST, HOST:PORT, [V6]:PORT; "" or "mx": use the MX all the same */
+	enum conf_tls tls;
+};
+
+struct conf_stream {   /* stream "NAME" { weight = 10 } */
+	char *name;
+	uint64_t weight; /* share against other streams, 1 to 1000 */
+};
+
+struct conf_timeouts { /* seconds; RFC 5321 4.5.3.2 */
+	uint64_t connect, greeting, helo, mail, rcpt, data, block, final, quit, tls, dns;
+};
+
+struct conf {
+	char *queue;       /* directory */
+	char *hostname;    /* EHLO name */
+	char *domain;      /* completes bare local names */
+	char *resolver;    /* ADDR@PORT[,...]; "" is /etc/resolv.conf */
+	char *stream;      /* default traffic class, "mail" */
+	enum conf_delivery delivery;
+	enum conf_fix bare_cr, long_lines; /* CONF_REPAIR of long lines: quoted-printable */
+	enum conf_doubt in_doubt;
+	enum conf_tls tls;
+	uint64_t max_message_bytes;
+	uint64_t max_header_bytes;
+	uint64_t max_received; /* hops before 5.4.6 */
+	uint64_t lifetime_s, retry_min_s, retry_max_s;
+	uint64_t keep_failed_s, keep_sent_s; /* 0: not kept */
+	uint64_t run_time_s;
+	uint64_t connections;      /* of one run */
+	uint64_t site_connections; /* to one site */
+	uint64_t site_rate;        /* messages a minute to one site, 0: no limit */
+	uint64_t connection_messages, connection_s, connection_idle_ms;
+	bool fsync_log;            /* the event log is synced with the completions */
+	struct conf_timeouts timeouts;
+	struct conf_route *routes;
+	size_t n_routes;
+	struct conf_stream *streams;
+	size_t n_streams;
+};
+
+/* path NULL: the usual places.  privileged (AT_SECURE): only /etc/relaykit.conf is looked at.
+ * hostname and domain are filled in from the system where the file does not say. */
+int conf_load(struct conf *c, const char *path, bool privileged, struct err *e);
+void conf_free(struct conf *c);
+
+/* "4h", "90" and so on, as in the file; EX_USAGE.  For options of the same meaning. */
+int conf_duration(const char *text, uint64_t *seconds, struct err *e);
+int conf_size(const char *text, uint64_t *bytes, struct err *e);
+
+/* A traffic class: 1 to 16 of a-z 0-9 and "-". */
+bool conf_stream_name_ok(const char *name);
+uint64_t conf_stream_weight(const struct conf *c, const char *name); /* 10, bulk 1, unless configured */
+
+/* The i-th key with its default as text, for the page's test; NULL past the last. */
+const char *conf_key(size_t i, const char **deflt);
+
+#endif

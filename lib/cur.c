@@ -1,0 +1,213 @@
+#include "cur.h"
+
+#include <string.h>
+
+struct span
+span_of(const char *s)
+{
+	return (struct span){s ? s : "", s ? strlen(s) : 0};
+}
+
+bool
+span_eq(struct span a, struct span b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+int
+ascii_lower(int c)
+{
+	return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
+
+bool
+span_ieq(struct span a, struct span b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (ascii_lower((unsigned char)a.p[i]) != ascii_lower((unsigned char)b.p[i]))
+			return false;
+	return true;
+}
+
+bool
+span_ends(struct span s, struct span tail)
+{
+	return s.n >= tail.n && span_ieq((struct span){s.p + s.n - tail.n, tail.n}, tail);
+}
+
+static bool
+is_white(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct span
+span_trim(struct span s)
+{
+	while (s.n > 0 && is_white(s.p[0])) {
+		s.p++;
+		s.n--;
+	}
+	while (s.n > 0 && is_white(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+struct cur
+cur_of(const void *p, size_t n)
+{
+	static const char none[1] = "";
+
+	if (n == 0)
+		return (struct cur){none, none};
+	return (struct cur){p, (const char *)p + n};
+}
+
+bool
+cur_ch(struct cur *c, char ch)
+{
+	if (cur_end(c) || *c->p != ch)
+		return false;
+	c->p++;
+	return true;
+}
+
+bool
+cur_lit(struct cur *c, const char *word)
+{
+	size_t n = strlen(word);
+
+	if ((size_t)(c->end - c->p) < n ||
+	    !span_ieq((struct span){c->p, n}, (struct span){word, n}))
+		return false;
+	c->p += n;
+	return true;
+}
+
+struct span
+cur_while(struct cur *c, bool (*is)(int))
+{
+	const char *start = c->p;
+
+	while (!cur_end(c) && is((unsigned char)*c->p))
+		c->p++;
+	return (struct span){start, (size_t)(c->p - start)};
+}
+
+struct span
+cur_until(struct cur *c, char ch)
+{
+	const char *start = c->p;
+	const char *hit = cur_end(c) ? NULL : memchr(start, ch, (size_t)(c->end - start));
+
+	c->p = hit ? hit : c->end;
+	return (struct span){start, (size_t)(c->p - start)};
+}
+
+struct span
+cur_take(struct cur *c, size_t n)
+{
+	size_t have = (size_t)(c->end - c->p);
+	struct span s = {c->p, n < have ? n : have};
+
+	c->p += s.n;
+	return s;
+}
+
+struct span
+cur_rest(const struct cur *c)
+{
+	return (struct span){c->p, (size_t)(c->end - c->p)};
+}
+
+bool
+cur_line(struct cur *c, struct span *line)
+{
+	if (cur_end(c))
+		return false;
+	*line = cur_until(c, '\n');
+	cur_ch(c, '\n');
+	if (line->n > 0 && line->p[line->n - 1] == '\r')
+		line->n--;
+	return true;
+}
+
+bool
+cur_u64(struct cur *c, uint64_t max, uint64_t *out)
+{
+	struct cur t = *c;
+	struct span d = cur_while(&t, is_digit);
+	uint64_t v = 0;
+
+	if (d.n == 0)
+		return false;
+	for (size_t i = 0; i < d.n; i++)
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(d.p[i] - '0'), &v) || v > max)
+			return false;
+	*out = v;
+	*c = t;
+	return true;
+}
+
+bool
+is_digit(int c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool
+is_alpha(int c)
+{
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'z';
+}
+
+bool
+is_alnum(int c)
+{
+	return is_digit(c) || is_alpha(c);
+}
+
+bool
+is_space(int c)
+{
+	return c == ' ' || c == '\t';
+}
+
+bool
+is_text(int c)
+{
+	return c == '\t' || (c >= ' ' && c != 127);
+}
+
+size_t
+utf8_len(const char *s, size_t n)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] < 0xc2 || p[0] > 0xf4 || n < len)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	/* Overlong forms, surrogates, and past U+10FFFF. */
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+bool
+utf8_valid(struct span s)
+{
+	for (size_t i = 0, len; i < s.n; i += len)
+		if ((len = utf8_len(s.p + i, s.n - i)) == 0)
+			return false;
+	return true;
+}

@@ -1,0 +1,71 @@
+/* cur.h - spans of borrowed bytes, and the cursor every parser moves over them.
+ *
+ * A span lends bytes it does not own; whoever returns one says whose they are.
+ * A cursor is never moved past its end, and a function that fails leaves it
+ * where it was, so an alternative is tried by trying it.  Bytes are unsigned
+ * in every test: 0x80 and up are not control characters.  Nothing allocates.
+ */
+#ifndef CUR_H
+#define CUR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct span {
+	const char *p;
+	size_t n;
+};
+
+struct cur {
+	const char *p, *end;
+};
+
+#define SPAN(lit) ((struct span){(lit), sizeof(lit) - 1})
+#define SPAN_ARG(s) (int)(s).n, (s).p /* for "%.*s" */
+
+struct span span_of(const char *s); /* of a C string; NULL is the empty span */
+bool span_eq(struct span a, struct span b);
+bool span_ieq(struct span a, struct span b); /* ASCII letters without case */
+bool span_ends(struct span s, struct span tail); /* without case */
+struct span span_trim(struct span s);            /* without SP, TAB, CR, LF at both ends */
+
+struct cur cur_of(const void *p, size_t n);
+static inline struct cur
+cur_span(struct span s)
+{
+	return cur_of(s.p, s.n);
+}
+static inline bool
+cur_end(const struct cur *c)
+{
+	return c->p >= c->end;
+}
+static inline int /* the byte at hand, 0 to 255, or -1 at the end */
+cur_peek(const struct cur *c)
+{
+	return cur_end(c) ? -1 : (unsigned char)*c->p;
+}
+bool cur_ch(struct cur *c, char ch);           /* that byte, taken */
+bool cur_lit(struct cur *c, const char *word); /* those bytes, ASCII letters without case */
+struct span cur_while(struct cur *c, bool (*is)(int));
+struct span cur_until(struct cur *c, char ch); /* all before ch, or to the end; ch stays */
+struct span cur_take(struct cur *c, size_t n); /* n bytes, or as many as there are */
+struct span cur_rest(const struct cur *c);
+bool cur_line(struct cur *c, struct span *line); /* up to LF, without LF and one CR before it; false at the end */
+
+/* 1*DIGIT with a value up to max: false (nothing taken) where there is none or it is larger. */
+bool cur_u64(struct cur *c, uint64_t max, uint64_t *out);
+
+bool is_digit(int c);
+bool is_alpha(int c);
+bool is_alnum(int c);
+bool is_space(int c); /* SP and TAB */
+bool is_text(int c);  /* TAB, SP to ~, and 0x80 up: what a line of a reply or header may hold */
+int ascii_lower(int c);
+
+/* Length of the UTF-8 character at p (RFC 3629 4), 1 for ASCII, 0 where there is none; n > 0. */
+size_t utf8_len(const char *p, size_t n);
+bool utf8_valid(struct span s);
+
+#endif

@@ -1,0 +1,50 @@
+/* events.h - the event log: one JSON object a fact, one write(2) a line, O_APPEND.
+ *
+ * relaykit-events(5) is the schema.  Files are log/events-YYYYMMDD.jsonl by UTC day.  Only the
+ * queue's user writes here.  A failing log never stops mail: it is counted, and
+ * events_close() tells how many lines were lost.  Safe for many threads.
+ */
+#ifndef EVENTS_H
+#define EVENTS_H
+
+#include "cur.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct events;
+
+enum event_type {
+	EVENT_ACCEPTED, EVENT_ATTEMPTED, EVENT_DELIVERED, EVENT_DEFERRED, EVENT_BOUNCED,
+	EVENT_EXPIRED, EVENT_HELD, EVENT_RELEASED, EVENT_REMOVED, EVENT_DAMAGED
+};
+
+struct event { /* empty spans and zeroes are left out of the line */
+	enum event_type type;
+	struct span id, sender, rcpt, site, domain, stream, tag;
+	uint64_t size;
+	uint32_t attempts;
+	struct span peer;      /* peer_address: {"name", "addr"}: host name */
+	struct span peer_addr; /* "192.0.2.1:25" */
+	int code;              /* response: 0: none */
+	struct span status;    /* enhanced code */
+	struct span text;
+	struct span tls;       /* "TLS1.3 TLS_AES_256_GCM_SHA384" */
+	uint64_t queue_us;     /* timings: acceptance to now */
+	uint64_t connect_us;   /* this connection's */
+	uint64_t send_us;      /* MAIL to the final reply */
+	uint64_t next_s;       /* deferred: when it is due again */
+	uint64_t accepted_us;  /* accepted: when */
+	bool has_sender;       /* so that <> can be told from "not said" */
+};
+
+int events_open(struct events **v, int log_dir_fd, struct err *e);
+void events_write(struct events *v, const struct event *what, uint64_t now_us);
+void events_text(struct buf *out, const struct event *what, uint64_t now_us); /* the line, for tests and --dry-run */
+/* Lines that could not be written since open. */
+uint64_t events_lost(const struct events *v);
+int events_sync(struct events *v, struct err *e);
+void events_close(struct events *v);
+
+#endif

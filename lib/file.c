@@ -1,0 +1,134 @@
+#include "file.h"
+
+#include "buf.h"
+#include "io.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+static int
+set_lock(int fd, short type, uint64_t at, uint64_t len, bool wait)
+{
+	struct flock l = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)at,
+	    .l_len = (off_t)len};
+	int r;
+
+	do
+		r = fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &l);
+	while (r < 0 && errno == EINTR);
+	return r;
+}
+
+static int
+take_lock(int fd, uint64_t at, uint64_t len, bool wait, bool *busy, struct err *e)
+{
+	*busy = false;
+	if (set_lock(fd, F_WRLCK, at, len, wait) == 0)
+		return 0;
+	if (errno != EAGAIN && errno != EACCES)
+		return err_sys(e, "lock");
+	*busy = true;
+	return 0;
+}
+
+int
+file_trylock(int fd, bool *busy, struct err *e)
+{
+	return take_lock(fd, 0, 0, false, busy, e);
+}
+
+int
+file_lock_byte(int fd, uint64_t at, bool wait, bool *busy, struct err *e)
+{
+	return take_lock(fd, at, 1, wait, busy, e);
+}
+
+void
+file_unlock(int fd)
+{
+	set_lock(fd, F_UNLCK, 0, 0, false);
+}
+
+void
+file_unlock_byte(int fd, uint64_t at)
+{
+	set_lock(fd, F_UNLCK, at, 1, false);
+}
+
+int
+file_link(int fd, int dirfd, const char *name, struct err *e)
+{
+	char path[64];
+
+	/* AT_EMPTY_PATH would need CAP_DAC_READ_SEARCH; the way through /proc needs nothing. */
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, path, dirfd, name, AT_SYMLINK_FOLLOW) < 0)
+		return err_sys(e, "link %s", name);
+	return 0;
+}
+
+bool
+file_is(int fd, int dirfd, const char *name)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && fstatat(dirfd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+bool
+file_sync_keeps_name(int fd)
+{
+	struct statfs s;
+
+	if (fstatfs(fd, &s) < 0)
+		return false;
+	return s.f_type == SYS_MAGIC_EXT4 || s.f_type == SYS_MAGIC_XFS ||
+	    s.f_type == SYS_MAGIC_BTRFS;
+}
+
+int
+file_mkdir(int dirfd, const char *name, mode_t mode, struct err *e)
+{
+	if (mkdirat(dirfd, name, mode) < 0 && errno != EEXIST)
+		return err_sys(e, "mkdir %s", name);
+	return 0;
+}
+
+int
+file_open_dir(int dirfd, const char *name, int *fd, struct err *e)
+{
+	*fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (*fd < 0)
+		return err_sys(e, "open %s", name);
+	return 0;
+}
+
+int
+file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, struct err *e)
+{
+	struct buf tmp = BUF_INIT;
+	int fd, rc = 0;
+
+	buf_fmt(&tmp, ".%s.%016llx", name, (unsigned long long)io_random());
+	fd = openat(dirfd, tmp.s, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (fd < 0)
+		rc = err_sys(e, "create %s", tmp.s);
+	if (!rc)
+		rc = io_write(fd, p, n, e);
+	if (!rc && fsync(fd) < 0)
+		rc = err_sys(e, "fsync %s", name);
+	if (!rc && renameat(dirfd, tmp.s, dirfd, name) < 0)
+		rc = err_sys(e, "rename %s", name);
+	if (rc && fd >= 0)
+		unlinkat(dirfd, tmp.s, 0);
+	if (fd >= 0)
+		close(fd);
+	buf_free(&tmp);
+	return rc;
+}

@@ -1,0 +1,39 @@
+/* file.h - locks, links and syncs on files that must survive.
+ *
+ * Locks are F_OFD_SETLK: they belong to the open file, not to the process, so
+ * threads and forks do not lose them by closing some other descriptor, and the
+ * kernel drops them when their holder dies.
+ */
+#ifndef FILE_H
+#define FILE_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Takes the lock on the whole of fd if nobody holds it; *busy tells that somebody does
+ * (then 0 is returned all the same). */
+int file_trylock(int fd, bool *busy, struct err *e);
+int file_lock_byte(int fd, uint64_t at, bool wait, bool *busy, struct err *e); /* one byte, exclusive */
+void file_unlock(int fd);
+void file_unlock_byte(int fd, uint64_t at);
+
+/* Gives an O_TMPFILE a name: linkat, which unlike rename never replaces. */
+int file_link(int fd, int dirfd, const char *name, struct err *e);
+
+/* Whether dirfd/name still leads to the file that fd has open. */
+bool file_is(int fd, int dirfd, const char *name);
+
+/* Whether fsync of a file also keeps its newest name on this filesystem: true for ext4,
+ * xfs and btrfs only, where replayed power cuts have shown it. */
+bool file_sync_keeps_name(int fd);
+
+int file_mkdir(int dirfd, const char *name, mode_t mode, struct err *e); /* there already: 0 */
+int file_open_dir(int dirfd, const char *name, int *fd, struct err *e);
+
+/* Replaces dirfd/name by these bytes: temporary file, fsync, rename. */
+int file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, struct err *e);
+
+#endif

@@ -1,0 +1,137 @@
+#include "json.h"
+
+#include <stddef.h>
+
+/* A value stands before us when the last byte is none of the openers. */
+static void
+comma(struct buf *b)
+{
+	char last = b->len ? b->s[b->len - 1] : '\n';
+
+	if (last != '{' && last != '[' && last != ':' && last != '\n')
+		buf_ch(b, ',');
+}
+
+void
+json_open(struct buf *b)
+{
+	comma(b);
+	buf_ch(b, '{');
+}
+
+void
+json_close(struct buf *b)
+{
+	buf_ch(b, '}');
+}
+
+void
+json_key(struct buf *b, const char *key)
+{
+	comma(b);
+	buf_ch(b, '"');
+	buf_str(b, key);
+	buf_add(b, "\":", 2);
+}
+
+void
+json_object(struct buf *b, const char *key)
+{
+	json_key(b, key);
+	buf_ch(b, '{');
+}
+
+void
+json_array(struct buf *b, const char *key)
+{
+	json_key(b, key);
+	buf_ch(b, '[');
+}
+
+void
+json_array_end(struct buf *b)
+{
+	buf_ch(b, ']');
+}
+
+void
+json_num(struct buf *b, const char *key, int64_t value)
+{
+	char digits[24];
+	char *p = digits + sizeof digits;
+	uint64_t v = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
+	json_key(b, key);
+	do
+		*--p = (char)('0' + v % 10);
+	while (v /= 10);
+	if (value < 0)
+		*--p = '-';
+	buf_add(b, p, (size_t)(digits + sizeof digits - p));
+}
+
+void
+json_ms(struct buf *b, const char *key, uint64_t us)
+{
+	json_key(b, key);
+	buf_fmt(b, "%llu.%03u", (unsigned long long)(us / 1000), (unsigned)(us % 1000));
+}
+
+void
+json_bool(struct buf *b, const char *key, bool value)
+{
+	json_key(b, key);
+	buf_str(b, value ? "true" : "false");
+}
+
+void
+json_str(struct buf *b, const char *key, struct span value)
+{
+	json_key(b, key);
+	json_text(b, value);
+}
+
+static void
+escaped(struct buf *b, unsigned char c)
+{
+	switch (c) {
+	case '"': buf_str(b, "\\\""); break;
+	case '\\': buf_str(b, "\\\\"); break;
+	case '\n': buf_str(b, "\\n"); break;
+	case '\r': buf_str(b, "\\r"); break;
+	case '\t': buf_str(b, "\\t"); break;
+	default: buf_fmt(b, "\\u%04x", (unsigned)c); break;
+	}
+}
+
+void
+json_text(struct buf *b, struct span value)
+{
+	const unsigned char *p = (const unsigned char *)value.p;
+	size_t i = 0;
+
+	comma(b);
+	buf_ch(b, '"');
+	while (i < value.n) {
+		size_t plain = i, len;
+
+		while (plain < value.n && p[plain] >= ' ' && p[plain] < 127 && p[plain] != '"' &&
+		    p[plain] != '\\')
+			plain++;
+		buf_add(b, p + i, plain - i);
+		i = plain;
+		if (i == value.n)
+			break;
+		if (p[i] < 0x80) {
+			escaped(b, p[i++]);
+			continue;
+		}
+		len = utf8_len(value.p + i, value.n - i);
+		if (len == 0)
+			buf_fmt(b, "\\\\x%02x", (unsigned)p[i++]);
+		else
+			buf_add(b, p + i, len);
+		i += len;
+	}
+	buf_ch(b, '"');
+}

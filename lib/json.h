@@ -1,0 +1,35 @@
+/* json.h - JSON written, one object a line (RFC 8259).
+ *
+ * Members are appended to a buf: json_open, then members in any order, then
+ * json_close.  Strings that are not UTF-8 go out with each bad byte as the text
+ * \xNN; LF and other controls are escaped, so an object is always one line.
+ * Only writing lives here; jsonread.h reads, so that a utility which only
+ * writes does not link a parser.
+ *
+ *     json_open(&b);                          {
+ *     json_str(&b, "type", SPAN("held"));     {"type":"held"
+ *     json_num(&b, "size", 12);               {"type":"held","size":12
+ *     json_close(&b);                         {"type":"held","size":12}
+ */
+#ifndef JSON_H
+#define JSON_H
+
+#include "buf.h"
+#include "cur.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+void json_open(struct buf *b);  /* "{", with a comma before where a value stands already */
+void json_close(struct buf *b); /* "}" */
+void json_key(struct buf *b, const char *key); /* the comma where needed, "key": */
+void json_str(struct buf *b, const char *key, struct span value);
+void json_num(struct buf *b, const char *key, int64_t value);
+void json_ms(struct buf *b, const char *key, uint64_t us); /* microseconds as milliseconds, 3 decimals */
+void json_bool(struct buf *b, const char *key, bool value);
+void json_object(struct buf *b, const char *key); /* "key":{ */
+void json_array(struct buf *b, const char *key);  /* "key":[ */
+void json_array_end(struct buf *b);
+void json_text(struct buf *b, struct span value); /* a bare string, as an array's element */
+
+#endif

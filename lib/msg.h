@@ -1,0 +1,29 @@
+/* msg.h - the header section of a message: its fields, found and changed.  Pure.
+ *
+ * RFC 5322 2.2 and 3.6.  Works on a header section in memory (the body never is).
+ */
+#ifndef MSG_H
+#define MSG_H
+
+#include "buf.h"
+#include "cur.h"
+#include "err.h"
+
+#include <stdbool.h>
+
+#define MSG_LINE_MAX 998 /* RFC 5322 2.1.1, without CRLF */
+
+struct msg_field {
+	struct span name;  /* without the colon and what stands before it */
+	struct span value; /* behind the colon, folding and its last line end included */
+	struct span whole; /* all of it, last line end included */
+};
+
+/* The next field at the cursor, CRLF or LF line ends, folded lines included.  False at the
+ * empty line, at the end, and at a line that is no field (*bad then). */
+bool msg_field(struct cur *c, struct msg_field *f, bool *bad);
+
+/* The first field of that name in a header section, from the top; false if none. */
+bool msg_find(struct span header, const char *name, struct msg_field *f);
+
+#endif

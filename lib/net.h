@@ -1,0 +1,48 @@
+/* net.h - internet addresses and stream sockets.
+ *
+ * Sockets are non-blocking, close-on-exec and have TCP_NODELAY set: a command
+ * and the reply to it must not wait 40 ms for each other's acknowledgement.
+ */
+#ifndef NET_H
+#define NET_H
+
+#include "buf.h"
+#include "cur.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+struct net_addr {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in4;
+		struct sockaddr_in6 in6;
+	} u;
+};
+
+/* "192.0.2.1" or "2001:db8::1", without brackets; false where it is neither. */
+bool net_addr_parse(struct net_addr *a, struct span text, uint16_t port);
+void net_addr_text(const struct net_addr *a, struct buf *out); /* without port, v4-mapped as v4 */
+uint16_t net_addr_port(const struct net_addr *a);
+bool net_addr_loopback(const struct net_addr *a); /* 127/8, ::1, 0/8, ::, and the mapped forms */
+bool net_addr_eq(const struct net_addr *a, const struct net_addr *b); /* without port */
+
+/* HOST:PORT, [V6]:PORT, HOST; host without brackets.  EX_USAGE where it is none of these. */
+int net_host_port(struct span text, uint16_t default_port, struct buf *host, uint16_t *port,
+    struct err *e);
+
+/* The addresses of this machine's own interfaces, asked of the kernel: *list is free()d by the caller. */
+int net_own_addrs(struct net_addr **list, size_t *n, struct err *e);
+
+/* source may be NULL.  "connect 192.0.2.1:25: Connection refused", EX_TEMPFAIL. */
+int net_connect(int *fd, const struct net_addr *to, const struct net_addr *source,
+    int64_t deadline_ms, struct err *e);
+
+/* A listening socket; port 0 lets the kernel choose and *at says what it chose. */
+int net_listen(int *fd, struct net_addr *at, int backlog, struct err *e);
+int net_accept(int lfd, int *fd, struct net_addr *peer, struct err *e); /* blocks; fd as above */
+
+#endif

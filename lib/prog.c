@@ -1,0 +1,157 @@
+#include "prog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *name = "relaykit";
+
+void
+prog_start(const char *prog)
+{
+	int fd;
+
+	name = prog;
+	/* A closed 0, 1 or 2 would be handed out again as a queue file. */
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+	signal(SIGPIPE, SIG_IGN);
+	umask(077);
+}
+
+const char *
+prog_name(void)
+{
+	return name;
+}
+
+void
+prog_usage(const char *usage)
+{
+	fprintf(stderr, "%s\n", usage);
+	exit(EX_USAGE);
+}
+
+void
+prog_help(const char *usage)
+{
+	printf("%s\n", usage);
+	exit(out_close());
+}
+
+void
+prog_version(void)
+{
+	printf("%s (relaykit) " PROG_VERSION "\n", name);
+	exit(out_close());
+}
+
+void
+prog_escape(struct buf *b, struct span s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+
+	for (size_t i = 0; i < s.n;) {
+		size_t len = utf8_len(s.p + i, s.n - i);
+		bool c1 = len == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0; /* they drive terminals too */
+
+		if (len == 0 || p[i] < ' ' || p[i] == 127 || c1) {
+			buf_fmt(b, "\\x%02x", (unsigned)p[i++]);
+			continue;
+		}
+		if (p[i] == '\\')
+			buf_ch(b, '\\');
+		buf_add(b, p + i, len);
+		i += len;
+	}
+}
+
+static void
+say(const char *text)
+{
+	struct buf line = BUF_INIT;
+
+	prog_escape(&line, span_of(text));
+	fprintf(stderr, "%s: %s\n", name, line.s);
+	buf_free(&line);
+}
+
+void
+prog_die(const struct err *e)
+{
+	fflush(stdout);
+	say(err_text(e));
+	exit(e->code ? e->code : EX_SOFTWARE);
+}
+
+void
+prog_warn(const char *fmt, ...)
+{
+	struct buf b = BUF_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vfmt(&b, fmt, ap);
+	va_end(ap);
+	say(b.s);
+	buf_free(&b);
+}
+
+void
+out_record(const char *first, ...)
+{
+	struct buf b = BUF_INIT;
+	va_list ap;
+
+	va_start(ap, first);
+	for (const char *s = first; s; s = va_arg(ap, const char *)) {
+		if (s != first)
+			buf_ch(&b, '\t');
+		prog_escape(&b, span_of(s));
+	}
+	va_end(ap);
+	buf_ch(&b, '\n');
+	out_bytes(b.s, b.len);
+	buf_free(&b);
+}
+
+void
+out_bytes(const void *p, size_t n)
+{
+	fwrite(p, 1, n, stdout);
+}
+
+void
+out_fmt(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+}
+
+int
+out_close(void)
+{
+	bool bad = ferror(stdout) != 0;
+	int why = errno;
+
+	errno = 0;
+	if (fclose(stdout) != 0) {
+		bad = true;
+		why = errno;
+	}
+	if (!bad)
+		return 0;
+	fprintf(stderr, "%s: stdout: %s\n", name, strerror(why));
+	return EX_TEMPFAIL;
+}

@@ -1,0 +1,121 @@
+/* queue.h - the queue directory: entries in, entries taken, entries moved.
+ *
+ * States and the one system call between any two of them (relaykit-queue(5)):
+ *
+ *     (unnamed)      -> new                 linkat, then fsync
+ *     new, cur       -> cur/HOUR            rename
+ *     new, cur       -> hold, and back      rename, under the lock
+ *     new, cur, hold -> failed, sent, gone  rename, or unlink
+ *     any            -> damaged             rename: not a complete entry
+ *
+ * Whoever works on an entry holds the lock of its open file, and has checked
+ * that the name still leads to that inode.  What is visible and unlocked is
+ * accepted.  A struct queue may be used by many threads at once.
+ */
+#ifndef QUEUE_H
+#define QUEUE_H
+
+#include "entry.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct queue;
+
+enum queue_use {
+	QUEUE_SUBMIT, /* may only add to new/; makes a private queue where there is none */
+	QUEUE_WORK    /* all of it; EX_NOPERM unless we are its owner; makes what is missing */
+};
+int queue_open(struct queue **q, const char *dir, enum queue_use use, struct err *e);
+void queue_close(struct queue *q);
+int queue_state_fd(const struct queue *q); /* the directory state/, log/, for openat */
+int queue_log_fd(const struct queue *q);
+
+/* --- adding: begin, content in parts, link, sync (many at once), end */
+
+struct queue_put {
+	struct queue *q;
+	int fd;
+	int dir;                /* the new/ it was linked into */
+	struct entry_head head; /* content_bytes, content_crc and flags grow as content comes */
+	uint32_t line;          /* bytes of the line at hand, for head.long_lines */
+	char id[ENTRY_ID + 1];
+	struct buf name;        /* set by queue_put_link */
+	uint64_t due, started_writeback;
+};
+int queue_put_begin(struct queue *q, struct queue_put *p, const struct envelope *v, struct err *e);
+/* Stored as it comes: CRLF line ends are the caller's work.  crc, length and flags are kept here;
+ * header says that this part belongs to the header section. */
+int queue_put_content(struct queue_put *p, const void *s, size_t n, bool header, struct err *e);
+int queue_put_copy(struct queue_put *p, const struct queue_put *from, struct err *e); /* the same content */
+int queue_put_link(struct queue_put *p, struct span stream, struct span domain, struct err *e);
+/* All n are on stable storage under their names when this returns 0. Otherwise all n
+ * are gone again: nothing of a failed batch stays. */
+int queue_put_sync(struct queue_put *v, size_t n, struct err *e);
+/* Unlocks and closes; an entry that was not linked and synced vanishes here. */
+void queue_put_end(struct queue_put *p);
+
+/* --- looking */
+
+enum queue_place { IN_NEW, IN_CUR, IN_HOLD, IN_FAILED, IN_SENT, IN_DAMAGED };
+extern const char *const queue_place_names[]; /* "new", "cur", ... */
+
+struct queue_at { /* where a name was found */
+	enum queue_place place;
+	uint64_t hour_s; /* first second of its bucket; cur, failed, sent */
+};
+
+/* Each name of a place, in directory order; names that are no entries' are skipped (damaged/
+ * gives them all).  Buckets that begin after until_s are not opened.  A callback that returns
+ * non-zero ends the scan with that code. */
+typedef int queue_each(void *arg, const struct queue_at *at, const char *name, size_t len);
+int queue_scan(struct queue *q, enum queue_place place, uint64_t until_s, queue_each *each,
+    void *arg, struct err *e);
+
+/* --- working on one entry */
+
+struct queue_entry {
+	struct queue *q;
+	int fd;
+	struct queue_at at;
+	char *name;            /* as it stands in its directory now */
+	struct entry_name is;  /* spans into name */
+	struct entry_head head;
+	struct buf text;       /* head and header; for small entries content and journal too */
+	struct envelope env;   /* spans into text */
+	uint64_t content_off;
+	uint64_t journal_end;  /* where the next journal line goes: behind the last whole one */
+	struct buf journal;    /* whole lines only */
+};
+enum queue_took { QUEUE_TOOK, QUEUE_BUSY, QUEUE_GONE, QUEUE_DAMAGED };
+
+/* Opens, locks, checks that the name still leads here, reads head, header and journal; with
+ * `verify` checks both crcs.  What is not a complete entry is QUEUE_DAMAGED and has been moved to
+ * damaged/ (told in e's text).  Other outcomes are no errors; e is set only with a non-zero return. */
+int queue_take(struct queue *q, const struct queue_at *at, const char *name, bool verify,
+    struct queue_entry *t, enum queue_took *took, struct err *e);
+void queue_release(struct queue_entry *t); /* unlocks, closes, frees */
+
+/* Content in memory where it was read along (small entries), else NULL: use fd and content_off. */
+const char *queue_content(const struct queue_entry *t);
+
+int queue_journal(struct queue_entry *t, struct span sealed_lines, struct err *e);
+int queue_journal_sync(struct queue_entry *t, struct err *e);
+
+int queue_defer(struct queue_entry *t, uint64_t due, struct err *e);  /* to cur/HOUR of due */
+int queue_move(struct queue_entry *t, enum queue_place to, struct err *e);
+int queue_remove(struct queue_entry *t, struct err *e);
+
+/* By name alone, without opening: a wait that we chose (closed site, run over). */
+int queue_defer_name(struct queue *q, const struct queue_at *at, const char *name, uint64_t due,
+    struct err *e);
+
+/* Renames and unlinks so far are made durable. Cheap where there was none. */
+int queue_sync(struct queue *q, struct err *e);
+
+/* Removes past empty buckets and what failed/ and sent/ keep too long, shrinks a swollen new/. */
+int queue_tidy(struct queue *q, uint64_t now_s, uint64_t keep_failed_s, uint64_t keep_sent_s,
+    struct err *e);
+
+#endif

@@ -1,0 +1,27 @@
+/* retry.h - when a deferred message is due again.  Pure: time and randomness are arguments.
+ *
+ * Exponential backoff with jitter: the n-th wait is min * 2^(n-1), at most max,
+ * times 0.75 to 1.25.  RFC 5321 4.5.4.1 asks for at least 30 minutes between
+ * attempts in general and for more attempts in the first hours; the defaults
+ * are 5 minutes doubling to 4 hours.  A peer's hint is obeyed where it is later.
+ */
+#ifndef RETRY_H
+#define RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct retry_policy {
+	uint64_t min_s, max_s;   /* first and longest wait */
+	uint64_t lifetime_s;     /* from acceptance to giving up */
+};
+
+/* attempts: made so far, at least 1.  random: any 64 bits. Seconds from now, at least 1. */
+uint64_t retry_wait(const struct retry_policy *p, uint32_t attempts, uint64_t hint_s,
+    uint64_t random);
+
+/* Whether a message accepted at born_s has outlived its time at now_s.  A born in the future
+ * (clocks jump) is young. */
+bool retry_expired(const struct retry_policy *p, uint64_t born_s, uint64_t now_s);
+
+#endif

@@ -1,0 +1,63 @@
+/* route.h - from a recipient's domain to the hosts to try, in order, and their site.
+ *
+ * A configured route (smarthost) wins; else MX by preference, shuffled among
+ * equals (RFC 5321 5.1); else, without MX, the domain itself (implicit MX); the
+ * null MX is a permanent 5.1.10 (RFC 7505).  Loop protection, RFC 5321 5.1: MX
+ * hosts that are ourselves, and all at their preference or behind, are dropped; nothing
+ * left is 5.4.6.  A loopback address is reached by a configured route only.
+ *
+ * Host addresses are looked up when a connection is made (route_addrs), so a
+ * dead first host does not cost queries for the rest.
+ */
+#ifndef ROUTE_H
+#define ROUTE_H
+
+#include "buf.h"
+#include "conf.h"
+#include "dns.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct route_host {
+	char *name;          /* host name or address literal's text, without brackets */
+	uint16_t preference; /* 0 for configured routes */
+	uint16_t port;       /* 25 unless the route says otherwise */
+};
+
+struct route {
+	struct route_host *hosts;
+	size_t n;
+	bool configured; /* by a route: loopback is allowed, names may come from /etc/hosts */
+	char *site;      /* what shares budgets: the relay's HOST:PORT or a name for the MX set */
+	uint32_t ttl_s;
+};
+
+/* What this machine is called and where it lives, for loop protection. */
+struct route_self {
+	const char *const *names; /* lower case; the EHLO name is among them */
+	size_t n_names;
+	const struct net_addr *addrs;
+	size_t n_addrs;
+};
+
+/* The route section that covers a domain, or NULL: exact match before ".suffix" (longest first)
+ * before "*". */
+const struct conf_route *route_find(const struct conf *c, const char *domain);
+
+/* domain: lower-case A-labels or an address literal with its brackets.
+ * Errors: status receives the enhanced status code to report ("5.1.2", "5.1.10", "5.4.6",
+ * "4.4.3", ...) and e->code says EX_NOHOST / EX_UNAVAILABLE (permanent) or EX_TEMPFAIL. */
+int route_resolve(const struct conf *c, const struct route_self *self, struct dns *d,
+    const char *domain, uint64_t seed, int64_t deadline_ms, struct route *out, char status[12],
+    struct err *e);
+void route_free(struct route *r);
+
+/* The addresses to try for one host, IPv6 and IPv4 interleaved beginning with IPv6 where this
+ * machine has it; ours and (for MX hosts) loopback left out.  *loop tells that some were
+ * dropped as being ourselves. */
+int route_addrs(const struct route *r, size_t host, const struct route_self *self, struct dns *d,
+    int64_t deadline_ms, struct dns_addrs *out, bool *loop, struct err *e);
+
+#endif

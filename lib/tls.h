@@ -1,0 +1,46 @@
+/* tls.h - TLS over a connected non-blocking socket; the door to GnuTLS sessions.
+ *
+ * One session a thread at a time.  Deadlines as in io.h.  Opportunistic TLS of
+ * this kind checks no certificate (RFC 3207 4.1 leaves that to policy); TLS 1.2
+ * and newer.  Nothing that was in the socket before the handshake is looked at
+ * here: the caller discards its buffers (RFC 3207 4.2, 6).
+ */
+#ifndef TLS_H
+#define TLS_H
+
+#include "buf.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct tls;          /* a session */
+struct tls_identity; /* a key and its certificate, shared by many sessions */
+
+/* Called once before threads and confinement: loads what GnuTLS wants to load. */
+int tls_start(struct err *e);
+
+/* Handshakes; sni may be NULL (address literals have none).  *t is NULL on failure.
+ * A handshake that the peer fails or breaks is EX_PROTOCOL, a timeout EX_TEMPFAIL. */
+int tls_client(struct tls **t, int fd, const char *sni, int64_t deadline_ms, struct err *e);
+int tls_server(struct tls **t, int fd, const struct tls_identity *id, int64_t deadline_ms,
+    struct err *e);
+
+/* Up to n bytes; *got 0 at close_notify or end of file. */
+int tls_read(struct tls *t, void *p, size_t n, size_t *got, int64_t deadline_ms, struct err *e);
+int tls_write(struct tls *t, const void *p, size_t n, int64_t deadline_ms, struct err *e);
+bool tls_pending(const struct tls *t); /* decrypted bytes are waiting */
+
+void tls_bye(struct tls *t); /* sends close_notify, waits for nothing */
+void tls_free(struct tls *t);
+
+/* "TLS1.3 TLS_AES_256_GCM_SHA384", for events. */
+void tls_describe(const struct tls *t, struct buf *out);
+
+/* A new key and a self-signed certificate for the name, valid a year from now_s. */
+int tls_identity_make(struct tls_identity **id, const char *name, uint64_t now_s, struct err *e);
+int tls_identity_load(struct tls_identity **id, const char *cert, const char *key, struct err *e);
+void tls_identity_free(struct tls_identity *id);
+
+#endif

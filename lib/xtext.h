@@ -1,0 +1,14 @@
+/* xtext.h - RFC 3461 4's xtext and RFC 6533 3's utf-8-addr-xtext.  Pure. */
+#ifndef XTEXT_H
+#define XTEXT_H
+
+#include "buf.h"
+#include "cur.h"
+
+#include <stdbool.h>
+
+void xtext_encode(struct span text, struct buf *out); /* "+" "=" and all outside 33..126 as +HH */
+bool xtext_decode(struct span text, struct buf *out); /* false: not xtext */
+bool xtext_ok(struct span text);                      /* what may stand as a parameter's value */
+
+#endif
