@@ -1,0 +1,95 @@
+/* journal.h - what has happened to an entry: its journal lines written, and replayed into a state.
+ *
+ * Pure.  relaykit-queue(5) lists the lines; each is one sealed JSON object (journal_seal) with
+ * "do" and "at" (microseconds since 1970).  Recipients are told by their index in the envelope.
+ *
+ *     sending    content is about to go to these recipients: in doubt until an outcome names them,
+ *                or a person says released or retry
+ *     outcome    what became of them: delivered, deferred, failed or expired
+ *     deferred   the message, or some of its recipients, waits until next
+ *     held, released, retry    a person (or a policy) said so
+ *
+ * A line with another "do" is passed over.  The writers append one whole line to `out`, which
+ * queue_journal() then appends to the entry.
+ */
+#ifndef JOURNAL_H
+#define JOURNAL_H
+
+#include "buf.h"
+#include "cur.h"
+#include "entry.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* --- replay */
+
+enum journal_is { JOURNAL_OPEN, JOURNAL_DELIVERED, JOURNAL_DEFERRED, JOURNAL_FAILED,
+	JOURNAL_EXPIRED };
+extern const char *const journal_is_names[]; /* "open", "delivered", "deferred", ... */
+
+struct journal_reply {   /* strings are never NULL, and owned by the struct journal */
+	uint64_t at_us;
+	int code;        /* 0: no reply, text says why */
+	char *status;    /* enhanced status code, or "" */
+	char *text;
+	char *site;
+	char *peer;      /* host name, or "" */
+	char *addr;      /* "192.0.2.1:25", or "" */
+};
+
+struct journal_rcpt {
+	enum journal_is is; /* open and deferred ones are still ours to deliver */
+	bool doubt;         /* content was sent and the outcome is not known */
+	struct journal_reply *last; /* of this recipient alone; NULL: none */
+};
+
+struct journal {
+	struct journal_rcpt *rcpts;
+	size_t n;
+	size_t open;       /* recipients neither delivered nor given up */
+	size_t doubts;     /* of them, in doubt */
+	uint32_t attempts; /* the highest attempt that was written down */
+	uint64_t next_s;   /* when it is due, as the last deferral or retry says; 0: not said */
+	uint64_t doubt_us; /* when the oldest doubt began */
+	struct journal_reply *last; /* of the whole message: connection trouble; NULL: none */
+	bool held;
+	uint64_t held_us, changed_us; /* when it was held; when anything was last written */
+	char *held_by, *held_why;     /* "" where not said */
+};
+
+/* Lines as struct queue_entry's journal has them; stops at the first that is not whole.
+ * Initialises *out, which journal_free() frees, also after an error.  EX_DATAERR: a whole line
+ * that makes no sense (an index past n_rcpts, not an object).  An empty journal costs one
+ * allocation. */
+int journal_replay(struct span lines, size_t n_rcpts, struct journal *out, struct err *e);
+void journal_free(struct journal *j);
+
+bool journal_is_open(const struct journal_rcpt *r); /* open or deferred */
+
+/* The last word on recipient i: its own reply or the whole message's, whichever is newer; NULL. */
+const struct journal_reply *journal_last(const struct journal *j, size_t i);
+
+/* --- the writers */
+
+void journal_sending(struct buf *out, uint64_t at_us, uint32_t attempt, struct span site,
+    const uint32_t *rcpts, size_t n);
+
+/* One outcome line: begin, one call a recipient, end (with what begin returned). */
+size_t journal_outcome(struct buf *out, uint64_t at_us, uint32_t attempt, struct span site,
+    struct span peer, struct span addr);
+void journal_outcome_rcpt(struct buf *out, uint32_t rcpt, enum journal_is as, int code,
+    struct span status, struct span text);
+void journal_outcome_end(struct buf *out, size_t start);
+
+/* n 0: all recipients still open. */
+void journal_deferred(struct buf *out, uint64_t at_us, uint32_t attempt, uint64_t next_s,
+    struct span site, int code, struct span status, struct span text, const uint32_t *rcpts,
+    size_t n);
+
+/* what: "held", "released" or "retry"; by: "uid 1000", "policy in_doubt"; why may be empty. */
+void journal_mark(struct buf *out, uint64_t at_us, const char *what, struct span by,
+    struct span why);
+
+#endif
