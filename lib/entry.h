@@ -46,7 +46,7 @@ void entry_name_domain(struct span domain, struct buf *out);
 
 /* --- the head */
 
-#define ENTRY_HEAD 73
+#define ENTRY_HEAD 61
 struct entry_head {
 	uint32_t header_bytes;
 	uint64_t content_bytes;

@@ -48,6 +48,14 @@ file_lock_byte(int fd, uint64_t at, bool wait, bool *busy, struct err *e)
 	return take_lock(fd, at, 1, wait, busy, e);
 }
 
+bool
+file_locked(int fd)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
+}
+
 void
 file_unlock(int fd)
 {

@@ -1,4 +1,4 @@
-/* queue.h - the queue directory: entries in, entries taken, entries moved.
+/* queue.h - the queue directory: entries found, taken, moved.  put.h adds them.
  *
  * States and the one system call between any two of them (relaykit-queue(5)):
  *
@@ -31,39 +31,24 @@ int queue_open(struct queue **q, const char *dir, enum queue_use use, struct err
 void queue_close(struct queue *q);
 int queue_state_fd(const struct queue *q); /* the directory state/, log/, for openat */
 int queue_log_fd(const struct queue *q);
+int queue_root_fd(const struct queue *q);         /* O_PATH */
+unsigned queue_entry_mode(const struct queue *q); /* 0660 where submitters share new/, else 0600 */
 
-/* --- adding: begin, content in parts, link, sync (many at once), end */
-
-struct queue_put {
-	struct queue *q;
-	int fd;
-	int dir;                /* the new/ it was linked into */
-	struct entry_head head; /* content_bytes, content_crc and flags grow as content comes */
-	uint32_t line;          /* bytes of the line at hand, for head.long_lines */
-	char id[ENTRY_ID + 1];
-	struct buf name;        /* set by queue_put_link */
-	uint64_t due, started_writeback;
-};
-int queue_put_begin(struct queue *q, struct queue_put *p, const struct envelope *v, struct err *e);
-/* Stored as it comes: CRLF line ends are the caller's work.  crc, length and flags are kept here;
- * header says that this part belongs to the header section. */
-int queue_put_content(struct queue_put *p, const void *s, size_t n, bool header, struct err *e);
-int queue_put_copy(struct queue_put *p, const struct queue_put *from, struct err *e); /* the same content */
-int queue_put_link(struct queue_put *p, struct span stream, struct span domain, struct err *e);
-/* All n are on stable storage under their names when this returns 0. Otherwise all n
- * are gone again: nothing of a failed batch stays. */
-int queue_put_sync(struct queue_put *v, size_t n, struct err *e);
-/* Unlocks and closes; an entry that was not linked and synced vanishes here. */
-void queue_put_end(struct queue_put *p);
+/* Root becomes the directory's owner, for good, so that nothing in the queue belongs to root:
+ * call it first thing in main().  Does nothing for others or where there is no directory yet. */
+int queue_become_owner(const char *dir, struct err *e);
 
 /* --- looking */
+
+#define QUEUE_TMP ".tmp-" /* what begins so in new/ is being written, where O_TMPFILE is unknown */
 
 enum queue_place { IN_NEW, IN_CUR, IN_HOLD, IN_FAILED, IN_SENT, IN_DAMAGED };
 extern const char *const queue_place_names[]; /* "new", "cur", ... */
 
 struct queue_at { /* where a name was found */
 	enum queue_place place;
-	uint64_t hour_s; /* first second of its bucket; cur, failed, sent */
+	uint64_t hour_s; /* first second of its bucket in cur, failed, sent; in new: 0, or the
+	                  * number of a swollen new.N that is being drained */
 };
 
 /* Each name of a place, in directory order; names that are no entries' are skipped (damaged/
@@ -75,6 +60,8 @@ int queue_scan(struct queue *q, enum queue_place place, uint64_t until_s, queue_
 
 /* --- working on one entry */
 
+#define QUEUE_JOURNAL_MAX (64 << 20) /* past this it is not a journal of ours */
+
 struct queue_entry {
 	struct queue *q;
 	int fd;
@@ -84,9 +71,10 @@ struct queue_entry {
 	struct entry_head head;
 	struct buf text;       /* head and header; for small entries content and journal too */
 	struct envelope env;   /* spans into text */
-	uint64_t content_off;
+	uint64_t content_off, file_end;
 	uint64_t journal_end;  /* where the next journal line goes: behind the last whole one */
 	struct buf journal;    /* whole lines only */
+	bool busy;             /* queue_peek: somebody holds the lock */
 };
 enum queue_took { QUEUE_TOOK, QUEUE_BUSY, QUEUE_GONE, QUEUE_DAMAGED };
 
@@ -95,12 +83,17 @@ enum queue_took { QUEUE_TOOK, QUEUE_BUSY, QUEUE_GONE, QUEUE_DAMAGED };
  * damaged/ (told in e's text).  Other outcomes are no errors; e is set only with a non-zero return. */
 int queue_take(struct queue *q, const struct queue_at *at, const char *name, bool verify,
     struct queue_entry *t, enum queue_took *took, struct err *e);
+/* The same without the lock and without moving a damaged one: for looking while others work. */
+int queue_peek(struct queue *q, const struct queue_at *at, const char *name,
+    struct queue_entry *t, enum queue_took *took, struct err *e);
 void queue_release(struct queue_entry *t); /* unlocks, closes, frees */
 
 /* Content in memory where it was read along (small entries), else NULL: use fd and content_off. */
 const char *queue_content(const struct queue_entry *t);
 
-int queue_journal(struct queue_entry *t, struct span sealed_lines, struct err *e);
+/* Appends lines.  `reserve` more bytes behind them are set aside on the disk, so that what must be
+ * written after a peer's final reply does not fail for want of space. */
+int queue_journal(struct queue_entry *t, struct span sealed_lines, size_t reserve, struct err *e);
 int queue_journal_sync(struct queue_entry *t, struct err *e);
 
 int queue_defer(struct queue_entry *t, uint64_t due, struct err *e);  /* to cur/HOUR of due */

@@ -1,0 +1,404 @@
+#include "entry.h"
+
+#include "crc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RANDOM_BITS 26
+#define CRC_TAIL (sizeof ",\"crc\":\"01234567\"}\n" - 1)
+#define CRC_TAIL_START ",\"crc\":\""
+
+static const char id_digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+static const char hex_digits[] = "0123456789abcdef";
+
+/* --- id */
+
+static int
+id_digit(int c)
+{
+	const char *p = c ? strchr(id_digits, c) : NULL;
+
+	return p ? (int)(p - id_digits) : -1;
+}
+
+static bool
+is_id(int c)
+{
+	return is_digit(c) ||
+	    (c >= 'a' && c <= 'z' && c != 'i' && c != 'l' && c != 'o' && c != 'u');
+}
+
+void
+entry_id(char out[ENTRY_ID + 1], uint64_t time_us, uint32_t random)
+{
+	unsigned __int128 v = ((unsigned __int128)time_us << RANDOM_BITS) |
+	    (random & ((1u << RANDOM_BITS) - 1));
+
+	for (int i = ENTRY_ID - 1; i >= 0; i--) {
+		out[i] = id_digits[v & 31];
+		v >>= 5;
+	}
+	out[ENTRY_ID] = '\0';
+}
+
+bool
+entry_id_ok(struct span id)
+{
+	struct cur c = cur_span(id);
+
+	return id.n == ENTRY_ID && cur_while(&c, is_id).n == ENTRY_ID;
+}
+
+uint64_t
+entry_id_us(const char *id)
+{
+	unsigned __int128 v = 0;
+
+	for (int i = 0; i < ENTRY_ID; i++)
+		v = (v << 5) | (unsigned)(id_digit((unsigned char)id[i]) & 31);
+	return (uint64_t)(v >> RANDOM_BITS);
+}
+
+/* --- name */
+
+static bool
+is_stream(int c)
+{
+	return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-';
+}
+
+static bool
+is_domain(int c)
+{
+	return is_stream(c) || c == '.' || c == ':' || c == '_' || c == '[' || c == ']';
+}
+
+static bool
+domain_field(struct cur *c, struct span *out)
+{
+	*out = cur_while(c, is_domain);
+	if (out->n == 0 && cur_ch(c, '+'))
+		*out = SPAN("+");
+	return out->n > 0;
+}
+
+bool
+entry_name_parse(struct span text, struct entry_name *out)
+{
+	struct cur c = cur_span(text);
+	struct cur due;
+
+	if (text.n > ENTRY_NAME_MAX)
+		return false;
+	due = cur_span(cur_take(&c, 10));
+	if (!cur_u64(&due, UINT64_MAX, &out->due) || !cur_end(&due) || !cur_ch(&c, '.'))
+		return false;
+	out->id = cur_take(&c, ENTRY_ID);
+	if (!entry_id_ok(out->id) || !cur_ch(&c, ','))
+		return false;
+	out->stream = cur_while(&c, is_stream);
+	if (out->stream.n == 0 || out->stream.n > ENTRY_STREAM_MAX || !cur_ch(&c, ','))
+		return false;
+	return cur_u64(&c, UINT64_MAX, &out->size) && cur_ch(&c, ',') &&
+	    domain_field(&c, &out->domain) && cur_end(&c);
+}
+
+void
+entry_name_format(struct buf *out, const struct entry_name *n)
+{
+	buf_fmt(out, "%010llu.%.*s,%.*s,%llu,%.*s", (unsigned long long)n->due, SPAN_ARG(n->id),
+	    SPAN_ARG(n->stream), (unsigned long long)n->size, SPAN_ARG(n->domain));
+}
+
+void
+entry_name_domain(struct span domain, struct buf *out)
+{
+	/* due, id, stream and the longest size with their separators leave this much. */
+	const size_t most = ENTRY_NAME_MAX - (10 + 1 + ENTRY_ID + 1 + ENTRY_STREAM_MAX + 1 + 20 + 1);
+	size_t start = out->len;
+
+	for (size_t i = 0; i < domain.n && domain.n <= most; i++) {
+		int c = ascii_lower((unsigned char)domain.p[i]);
+
+		if (!is_domain(c)) {
+			buf_cut(out, start);
+			break;
+		}
+		buf_ch(out, (char)c);
+	}
+	if (out->len == start)
+		buf_ch(out, '+');
+}
+
+/* --- head */
+
+static void
+put_digits(char *p, size_t n, uint64_t v)
+{
+	while (n-- > 0) {
+		p[n] = (char)('0' + v % 10);
+		v /= 10;
+	}
+}
+
+static void
+put_hex(char *p, uint32_t v)
+{
+	for (int i = 7; i >= 0; i--) {
+		p[i] = hex_digits[v & 15];
+		v >>= 4;
+	}
+}
+
+static bool
+get_hex(struct cur *c, uint32_t *out)
+{
+	struct span s = cur_take(c, 8);
+	uint32_t v = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		const char *p = s.p[i] ? strchr(hex_digits, s.p[i]) : NULL;
+
+		if (!p)
+			return false;
+		v = (v << 4) | (uint32_t)(p - hex_digits);
+	}
+	*out = v;
+	return s.n == 8;
+}
+
+/* A number of exactly n digits. */
+static bool
+get_digits(struct cur *c, size_t n, uint64_t max, uint64_t *out)
+{
+	struct cur d = cur_span(cur_take(c, n));
+
+	return d.end - d.p == (ptrdiff_t)n && cur_u64(&d, max, out) && cur_end(&d);
+}
+
+void
+entry_head_format(char out[ENTRY_HEAD], const struct entry_head *h)
+{
+	memcpy(out, "relaykit 1 0000000000 0000000000000000 00000000 00000000 ---\n", ENTRY_HEAD);
+	put_digits(out + 11, 10, h->header_bytes);
+	put_digits(out + 22, 16, h->content_bytes);
+	put_hex(out + 39, h->header_crc);
+	put_hex(out + 48, h->content_crc);
+	if (h->eightbit)
+		out[57] = '8';
+	if (h->utf8_header)
+		out[58] = 'u';
+	if (h->long_lines)
+		out[59] = 'l';
+}
+
+static bool
+get_flag(struct cur *c, char flag, bool *out)
+{
+	*out = cur_ch(c, flag);
+	return *out || cur_ch(c, '-');
+}
+
+int
+entry_head_parse(struct span text, struct entry_head *out, struct err *e)
+{
+	struct cur c = cur_of(text.p, text.n < ENTRY_HEAD ? text.n : ENTRY_HEAD);
+	uint64_t header = 0;
+
+	if (!cur_lit(&c, "relaykit "))
+		return err_set(e, EX_DATAERR, "not a queue file, or cut short");
+	if (!cur_lit(&c, "1 "))
+		return err_set(e, EX_DATAERR, "a queue file of another version");
+	if (!get_digits(&c, 10, UINT32_MAX, &header) || !cur_ch(&c, ' ') ||
+	    !get_digits(&c, 16, UINT64_MAX, &out->content_bytes) || !cur_ch(&c, ' ') ||
+	    !get_hex(&c, &out->header_crc) || !cur_ch(&c, ' ') ||
+	    !get_hex(&c, &out->content_crc) || !cur_ch(&c, ' ') ||
+	    !get_flag(&c, '8', &out->eightbit) || !get_flag(&c, 'u', &out->utf8_header) ||
+	    !get_flag(&c, 'l', &out->long_lines) || !cur_ch(&c, '\n'))
+		return err_set(e, EX_DATAERR, "bad first line");
+	out->header_bytes = (uint32_t)header;
+	return 0;
+}
+
+/* --- header */
+
+static int
+put_value(struct buf *out, const char *key, struct span path, struct span rest, struct err *e)
+{
+	size_t start = out->len;
+
+	buf_fmt(out, "%s=<", key);
+	buf_add(out, path.p, path.n);
+	buf_ch(out, '>');
+	if (rest.n > 0) {
+		buf_ch(out, ' ');
+		buf_add(out, rest.p, rest.n);
+	}
+	if (memchr(out->s + start, '\n', out->len - start) ||
+	    memchr(out->s + start, '\r', out->len - start) ||
+	    memchr(out->s + start, '\0', out->len - start))
+		return err_set(e, EX_DATAERR, "CR, LF or NUL in %s", key);
+	buf_ch(out, '\n');
+	return 0;
+}
+
+static void
+put_number(struct buf *out, const char *key, uint64_t v)
+{
+	if (v > 0)
+		buf_fmt(out, "%s=%llu\n", key, (unsigned long long)v);
+}
+
+int
+envelope_format(struct buf *out, const struct envelope *v, struct err *e)
+{
+	int rc = put_value(out, "sender", v->sender, v->params, e);
+
+	for (size_t i = 0; i < v->n && !rc; i++)
+		rc = put_value(out, "rcpt", v->rcpts[i].addr, v->rcpts[i].params, e);
+	if (!rc && v->tag.n > 0)
+		rc = put_value(out, "tag", v->tag, (struct span){"", 0}, e);
+	put_number(out, "holduntil", v->hold_until_s);
+	put_number(out, "user", v->user);
+	put_number(out, "lifetime", v->lifetime_s);
+	if (v->smtputf8)
+		buf_str(out, "smtputf8=1\n");
+	return rc;
+}
+
+/* "<" path ">" [ SP rest ] to the end; a ">" inside a quoted local part is part of it. */
+static bool
+get_value(struct cur *c, struct span *path, struct span *rest)
+{
+	const char *start;
+	bool quoted = false;
+
+	if (!cur_ch(c, '<'))
+		return false;
+	start = c->p;
+	while (!cur_end(c) && (quoted || *c->p != '>')) {
+		if (*c->p == '"')
+			quoted = !quoted;
+		else if (quoted && *c->p == '\\' && c->end - c->p > 1)
+			c->p++;
+		c->p++;
+	}
+	*path = (struct span){start, (size_t)(c->p - start)};
+	if (!cur_ch(c, '>'))
+		return false;
+	if (cur_end(c)) {
+		*rest = (struct span){"", 0};
+		return true;
+	}
+	if (!cur_ch(c, ' '))
+		return false;
+	*rest = cur_rest(c);
+	return rest->n > 0;
+}
+
+static bool
+header_line(struct span line, struct envelope *v, bool *sender)
+{
+	struct cur c = cur_span(line);
+	struct span key = cur_until(&c, '='), none;
+	uint64_t one = 0;
+
+	if (!cur_ch(&c, '='))
+		return false;
+	if (span_eq(key, SPAN("rcpt"))) {
+		struct entry_rcpt *r = &v->rcpts[v->n];
+
+		return *sender && get_value(&c, &r->addr, &r->params) && r->addr.n > 0 && ++v->n;
+	}
+	if (span_eq(key, SPAN("sender"))) {
+		bool first = !*sender;
+
+		*sender = true;
+		return first && get_value(&c, &v->sender, &v->params);
+	}
+	if (span_eq(key, SPAN("tag")))
+		return get_value(&c, &v->tag, &none) && none.n == 0;
+	if (span_eq(key, SPAN("holduntil")))
+		return cur_u64(&c, UINT64_MAX, &v->hold_until_s) && cur_end(&c);
+	if (span_eq(key, SPAN("user")))
+		return cur_u64(&c, UINT64_MAX, &v->user) && cur_end(&c);
+	if (span_eq(key, SPAN("lifetime")))
+		return cur_u64(&c, UINT64_MAX, &v->lifetime_s) && cur_end(&c);
+	if (span_eq(key, SPAN("smtputf8")))
+		return v->smtputf8 = cur_u64(&c, 1, &one) && one == 1 && cur_end(&c);
+	return false;
+}
+
+static size_t
+count_lines(struct span text)
+{
+	size_t n = 0;
+
+	for (const char *p = text.p, *end = text.p + text.n;
+	    p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+		n++;
+	return n;
+}
+
+int
+envelope_parse(struct span text, struct envelope *out, struct err *e)
+{
+	struct cur c = cur_span(text);
+	bool sender = false;
+	struct span line;
+
+	*out = (struct envelope){.sender = {"", 0}, .params = {"", 0}, .tag = {"", 0}};
+	out->rcpts = mem_grow(NULL, count_lines(text) + 1, sizeof *out->rcpts);
+	while (!cur_end(&c)) {
+		line = cur_until(&c, '\n');
+		if (!cur_ch(&c, '\n') || memchr(line.p, '\0', line.n) ||
+		    memchr(line.p, '\r', line.n) || !header_line(line, out, &sender)) {
+			envelope_free(out);
+			return err_set(e, EX_DATAERR, "bad header line \"%.*s\"",
+			    line.n > 60 ? 60 : (int)line.n, line.p);
+		}
+	}
+	if (sender && out->n > 0 && out->n <= ENTRY_RCPT_MAX)
+		return 0;
+	envelope_free(out);
+	return err_set(e, EX_DATAERR, "no sender, no recipient, or over %d recipients", ENTRY_RCPT_MAX);
+}
+
+void
+envelope_free(struct envelope *v)
+{
+	free(v->rcpts);
+	*v = (struct envelope){0};
+}
+
+/* --- journal */
+
+void
+journal_seal(struct buf *line, size_t start)
+{
+	char tail[CRC_TAIL];
+
+	memcpy(tail, CRC_TAIL_START "00000000\"}\n", CRC_TAIL);
+	put_hex(tail + sizeof CRC_TAIL_START - 1, crc32c(0, line->s + start, line->len - start));
+	buf_add(line, tail, CRC_TAIL);
+}
+
+bool
+journal_next(struct cur *c, struct span *line)
+{
+	struct cur t = *c, tail;
+	struct span body = cur_until(&t, '\n');
+	uint32_t crc;
+
+	if (!cur_ch(&t, '\n') || body.n < CRC_TAIL || body.p[0] != '{')
+		return false;
+	body.n -= CRC_TAIL - 1; /* the LF is not in body */
+	tail = cur_of(body.p + body.n, CRC_TAIL);
+	if (!cur_lit(&tail, CRC_TAIL_START) || !get_hex(&tail, &crc) || !cur_lit(&tail, "\"}\n") ||
+	    crc != crc32c(0, body.p, body.n))
+		return false;
+	*line = (struct span){c->p, (size_t)(t.p - c->p)};
+	*c = t;
+	return true;
+}

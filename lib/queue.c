@@ -1,0 +1,848 @@
+#include "queue.h"
+
+#include "crc.h"
+#include "date.h"
+#include "file.h"
+#include "io.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DIR_MODE 0700
+#define READ_ALONG (128 * 1024) /* entries up to this are read in one go */
+#define NEW_SWOLLEN (4 << 20)   /* bytes of directory after which new/ is exchanged */
+#define TMP_STALE_S 3600
+
+const char *const queue_place_names[] = {"new", "cur", "hold", "failed", "sent", "damaged"};
+
+struct queue {
+	int root, state, log;
+	mode_t entry_mode; /* 0660 where submitters share new/, else 0600 */
+	pthread_mutex_t lock; /* over dirty */
+	struct queue_at *dirty;
+	size_t n_dirty;
+};
+
+static bool
+bucketed(enum queue_place p)
+{
+	return p == IN_CUR || p == IN_FAILED || p == IN_SENT;
+}
+
+/* The directory of a place, below the root. */
+static void
+dir_path(const struct queue_at *at, char out[48])
+{
+	char hour[11];
+
+	if (bucketed(at->place)) {
+		date_hour(hour, at->hour_s);
+		snprintf(out, 48, "%s/%s", queue_place_names[at->place], hour);
+	} else if (at->place == IN_NEW && at->hour_s) {
+		snprintf(out, 48, "new.%llu", (unsigned long long)at->hour_s);
+	} else {
+		snprintf(out, 48, "%s", queue_place_names[at->place]);
+	}
+}
+
+/* --- opening */
+
+static int
+make_parents(const char *dir, struct err *e)
+{
+	char *copy = mem_dup(dir, strlen(dir));
+	int rc = 0;
+
+	for (char *p = copy + 1; *p && !rc; p++)
+		if (*p == '/') {
+			*p = '\0';
+			if (access(copy, F_OK) < 0)
+				rc = file_mkdir(AT_FDCWD, copy, DIR_MODE, e);
+			*p = '/';
+		}
+	if (!rc)
+		rc = file_mkdir(AT_FDCWD, dir, DIR_MODE, e);
+	free(copy);
+	return rc;
+}
+
+static int
+open_root(struct queue *q, const char *dir, struct err *e)
+{
+	struct stat st;
+	int rc;
+
+	q->root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (q->root < 0 && errno == ENOENT) {
+		rc = make_parents(dir, e);
+		if (rc)
+			return rc;
+		q->root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (q->root < 0)
+		return err_sys(e, "open");
+	/* Not for every start: only where new/ is missing, or where we own what may lack. */
+	if (fstatat(q->root, "new", &st, 0) < 0) {
+		rc = file_mkdir(q->root, "new", DIR_MODE, e);
+		if (rc)
+			return rc;
+		st.st_mode = DIR_MODE;
+	}
+	q->entry_mode = st.st_mode & 020 ? 0660 : 0600;
+	return 0;
+}
+
+static int
+open_for_work(struct queue *q, struct err *e)
+{
+	static const char *const names[] = {"cur", "hold", "failed", "sent", "damaged", "state",
+	    "log", "state/sites"};
+	struct stat st;
+	int rc = 0;
+
+	if (fstat(q->root, &st) < 0)
+		return err_sys(e, "stat");
+	if (st.st_uid != geteuid())
+		return err_set(e, EX_NOPERM, "belongs to uid %u, and this is uid %u",
+		    (unsigned)st.st_uid, (unsigned)geteuid());
+	for (size_t i = 0; i < sizeof names / sizeof *names && !rc; i++)
+		if (faccessat(q->root, names[i], F_OK, 0) < 0)
+			rc = file_mkdir(q->root, names[i], DIR_MODE, e);
+	if (!rc)
+		rc = file_open_dir(q->root, "state", &q->state, e);
+	if (!rc)
+		rc = file_open_dir(q->root, "log", &q->log, e);
+	return rc;
+}
+
+int
+queue_open(struct queue **out, const char *dir, enum queue_use use, struct err *e)
+{
+	struct queue *q = mem_alloc(sizeof *q);
+	int rc;
+
+	q->root = q->state = q->log = -1;
+	pthread_mutex_init(&q->lock, NULL);
+	rc = open_root(q, dir, e);
+	if (!rc && use == QUEUE_WORK)
+		rc = open_for_work(q, e);
+	if (rc) {
+		queue_close(q);
+		return err_in(e, "queue %s", dir);
+	}
+	*out = q;
+	return 0;
+}
+
+void
+queue_close(struct queue *q)
+{
+	if (!q)
+		return;
+	if (q->root >= 0)
+		close(q->root);
+	if (q->state >= 0)
+		close(q->state);
+	if (q->log >= 0)
+		close(q->log);
+	free(q->dirty);
+	pthread_mutex_destroy(&q->lock);
+	free(q);
+}
+
+int
+queue_become_owner(const char *dir, struct err *e)
+{
+	const struct passwd *pw;
+	struct stat st;
+
+	if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
+		return 0;
+	pw = getpwuid(st.st_uid);
+	if ((pw ? initgroups(pw->pw_name, pw->pw_gid) : setgroups(0, NULL)) < 0 ||
+	    setgid(pw ? pw->pw_gid : st.st_gid) < 0 || setuid(st.st_uid) < 0)
+		return err_sys(e, "become uid %u, the owner of %s", (unsigned)st.st_uid, dir);
+	return 0;
+}
+
+int
+queue_root_fd(const struct queue *q)
+{
+	return q->root;
+}
+
+unsigned
+queue_entry_mode(const struct queue *q)
+{
+	return q->entry_mode;
+}
+
+int
+queue_state_fd(const struct queue *q)
+{
+	return q->state;
+}
+
+int
+queue_log_fd(const struct queue *q)
+{
+	return q->log;
+}
+
+/* --- durability of what is only a change of names */
+
+static void
+mark_dirty(struct queue *q, const struct queue_at *at)
+{
+	size_t i;
+
+	pthread_mutex_lock(&q->lock);
+	for (i = 0; i < q->n_dirty; i++)
+		if (q->dirty[i].place == at->place && q->dirty[i].hour_s == at->hour_s)
+			break;
+	if (i == q->n_dirty) {
+		q->dirty = mem_grow(q->dirty, i + 1, sizeof *q->dirty);
+		q->dirty[q->n_dirty++] = *at;
+	}
+	pthread_mutex_unlock(&q->lock);
+}
+
+static int
+sync_dir(struct queue *q, const char *path, struct err *e)
+{
+	int fd = openat(q->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "open %s", path);
+	if (fsync(fd) < 0)
+		rc = err_sys(e, "fsync %s", path);
+	close(fd);
+	return rc;
+}
+
+int
+queue_sync(struct queue *q, struct err *e)
+{
+	struct queue_at *v;
+	char path[48];
+	size_t n;
+	int rc = 0;
+
+	pthread_mutex_lock(&q->lock);
+	v = q->dirty;
+	n = q->n_dirty;
+	q->dirty = NULL;
+	q->n_dirty = 0;
+	pthread_mutex_unlock(&q->lock);
+	for (size_t i = 0; i < n; i++) {
+		int one;
+
+		dir_path(&v[i], path);
+		one = sync_dir(q, path, e);
+		if (one)
+			mark_dirty(q, &v[i]); /* to be tried again; the code tells the run */
+		rc = rc ? rc : one;
+	}
+	free(v);
+	return rc;
+}
+
+/* --- looking */
+
+/* Temporary files that a killed submitter left, where O_TMPFILE is unknown. */
+static void
+drop_stale(int dir, const char *name)
+{
+	struct stat st;
+
+	if (strncmp(name, QUEUE_TMP, sizeof QUEUE_TMP - 1) == 0 &&
+	    fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (uint64_t)st.st_mtime + TMP_STALE_S < io_time_us() / 1000000)
+		unlinkat(dir, name, 0);
+}
+
+static int
+scan_dir(struct queue *q, const struct queue_at *at, queue_each *each, void *arg, struct err *e)
+{
+	char path[48];
+	const struct dirent *d;
+	struct entry_name n;
+	DIR *dir;
+	int fd, rc = 0;
+
+	dir_path(at, path);
+	fd = openat(q->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "open %s", path);
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return err_sys(e, "read %s", path);
+	}
+	while (!rc && (errno = 0, d = readdir(dir))) {
+		size_t len = strlen(d->d_name);
+
+		if (d->d_name[0] == '.') {
+			if (at->place == IN_NEW)
+				drop_stale(dirfd(dir), d->d_name);
+			continue;
+		}
+		if (at->place == IN_DAMAGED || entry_name_parse((struct span){d->d_name, len}, &n))
+			rc = each(arg, at, d->d_name, len);
+	}
+	if (!rc && !d && errno)
+		rc = err_sys(e, "read %s", path);
+	closedir(dir);
+	return rc;
+}
+
+struct hours {
+	uint64_t *v;
+	size_t n;
+};
+
+static int
+by_time(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Buckets of a place, or the numbers N of new.N where place is IN_NEW; sorted. */
+static int
+list_hours(struct queue *q, enum queue_place place, struct hours *h, struct err *e)
+{
+	const char *path = place == IN_NEW ? "." : queue_place_names[place];
+	int fd = openat(q->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *d;
+	DIR *dir;
+
+	*h = (struct hours){NULL, 0};
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "open %s", path);
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return err_sys(e, "read %s", path);
+	}
+	while ((d = readdir(dir))) {
+		struct cur c = cur_span(span_of(d->d_name));
+		uint64_t hour;
+
+		if (place == IN_NEW ? cur_lit(&c, "new.") && cur_u64(&c, UINT64_MAX, &hour) &&
+		            cur_end(&c) && hour > 0
+		                    : date_hour_parse(cur_rest(&c), &hour)) {
+			h->v = mem_grow(h->v, h->n + 1, sizeof *h->v);
+			h->v[h->n++] = hour;
+		}
+	}
+	closedir(dir);
+	if (h->n > 0)
+		qsort(h->v, h->n, sizeof *h->v, by_time);
+	return 0;
+}
+
+int
+queue_scan(struct queue *q, enum queue_place place, uint64_t until_s, queue_each *each, void *arg,
+    struct err *e)
+{
+	struct queue_at at = {place, 0};
+	struct hours h = {NULL, 0};
+	int rc = 0;
+
+	if (!bucketed(place))
+		rc = scan_dir(q, &at, each, arg, e);
+	if (!rc && (bucketed(place) || place == IN_NEW))
+		rc = list_hours(q, place, &h, e);
+	for (size_t i = 0; i < h.n && !rc; i++) {
+		at.hour_s = h.v[i];
+		if (place == IN_NEW || at.hour_s <= until_s)
+			rc = scan_dir(q, &at, each, arg, e);
+	}
+	free(h.v);
+	return rc;
+}
+
+/* --- taking */
+
+static void
+full_path(const struct queue_at *at, const char *name, struct buf *out)
+{
+	char dir[48];
+
+	dir_path(at, dir);
+	buf_str(out, dir);
+	buf_ch(out, '/');
+	buf_str(out, name);
+}
+
+/* Renames and remembers which directories must be synced. */
+static int
+move_name(struct queue *q, const struct queue_at *from, const char *name,
+    const struct queue_at *to, const char *new_name, struct err *e)
+{
+	struct buf a = BUF_INIT, b = BUF_INIT;
+	char dir[48];
+	int r;
+
+	full_path(from, name, &a);
+	full_path(to, new_name, &b);
+	r = renameat(q->root, a.s, q->root, b.s);
+	if (r < 0 && errno == ENOENT) {
+		dir_path(to, dir);
+		if (mkdirat(q->root, dir, DIR_MODE) == 0 || errno == EEXIST)
+			r = renameat(q->root, a.s, q->root, b.s);
+	}
+	if (r < 0)
+		r = err_sys(e, "rename %s to %s", a.s, b.s);
+	buf_free(&a);
+	buf_free(&b);
+	if (r)
+		return r;
+	mark_dirty(q, from);
+	mark_dirty(q, to);
+	return 0;
+}
+
+static int
+read_more(struct queue_entry *t, size_t want, struct err *e)
+{
+	size_t got = 0;
+	int rc;
+
+	if (t->text.len >= want)
+		return 0;
+	rc = io_pread(t->fd, buf_room(&t->text, want - t->text.len), want - t->text.len,
+	    t->text.len, &got, e);
+	buf_grew(&t->text, got);
+	return rc;
+}
+
+static int
+check_content(struct queue_entry *t, struct err *e)
+{
+	const uint64_t end = t->content_off + t->head.content_bytes;
+	uint64_t at = t->content_off;
+	struct buf b = BUF_INIT;
+	uint32_t crc = 0;
+	int rc = 0;
+
+	if (t->text.len >= end) {
+		crc = crc32c(0, t->text.s + at, (size_t)(end - at));
+		at = end;
+	}
+	while (at < end && !rc) {
+		size_t n = end - at < READ_ALONG ? (size_t)(end - at) : READ_ALONG, got = 0;
+
+		buf_cut(&b, 0);
+		rc = io_pread(t->fd, buf_room(&b, n), n, at, &got, e);
+		crc = crc32c(crc, b.s, got);
+		at += got;
+		if (!rc && got < n)
+			break;
+	}
+	buf_free(&b);
+	if (!rc && (at != end || crc != t->head.content_crc))
+		rc = err_set(e, EX_DATAERR, "content does not match its check");
+	return rc;
+}
+
+static int
+read_journal(struct queue_entry *t, uint64_t file_size, struct err *e)
+{
+	uint64_t start = t->content_off + t->head.content_bytes;
+	struct cur c;
+	struct span line;
+	size_t got = 0;
+	int rc = 0;
+
+	t->journal_end = start;
+	t->file_end = file_size;
+	if (file_size <= start)
+		return 0;
+	if (t->text.len >= file_size) {
+		c = cur_of(t->text.s + start, (size_t)(file_size - start));
+	} else {
+		if (file_size - start > QUEUE_JOURNAL_MAX)
+			return err_set(e, EX_DATAERR, "journal over %d bytes", QUEUE_JOURNAL_MAX);
+		rc = io_pread(t->fd, buf_room(&t->journal, (size_t)(file_size - start)),
+		    (size_t)(file_size - start), start, &got, e);
+		buf_grew(&t->journal, got);
+		c = cur_of(t->journal.s, t->journal.len);
+	}
+	if (rc)
+		return rc;
+	if (t->journal.len == 0) { /* it lies in text: copy what is whole */
+		while (journal_next(&c, &line))
+			buf_add(&t->journal, line.p, line.n);
+	} else {
+		while (journal_next(&c, &line))
+			continue;
+		buf_cut(&t->journal, (size_t)(c.p - t->journal.s));
+	}
+	t->journal_end = start + t->journal.len;
+	return 0;
+}
+
+/* Head, header and journal from the open file. EX_DATAERR: not a complete entry. */
+static int
+read_entry(struct queue_entry *t, uint64_t file_size, bool verify, struct err *e)
+{
+	uint64_t content;
+	int rc = read_more(t, file_size < READ_ALONG ? (size_t)file_size : READ_ALONG / 2, e);
+
+	if (rc)
+		return rc;
+	rc = entry_head_parse((struct span){t->text.s, t->text.len}, &t->head, e);
+	if (rc)
+		return rc;
+	t->content_off = ENTRY_HEAD + (uint64_t)t->head.header_bytes;
+	if (__builtin_add_overflow(t->content_off, t->head.content_bytes, &content) ||
+	    file_size < content)
+		return err_set(e, EX_DATAERR, "cut short: %llu bytes of %llu",
+		    (unsigned long long)file_size, (unsigned long long)content);
+	rc = read_more(t, (size_t)t->content_off, e);
+	if (rc)
+		return rc;
+	if (t->text.len < t->content_off ||
+	    crc32c(0, t->text.s + ENTRY_HEAD, t->head.header_bytes) != t->head.header_crc)
+		return err_set(e, EX_DATAERR, "header does not match its check");
+	rc = envelope_parse((struct span){t->text.s + ENTRY_HEAD, t->head.header_bytes}, &t->env, e);
+	if (!rc && verify)
+		rc = check_content(t, e);
+	if (!rc)
+		rc = read_journal(t, file_size, e);
+	return rc;
+}
+
+static int
+set_aside(struct queue_entry *t, struct err *e)
+{
+	struct queue_at to = {IN_DAMAGED, 0};
+	struct err why = ERR_INIT;
+	int rc = 0;
+
+	if (t->at.place != IN_DAMAGED)
+		rc = move_name(t->q, &t->at, t->name, &to, t->name, &why);
+	if (rc) {
+		rc = err_set(e, why.code, "%s", err_text(&why));
+		err_free(&why);
+		return rc;
+	}
+	t->at = to;
+	return 0;
+}
+
+static int
+open_entry(struct queue *q, const struct queue_at *at, const char *name, int flags,
+    struct queue_entry *t, struct buf *path, struct stat *st, enum queue_took *took, struct err *e)
+{
+	*t = (struct queue_entry){.q = q, .fd = -1, .at = *at, .text = BUF_INIT,
+	    .journal = BUF_INIT};
+	*took = QUEUE_GONE;
+	full_path(at, name, path);
+	t->fd = openat(q->root, path->s, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (t->fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "open %s", path->s);
+	if (fstat(t->fd, st) < 0)
+		return err_sys(e, "stat %s", path->s);
+	t->name = mem_dup(name, strlen(name));
+	if (!entry_name_parse(span_of(t->name), &t->is) && at->place != IN_DAMAGED)
+		return err_set(e, EX_DATAERR, "%s: not an entry's name", path->s);
+	*took = QUEUE_TOOK;
+	return 0;
+}
+
+int
+queue_take(struct queue *q, const struct queue_at *at, const char *name, bool verify,
+    struct queue_entry *t, enum queue_took *took, struct err *e)
+{
+	struct buf path = BUF_INIT;
+	struct stat st;
+	bool busy = false;
+	int rc = open_entry(q, at, name, O_RDWR, t, &path, &st, took, e);
+
+	if (!rc && *took == QUEUE_TOOK)
+		rc = file_trylock(t->fd, &busy, e);
+	if (busy)
+		*took = QUEUE_BUSY;
+	/* It may have been finished or moved between our open and our lock; and while it was being
+	 * written its size was smaller than it is now. */
+	if (!rc && *took == QUEUE_TOOK && !file_is(t->fd, q->root, path.s))
+		*took = QUEUE_GONE;
+	if (!rc && *took == QUEUE_TOOK && fstat(t->fd, &st) < 0)
+		rc = err_sys(e, "stat %s", path.s);
+	if (!rc && *took == QUEUE_TOOK) {
+		rc = S_ISREG(st.st_mode) ? read_entry(t, (uint64_t)st.st_size, verify, e)
+		                         : err_set(e, EX_DATAERR, "not a regular file");
+		if (rc == EX_DATAERR) {
+			*took = QUEUE_DAMAGED;
+			rc = set_aside(t, e);
+		}
+	}
+	if (rc || *took != QUEUE_TOOK)
+		queue_release(t);
+	buf_free(&path);
+	return rc;
+}
+
+int
+queue_peek(struct queue *q, const struct queue_at *at, const char *name, struct queue_entry *t,
+    enum queue_took *took, struct err *e)
+{
+	struct buf path = BUF_INIT;
+	struct stat st;
+	int rc = open_entry(q, at, name, O_RDONLY, t, &path, &st, took, e);
+
+	if (!rc && *took == QUEUE_TOOK) {
+		t->busy = file_locked(t->fd);
+		rc = S_ISREG(st.st_mode) ? read_entry(t, (uint64_t)st.st_size, false, e)
+		                         : err_set(e, EX_DATAERR, "not a regular file");
+		if (rc == EX_DATAERR) {
+			*took = QUEUE_DAMAGED;
+			rc = 0;
+		}
+	}
+	if (rc || *took != QUEUE_TOOK)
+		queue_release(t);
+	buf_free(&path);
+	return rc;
+}
+
+void
+queue_release(struct queue_entry *t)
+{
+	if (t->fd >= 0) {
+		file_unlock(t->fd);
+		close(t->fd);
+	}
+	free(t->name);
+	buf_free(&t->text);
+	buf_free(&t->journal);
+	envelope_free(&t->env);
+	t->fd = -1;
+	t->name = NULL;
+}
+
+const char *
+queue_content(const struct queue_entry *t)
+{
+	return t->text.len >= t->content_off + t->head.content_bytes ? t->text.s + t->content_off
+	                                                             : NULL;
+}
+
+/* --- what happens to a taken entry */
+
+int
+queue_journal(struct queue_entry *t, struct span lines, size_t reserve, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int rc = 0;
+
+	/* A crash's rest behind the last whole line must not look like a continuation of ours.
+	 * (What we reserved ourselves is line feeds, which look like nothing.) */
+	if (t->file_end > t->journal_end) {
+		if (ftruncate(t->fd, (off_t)t->journal_end) < 0)
+			return err_sys(e, "journal %s", t->name);
+		t->file_end = t->journal_end;
+	}
+	buf_add(&b, lines.p, lines.n);
+	if (reserve > 0) {
+		memset(buf_room(&b, reserve), '\n', reserve);
+		buf_grew(&b, reserve);
+	}
+	rc = io_pwrite(t->fd, b.s, b.len, t->journal_end, e);
+	buf_free(&b);
+	if (rc) {
+		t->file_end = UINT64_MAX; /* part of it may stand there: cut before the next try */
+		return err_in(e, "journal %s", t->name);
+	}
+	t->journal_end += lines.n;
+	t->file_end = t->journal_end;
+	buf_add(&t->journal, lines.p, lines.n);
+	return 0;
+}
+
+int
+queue_journal_sync(struct queue_entry *t, struct err *e)
+{
+	return fdatasync(t->fd) < 0 ? err_sys(e, "sync the journal of %s", t->name) : 0;
+}
+
+static int
+move_entry(struct queue_entry *t, const struct queue_at *to, uint64_t due, struct err *e)
+{
+	struct entry_name n = t->is;
+	struct buf name = BUF_INIT;
+	int rc;
+
+	n.due = due;
+	entry_name_format(&name, &n);
+	rc = move_name(t->q, &t->at, t->name, to, name.s, e);
+	if (!rc) {
+		t->at = *to;
+		free(t->name);
+		t->name = buf_steal(&name);
+		entry_name_parse(span_of(t->name), &t->is);
+	}
+	buf_free(&name);
+	return rc;
+}
+
+static uint64_t
+hour_of(uint64_t s)
+{
+	return s - s % 3600;
+}
+
+int
+queue_defer(struct queue_entry *t, uint64_t due, struct err *e)
+{
+	struct queue_at to = {IN_CUR, hour_of(due)};
+
+	return move_entry(t, &to, due, e);
+}
+
+int
+queue_move(struct queue_entry *t, enum queue_place place, struct err *e)
+{
+	struct queue_at to = {place, 0};
+
+	if (bucketed(place))
+		to.hour_s = hour_of(io_time_us() / 1000000);
+	return move_entry(t, &to, t->is.due, e);
+}
+
+int
+queue_remove(struct queue_entry *t, struct err *e)
+{
+	struct buf path = BUF_INIT;
+	int rc = 0;
+
+	full_path(&t->at, t->name, &path);
+	if (unlinkat(t->q->root, path.s, 0) < 0)
+		rc = err_sys(e, "remove %s", path.s);
+	else
+		mark_dirty(t->q, &t->at);
+	buf_free(&path);
+	return rc;
+}
+
+int
+queue_defer_name(struct queue *q, const struct queue_at *at, const char *name, uint64_t due,
+    struct err *e)
+{
+	struct queue_at to = {IN_CUR, hour_of(due)};
+	struct buf moved = BUF_INIT;
+	struct entry_name n;
+	int rc;
+
+	if (!entry_name_parse(span_of(name), &n))
+		return err_set(e, EX_DATAERR, "%s: not an entry's name", name);
+	n.due = due;
+	entry_name_format(&moved, &n);
+	rc = move_name(q, at, name, &to, moved.s, e);
+	buf_free(&moved);
+	return rc;
+}
+
+/* --- tidying */
+
+static int
+remove_one(void *arg, const struct queue_at *at, const char *name, size_t len)
+{
+	struct queue *q = arg;
+	struct buf path = BUF_INIT;
+
+	(void)len;
+	full_path(at, name, &path);
+	unlinkat(q->root, path.s, 0);
+	buf_free(&path);
+	return 0;
+}
+
+/* Buckets whose hour is over: emptied first where their keeping time is over too. */
+static int
+tidy_place(struct queue *q, enum queue_place place, uint64_t now_s, uint64_t keep_s, struct err *e)
+{
+	struct hours h;
+	char path[48];
+	int rc = list_hours(q, place, &h, e);
+
+	for (size_t i = 0; i < h.n && !rc; i++) {
+		struct queue_at at = {place, h.v[i]};
+
+		if (h.v[i] + 3600 > now_s)
+			break;
+		if (place != IN_CUR && now_s - h.v[i] - 3600 >= keep_s)
+			rc = scan_dir(q, &at, remove_one, q, e);
+		dir_path(&at, path);
+		unlinkat(q->root, path, AT_REMOVEDIR); /* stays while something is in it */
+	}
+	free(h.v);
+	return rc;
+}
+
+/* A directory does not shrink: one that a burst has swollen is exchanged for a fresh one and
+ * drained.  rmdir and a submitter's linkat exclude each other, so nothing is lost between. */
+static int
+tidy_new(struct queue *q, struct err *e)
+{
+	struct queue_at drain = {IN_NEW, 0};
+	struct hours h;
+	struct stat st;
+	char path[48];
+	int rc = list_hours(q, IN_NEW, &h, e);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < h.n; i++) {
+		drain.hour_s = h.v[i];
+		dir_path(&drain, path);
+		if (unlinkat(q->root, path, AT_REMOVEDIR) < 0)
+			drain.hour_s = 0; /* still being drained: one at a time */
+	}
+	if (fstatat(q->root, "new", &st, 0) < 0 || st.st_size <= NEW_SWOLLEN ||
+	    (h.n > 0 && drain.hour_s == 0)) {
+		free(h.v);
+		return 0;
+	}
+	drain.hour_s = h.n > 0 ? h.v[h.n - 1] + 1 : 1;
+	free(h.v);
+	dir_path(&drain, path);
+	if (mkdirat(q->root, path, st.st_mode & 07777) < 0 ||
+	    fchownat(q->root, path, (uid_t)-1, st.st_gid, 0) < 0 ||
+	    fchmodat(q->root, path, st.st_mode & 07777, 0) < 0 ||
+	    renameat2(q->root, "new", q->root, path, RENAME_EXCHANGE) < 0) {
+		rc = err_sys(e, "exchange new for a fresh one");
+		unlinkat(q->root, path, AT_REMOVEDIR);
+		return rc;
+	}
+	unlinkat(q->root, path, AT_REMOVEDIR);
+	return 0;
+}
+
+int
+queue_tidy(struct queue *q, uint64_t now_s, uint64_t keep_failed_s, uint64_t keep_sent_s,
+    struct err *e)
+{
+	int rc = tidy_place(q, IN_CUR, now_s, 0, e);
+
+	if (!rc)
+		rc = tidy_place(q, IN_FAILED, now_s, keep_failed_s, e);
+	if (!rc)
+		rc = tidy_place(q, IN_SENT, now_s, keep_sent_s, e);
+	if (!rc)
+		rc = tidy_new(q, e);
+	return rc;
+}
