@@ -42,7 +42,8 @@ void conn_taken(struct conn *c, size_t n);
 
 /* All of it, within the deadline of each block (block_ms each 64 KiB of progress, RFC 5321
  * 4.5.3.2.5); iov is used up.  Replies that arrive meanwhile are kept in the buffer, up to
- * CONN_EARLY_MAX: more is EX_PROTOCOL.  *sent, where not NULL, counts what has left. */
+ * CONN_EARLY_MAX: more is EX_PROTOCOL.  *sent, where not NULL, is raised by what has left.  When
+ * the peer has broken the connection, what it said before is in the buffer: a 421, perhaps. */
 #define CONN_EARLY_MAX 262144
 int conn_send(struct conn *c, struct iovec *iov, int n, int64_t block_ms, uint64_t *sent,
     struct err *e);

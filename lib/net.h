@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 struct net_addr {
 	union {
@@ -26,11 +27,13 @@ struct net_addr {
 /* "192.0.2.1" or "2001:db8::1", without brackets; false where it is neither. */
 bool net_addr_parse(struct net_addr *a, struct span text, uint16_t port);
 void net_addr_text(const struct net_addr *a, struct buf *out); /* without port, v4-mapped as v4 */
+void net_endpoint_text(const struct net_addr *a, struct buf *out); /* 192.0.2.1:25, [2001:db8::1]:25 */
 uint16_t net_addr_port(const struct net_addr *a);
 bool net_addr_loopback(const struct net_addr *a); /* 127/8, ::1, 0/8, ::, and the mapped forms */
 bool net_addr_eq(const struct net_addr *a, const struct net_addr *b); /* without port */
 
-/* HOST:PORT, [V6]:PORT, HOST; host without brackets.  EX_USAGE where it is none of these. */
+/* HOST:PORT, [V6]:PORT, HOST, [V6]; host without brackets.  EX_USAGE where it is none of these: a
+ * bare V6 could be meant to end in a port. */
 int net_host_port(struct span text, uint16_t default_port, struct buf *host, uint16_t *port,
     struct err *e);
 
@@ -41,8 +44,20 @@ int net_own_addrs(struct net_addr **list, size_t *n, struct err *e);
 int net_connect(int *fd, const struct net_addr *to, const struct net_addr *source,
     int64_t deadline_ms, struct err *e);
 
-/* A listening socket; port 0 lets the kernel choose and *at says what it chose. */
+/* A listening socket; port 0 lets the kernel choose and *at says what it chose.  [::] is IPv6
+ * alone, so that 0.0.0.0 can stand beside it. */
 int net_listen(int *fd, struct net_addr *at, int backlog, struct err *e);
 int net_accept(int lfd, int *fd, struct net_addr *peer, struct err *e); /* blocks; fd as above */
+int net_accept_now(int lfd, int *fd, struct net_addr *peer, struct err *e); /* nobody: *fd is -1 */
+
+/* What can be had or given right now, without waiting.  net_recv: *got 0 means nothing now, or,
+ * with *eof, that the peer has closed.  net_send: *put 0 means that the socket is full.  A broken
+ * connection is EX_TEMPFAIL, and no SIGPIPE. */
+int net_recv(int fd, void *p, size_t n, size_t *got, bool *eof, struct err *e);
+int net_send(int fd, const struct iovec *iov, int n, size_t *put, struct err *e);
+
+/* As net_send, from a file, by sendfile(2).  *put 0 with *unfit: this file cannot be sent so. */
+int net_send_file(int fd, int file, uint64_t off, size_t len, size_t *put, bool *unfit,
+    struct err *e);
 
 #endif

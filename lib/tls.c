@@ -1,0 +1,376 @@
+#include "tls.h"
+
+#include "io.h"
+
+#include <errno.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* RFC 8996: TLS 1.0 and 1.1 are not to be used. */
+static const char priorities[] = "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1:-VERS-DTLS-ALL";
+
+#define YEAR_S (365 * 86400)
+
+struct tls {
+	gnutls_session_t s;
+	int fd;
+};
+
+struct tls_identity {
+	gnutls_certificate_credentials_t cred;
+};
+
+/* Made once by tls_start(), read by all threads afterwards: both are safe to share. */
+static gnutls_priority_t priority;
+static gnutls_certificate_credentials_t nobody; /* a client without a certificate of its own */
+
+/* GnuTLS's sentence as a clause of ours. */
+static int
+fail(struct err *e, int code, const char *what, int why)
+{
+	const char *text = gnutls_strerror(why);
+	size_t n = strlen(text);
+
+	if (n > 0 && text[n - 1] == '.')
+		n--;
+	return err_set(e, code, "%s: %.*s", what, (int)n, text);
+}
+
+int
+tls_start(struct err *e)
+{
+	int r;
+
+	if (priority)
+		return 0;
+	r = gnutls_global_init();
+	if (r >= 0)
+		r = gnutls_certificate_allocate_credentials(&nobody);
+	if (r >= 0)
+		r = gnutls_priority_init(&priority, priorities, NULL);
+	return r < 0 ? fail(e, EX_SOFTWARE, "TLS", r) : 0;
+}
+
+/* Alerts that are only warnings, and a wish to renegotiate, which nobody has to grant. */
+static bool
+harmless(int r)
+{
+	return r == GNUTLS_E_INTERRUPTED || r == GNUTLS_E_WARNING_ALERT_RECEIVED ||
+	    r == GNUTLS_E_REHANDSHAKE || r == GNUTLS_E_GOT_APPLICATION_DATA;
+}
+
+short
+tls_wants(const struct tls *t)
+{
+	return gnutls_record_get_direction(t->s) ? POLLOUT : POLLIN;
+}
+
+/* closed_code: what a connection that just ended is called. */
+static int
+broken(const struct tls *t, const char *what, int closed_code, int r, struct err *e)
+{
+	const char *alert;
+
+	if (r == GNUTLS_E_PREMATURE_TERMINATION || r == GNUTLS_E_PULL_ERROR ||
+	    r == GNUTLS_E_PUSH_ERROR)
+		return err_set(e, closed_code, "%s: connection closed by peer", what);
+	if (r != GNUTLS_E_FATAL_ALERT_RECEIVED)
+		return fail(e, EX_PROTOCOL, what, r);
+	alert = gnutls_alert_get_name(gnutls_alert_get(t->s));
+	return err_set(e, EX_PROTOCOL, "%s: peer says: %s", what, alert ? alert : "unknown alert");
+}
+
+static int
+handshake(struct tls *t, int64_t deadline_ms, struct err *e)
+{
+	int r;
+
+	while ((r = gnutls_handshake(t->s)) < 0) {
+		int rc = 0;
+
+		if (r == GNUTLS_E_AGAIN)
+			rc = io_wait(t->fd, tls_wants(t), deadline_ms, e);
+		else if (!harmless(r))
+			return broken(t, "TLS handshake", EX_PROTOCOL, r, e);
+		/* A peer that always has one more byte ready would never let io_wait() see it. */
+		if (!rc && io_now_ms() >= deadline_ms)
+			rc = err_set(e, EX_TEMPFAIL, "timed out");
+		if (rc)
+			return err_in(e, "TLS handshake");
+	}
+	return 0;
+}
+
+static int
+open_session(struct tls **out, int fd, unsigned role, gnutls_certificate_credentials_t cred,
+    const char *sni, struct err *e)
+{
+	struct tls *t;
+	int r, rc = tls_start(e);
+
+	*out = NULL;
+	if (rc)
+		return rc;
+	t = mem_alloc(sizeof *t);
+	t->fd = fd;
+	r = gnutls_init(&t->s, role | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
+	if (r >= 0)
+		r = gnutls_priority_set(t->s, priority);
+	if (r >= 0)
+		r = gnutls_credentials_set(t->s, GNUTLS_CRD_CERTIFICATE, cred);
+	if (r >= 0 && sni)
+		r = gnutls_server_name_set(t->s, GNUTLS_NAME_DNS, sni, strlen(sni));
+	if (r < 0) {
+		tls_free(t);
+		return fail(e, EX_TEMPFAIL, "TLS", r);
+	}
+	gnutls_transport_set_int(t->s, fd);
+	*out = t;
+	return 0;
+}
+
+static int
+shake_or_free(struct tls **t, int64_t deadline_ms, struct err *e)
+{
+	int rc = handshake(*t, deadline_ms, e);
+
+	if (rc) {
+		tls_free(*t);
+		*t = NULL;
+	}
+	return rc;
+}
+
+int
+tls_client(struct tls **t, int fd, const char *sni, int64_t deadline_ms, struct err *e)
+{
+	int rc = open_session(t, fd, GNUTLS_CLIENT, nobody, sni, e);
+
+	return rc ? rc : shake_or_free(t, deadline_ms, e);
+}
+
+int
+tls_server(struct tls **t, int fd, const struct tls_identity *id, int64_t deadline_ms,
+    struct err *e)
+{
+	int rc = open_session(t, fd, GNUTLS_SERVER, id->cred, NULL, e);
+
+	return rc ? rc : shake_or_free(t, deadline_ms, e);
+}
+
+int
+tls_recv(struct tls *t, void *p, size_t n, size_t *got, bool *eof, struct err *e)
+{
+	ssize_t r = gnutls_record_recv(t->s, p, n);
+
+	*got = r > 0 ? (size_t)r : 0;
+	/* The end without close_notify is an end too: SMTP knows by itself what is complete. */
+	*eof = n > 0 && (r == 0 || r == GNUTLS_E_PREMATURE_TERMINATION);
+	if (r >= 0 || *eof || r == GNUTLS_E_AGAIN || harmless((int)r))
+		return 0;
+	return broken(t, "TLS read", EX_TEMPFAIL, (int)r, e);
+}
+
+int
+tls_send(struct tls *t, const void *p, size_t n, size_t *put, struct err *e)
+{
+	ssize_t r = gnutls_record_send(t->s, p, n < TLS_RECORD_MAX ? n : TLS_RECORD_MAX);
+
+	*put = r > 0 ? (size_t)r : 0;
+	if (r >= 0 || r == GNUTLS_E_AGAIN || r == GNUTLS_E_INTERRUPTED)
+		return 0;
+	return broken(t, "TLS write", EX_TEMPFAIL, (int)r, e);
+}
+
+int
+tls_read(struct tls *t, void *p, size_t n, size_t *got, int64_t deadline_ms, struct err *e)
+{
+	bool eof;
+	int rc;
+
+	while (!(rc = tls_recv(t, p, n, got, &eof, e)) && *got == 0 && !eof) {
+		rc = io_wait(t->fd, tls_wants(t), deadline_ms, e);
+		if (!rc && io_now_ms() >= deadline_ms) /* half a record now and then is not enough */
+			rc = err_set(e, EX_TEMPFAIL, "timed out");
+		if (rc)
+			break;
+	}
+	return rc;
+}
+
+int
+tls_write(struct tls *t, const void *p, size_t n, int64_t deadline_ms, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t done = 0, put; !rc && done < n; done += put) {
+		rc = tls_send(t, (const char *)p + done, n - done, &put, e);
+		if (!rc && put == 0)
+			rc = io_wait(t->fd, tls_wants(t), deadline_ms, e);
+	}
+	return rc;
+}
+
+bool
+tls_pending(const struct tls *t)
+{
+	return gnutls_record_check_pending(t->s) > 0;
+}
+
+void
+tls_bye(struct tls *t)
+{
+	gnutls_bye(t->s, GNUTLS_SHUT_WR);
+}
+
+void
+tls_free(struct tls *t)
+{
+	if (!t)
+		return;
+	if (t->s)
+		gnutls_deinit(t->s);
+	free(t);
+}
+
+void
+tls_describe(const struct tls *t, struct buf *out)
+{
+	const char *version = gnutls_protocol_get_name(gnutls_protocol_get_version(t->s));
+	const char *suite;
+
+#if GNUTLS_VERSION_NUMBER >= 0x030704
+	suite = gnutls_ciphersuite_get(t->s);
+#else
+	suite = gnutls_cipher_get_name(gnutls_cipher_get(t->s));
+#endif
+	buf_fmt(out, "%s %s", version ? version : "TLS", suite ? suite : "unknown");
+}
+
+/* Serial numbers are positive (RFC 5280 4.1.2.2): the top bit stays clear, the next is set. */
+static int
+set_serial(gnutls_x509_crt_t crt)
+{
+	uint64_t v = io_random();
+	unsigned char serial[8];
+
+	memcpy(serial, &v, sizeof serial);
+	serial[0] = (unsigned char)((serial[0] & 0x3f) | 0x40);
+	return gnutls_x509_crt_set_serial(crt, serial, sizeof serial);
+}
+
+static int
+fill_certificate(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, const char *name,
+    uint64_t now_s)
+{
+	unsigned n = (unsigned)strlen(name);
+	int r = gnutls_x509_crt_set_version(crt, 3);
+
+	if (r >= 0)
+		r = set_serial(crt);
+	if (r >= 0)
+		r = gnutls_x509_crt_set_activation_time(crt, (time_t)now_s);
+	if (r >= 0)
+		r = gnutls_x509_crt_set_expiration_time(crt, (time_t)(now_s + YEAR_S));
+	if (r >= 0)
+		r = gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, n);
+	if (r >= 0)
+		r = gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name, n,
+		    GNUTLS_FSAN_SET);
+	if (r >= 0)
+		r = gnutls_x509_crt_set_basic_constraints(crt, 0, -1);
+	if (r >= 0)
+		r = gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
+	if (r >= 0)
+		r = gnutls_x509_crt_set_key_purpose_oid(crt, GNUTLS_KP_TLS_WWW_SERVER, 0);
+	if (r >= 0)
+		r = gnutls_x509_crt_set_key(crt, key);
+	if (r >= 0)
+		r = gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0);
+	return r;
+}
+
+static int
+self_signed(gnutls_certificate_credentials_t cred, const char *name, uint64_t now_s)
+{
+	gnutls_x509_privkey_t key = NULL;
+	gnutls_x509_crt_t crt = NULL;
+	int r = gnutls_x509_privkey_init(&key);
+
+	if (r >= 0)
+		r = gnutls_x509_crt_init(&crt);
+	if (r >= 0)
+		r = gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
+		    GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+	if (r >= 0)
+		r = fill_certificate(crt, key, name, now_s);
+	if (r >= 0)
+		r = gnutls_certificate_set_x509_key(cred, &crt, 1, key);
+	if (crt)
+		gnutls_x509_crt_deinit(crt);
+	if (key)
+		gnutls_x509_privkey_deinit(key);
+	return r;
+}
+
+static int
+identity_new(struct tls_identity **id, struct err *e)
+{
+	int r, rc = tls_start(e);
+
+	*id = NULL;
+	if (rc)
+		return rc;
+	*id = mem_alloc(sizeof **id);
+	r = gnutls_certificate_allocate_credentials(&(*id)->cred);
+	if (r < 0) {
+		free(*id);
+		*id = NULL;
+		return fail(e, EX_TEMPFAIL, "TLS", r);
+	}
+	return 0;
+}
+
+int
+tls_identity_make(struct tls_identity **id, const char *name, uint64_t now_s, struct err *e)
+{
+	int r, rc = identity_new(id, e);
+
+	if (rc)
+		return rc;
+	r = self_signed((*id)->cred, name, now_s);
+	if (r >= 0)
+		return 0;
+	tls_identity_free(*id);
+	*id = NULL;
+	return fail(e, EX_SOFTWARE, "self-signed certificate", r);
+}
+
+int
+tls_identity_load(struct tls_identity **id, const char *cert, const char *key, struct err *e)
+{
+	int r, rc = identity_new(id, e);
+
+	if (rc)
+		return rc;
+	r = gnutls_certificate_set_x509_key_file((*id)->cred, cert, key, GNUTLS_X509_FMT_PEM);
+	if (r >= 0)
+		return 0;
+	tls_identity_free(*id);
+	*id = NULL;
+	fail(e, EX_CONFIG, key, r);
+	return err_in(e, "certificate %s, key", cert);
+}
+
+void
+tls_identity_free(struct tls_identity *id)
+{
+	if (!id)
+		return;
+	gnutls_certificate_free_credentials(id->cred);
+	free(id);
+}
