@@ -19,6 +19,9 @@ struct msg_field {
 	struct span whole; /* all of it, last line end included */
 };
 
+/* field-name and its colon, with white space between them as RFC 5322 4.5.8 allows. */
+bool msg_field_name(struct cur *c, struct span *name);
+
 /* The next field at the cursor, CRLF or LF line ends, folded lines included.  False at the
  * empty line, at the end, and at a line that is no field (*bad then). */
 bool msg_field(struct cur *c, struct msg_field *f, bool *bad);
