@@ -5,11 +5,13 @@
  * beats environment (RELAYKIT_CONFIG, RELAYKIT_QUEUE) beats file.  An unknown
  * key, a value out of range, a missing brace, a key given twice are EX_CONFIG
  * with file:line.  Durations are written 90, "90s", "15m", "4h", "5d"; sizes
- * 1000, "64K", "50M".  relaykit.conf(5) lists every key; conf_keys() is that list.
+ * 1000, "64K", "50M", "1G".  relaykit.conf(5) lists every key; conf_key() is that list.
+ * Without a file this costs microseconds and libconfuse is not called.
  */
 #ifndef CONF_H
 #define CONF_H
 
+#include "cur.h"
 #include "err.h"
 
 #include <stdbool.h>
@@ -69,6 +71,10 @@ struct conf {
 int conf_load(struct conf *c, const char *path, bool privileged, struct err *e);
 void conf_free(struct conf *c);
 
+/* The text of a file, over the defaults; `name` is for messages.  What the system would fill in
+ * (queue, hostname, domain) stays NULL.  conf_free() in any case. */
+int conf_parse(struct conf *c, const char *name, struct span text, struct err *e);
+
 /* "4h", "90" and so on, as in the file; EX_USAGE.  For options of the same meaning. */
 int conf_duration(const char *text, uint64_t *seconds, struct err *e);
 int conf_size(const char *text, uint64_t *bytes, struct err *e);
@@ -77,7 +83,8 @@ int conf_size(const char *text, uint64_t *bytes, struct err *e);
 bool conf_stream_name_ok(const char *name);
 uint64_t conf_stream_weight(const struct conf *c, const char *name); /* 10, bulk 1, unless configured */
 
-/* The i-th key with its default as text, for the page's test; NULL past the last. */
+/* The i-th key with its default as text, for the page's test; NULL past the last.  Keys of
+ * sections are "route relay"; *deflt is NULL where the system decides. */
 const char *conf_key(size_t i, const char **deflt);
 
 #endif
