@@ -1,0 +1,135 @@
+# peers.sh - starts other people's mail servers, unpacked by scripts/peers, for tests and scripts/bench:
+#     . "$TOP/tests/peers.sh"
+#
+# They run as root below a directory of ours, on a loopback port of their own, and borrow system
+# accounts that every Debian has, since the packages' own users do not exist here.
+
+PEERS=$TOP/build/peers
+# Postfix wants a user and a group that own nothing else of its own choosing.
+POSTFIX_USER=news
+POSTFIX_GROUP=uucp
+
+# free_port: a TCP port of 127.0.0.1 that nobody listens on
+free_port() {
+	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1,
+	    LocalAddr => "127.0.0.1")->sockport'
+}
+
+# answers PORT: a server greets there
+answers() {
+	perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1",
+	    PeerPort => shift) or exit 1; exit((<$s> // "") =~ /^220/ ? 0 : 1)' "$1" 2>/dev/null
+}
+
+# postfix_here: whether a Postfix can be started; REASON says why not
+postfix_here() {
+	REASON=
+	[ -f "$PEERS/postfix/libpath" ] || REASON='no Postfix in build/peers: scripts/peers postfix'
+	[ "$(id -u)" -eq 0 ] || REASON='Postfix needs root to change its users'
+	[ -z "$REASON" ]
+}
+
+# in_postfix COMMAND...: one of its programs, with its libraries and $POSTFIX_DIR's configuration
+in_postfix() {
+	LD_LIBRARY_PATH=$(cat "$PEERS/postfix/libpath") MAIL_CONFIG=$POSTFIX_DIR/etc \
+	    PATH=$PEERS/postfix/usr/sbin:$PATH "$@"
+}
+
+postfix_dirs() {
+	mkdir -p "$1/etc" "$1/data" "$1/queue/pid"
+	for d in active bounce corrupt defer deferred flush hold incoming private saved trace; do
+		install -d -o $POSTFIX_USER -m 700 "$1/queue/$d"
+	done
+	install -d -o $POSTFIX_USER -g $POSTFIX_GROUP -m 730 "$1/queue/maildrop"
+	install -d -o $POSTFIX_USER -g $POSTFIX_GROUP -m 710 "$1/queue/public"
+	chown $POSTFIX_USER "$1/data"
+	# What is above must let Postfix's user through; mktemp -d makes it 700.
+	chmod 755 "$1" "$1/etc" "$1/queue"
+}
+
+postfix_main_cf() {
+	cat <<-END
+	compatibility_level = 3.6
+	queue_directory = $POSTFIX_DIR/queue
+	data_directory = $POSTFIX_DIR/data
+	command_directory = $PEERS/postfix/usr/sbin
+	daemon_directory = $PEERS/postfix/usr/lib/postfix/sbin
+	shlib_directory = $PEERS/postfix/usr/lib/postfix
+	import_environment = LD_LIBRARY_PATH=$(cat "$PEERS/postfix/libpath") MAIL_CONFIG
+	mail_owner = $POSTFIX_USER
+	setgid_group = $POSTFIX_GROUP
+	maillog_file_prefixes = $POSTFIX_DIR
+	maillog_file = $POSTFIX_DIR/log
+	inet_interfaces = 127.0.0.1
+	inet_protocols = ipv4
+	myhostname = postfix.example
+	mydestination =
+	alias_maps =
+	alias_database =
+	mynetworks = 127.0.0.0/8
+	smtputf8_enable = yes
+	message_size_limit = 0
+	END
+}
+
+postfix_master_cf() {
+	cat <<-END
+	127.0.0.1:$1 inet n - n - - smtpd
+	pickup    unix n - n 60 1 pickup
+	cleanup   unix n - n - 0 cleanup
+	qmgr      unix n - n 300 1 qmgr
+	tlsmgr    unix - - n 1000? 1 tlsmgr
+	rewrite   unix - - n - - trivial-rewrite
+	bounce    unix - - n - 0 bounce
+	defer     unix - - n - 0 bounce
+	trace     unix - - n - 0 bounce
+	verify    unix - - n - 1 verify
+	flush     unix n - n 1000? 0 flush
+	proxymap  unix - - n - - proxymap
+	proxywrite unix - - n - 1 proxymap
+	smtp      unix - - n - - smtp
+	relay     unix - - n - - smtp
+	showq     unix n - n - - showq
+	error     unix - - n - - error
+	retry     unix - - n - - error
+	discard   unix - - n - - discard
+	local     unix - n n - - local
+	virtual   unix - n n - - virtual
+	lmtp      unix - - n - - lmtp
+	anvil     unix - - n - 1 anvil
+	scache    unix - - n - 1 scache
+	postlog   unix-dgram n - n - 1 postlogd
+	END
+}
+
+# postfix_start DIR [main.cf line...]: below the new DIR; POSTFIX_PORT and POSTFIX_PID are set.
+# Where it does not answer within 20 s its log is shown and 1 returned.
+postfix_start() {
+	POSTFIX_DIR=$1
+	POSTFIX_PORT=$(free_port)
+	shift
+	postfix_dirs "$POSTFIX_DIR"
+	postfix_main_cf >"$POSTFIX_DIR/etc/main.cf"
+	for line; do echo "$line"; done >>"$POSTFIX_DIR/etc/main.cf"
+	postfix_master_cf "$POSTFIX_PORT" >"$POSTFIX_DIR/etc/master.cf"
+	# A session of its own: master ends its children by their process group.
+	LD_LIBRARY_PATH=$(cat "$PEERS/postfix/libpath") MAIL_CONFIG=$POSTFIX_DIR/etc setsid \
+	    "$PEERS/postfix/usr/lib/postfix/sbin/master" -c "$POSTFIX_DIR/etc" -d \
+	    >"$POSTFIX_DIR/out" 2>&1 </dev/null &
+	POSTFIX_PID=$!
+	for _ in $(seq 200); do
+		answers "$POSTFIX_PORT" && return 0
+		kill -0 $POSTFIX_PID 2>/dev/null || break
+		sleep 0.1
+	done
+	sed 's/^/# /' "$POSTFIX_DIR/out" "$POSTFIX_DIR/log" >&2
+	return 1
+}
+
+# postfix_stop: ends it and what it started
+postfix_stop() {
+	[ -n "${POSTFIX_PID-}" ] || return 0
+	kill "$POSTFIX_PID" 2>/dev/null
+	wait "$POSTFIX_PID" 2>/dev/null
+	POSTFIX_PID=
+}
