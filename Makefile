@@ -15,7 +15,7 @@ warn  = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-protot
         -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2
 hard  = -fstack-protector-strong -fPIE $(cet) $(fortify)
 fortify = $(if $(san),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
-all_cflags  = -std=c17 -D_GNU_SOURCE -pthread $(warn) $(hard) -Ilib $(san) $(CFLAGS)
+all_cflags  = -std=c17 -D_GNU_SOURCE -pthread $(warn) $(hard) -iquote lib $(san) $(CFLAGS)
 all_ldflags = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread $(san) $(LDFLAGS)
 
 # Every library has one door; a program links those whose doors it pulls in (--as-needed).

@@ -56,6 +56,7 @@ postfix_main_cf() {
 	daemon_directory = $PEERS/postfix/usr/lib/postfix/sbin
 	shlib_directory = $PEERS/postfix/usr/lib/postfix
 	import_environment = LD_LIBRARY_PATH=$(cat "$PEERS/postfix/libpath") MAIL_CONFIG
+	export_environment = LD_LIBRARY_PATH MAIL_CONFIG
 	mail_owner = $POSTFIX_USER
 	setgid_group = $POSTFIX_GROUP
 	maillog_file_prefixes = $POSTFIX_DIR
