@@ -30,8 +30,12 @@ int addr_mailbox(struct cur *c, struct addr *out, struct err *e);
 /* "<" [ A-d-l ":" ] Mailbox ">" or "<>" (then *null).  A source route is dropped (RFC 5321 C). */
 int addr_path(struct cur *c, struct addr *out, bool *null, struct err *e);
 
-/* One address as people give it on a command line: a mailbox, or one in angle brackets, nothing
- * around it.  Appends local@domain; a bare local name gets "@" qualify (EX_DATAERR where
+/* local@domain (or the bare local part) in the form RFC 5321 4.1.2 asks for, with the least
+ * quoting: "ann"@x is ann@x, and a..b@x, which is taken on the way in, is "a..b"@x. */
+void addr_put(const struct addr *a, struct buf *out);
+
+/* One address as people give it on a command line: a mailbox, or one in angle brackets, only
+ * blanks around it.  Appends local@domain as addr_put gives it; a bare local name gets "@" qualify (EX_DATAERR where
  * qualify is NULL or ""). EX_DATAERR says what is wrong with it. */
 int addr_one(struct span text, const char *qualify, struct buf *out, struct err *e);
 
@@ -45,7 +49,8 @@ int addr_list(struct span value, const char *qualify, int (*each)(void *arg, str
 struct span addr_domain(struct span mailbox);
 
 /* A display name as a phrase: atoms as they are, else a quoted-string, else (UTF-8) encoded
- * words (RFC 2047). */
+ * words (RFC 2047) of at most 75 bytes, a space between two.  Always on one line: controls
+ * become spaces, what is not UTF-8 becomes U+FFFD. */
 void addr_phrase(struct span name, struct buf *out);
 
 #endif
