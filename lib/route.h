@@ -1,6 +1,6 @@
 /* route.h - from a recipient's domain to the hosts to try, in order, and their site.
  *
- * A configured route (smarthost) wins; else MX by preference, shuffled among
+ * relaykit-routing(7) tells it to people.  A configured route (smarthost) wins; else MX by preference, shuffled among
  * equals (RFC 5321 5.1); else, without MX, the domain itself (implicit MX); the
  * null MX is a permanent 5.1.10 (RFC 7505).  Loop protection, RFC 5321 5.1: MX
  * hosts that are ourselves, and all at their preference or behind, are dropped; nothing
@@ -26,12 +26,22 @@ struct route_host {
 	uint16_t port;       /* 25 unless the route says otherwise */
 };
 
+/* The best of an MX set by preference, then by name; nobody needs more. */
+#define ROUTE_HOSTS_MAX 32
+#define ROUTE_ADDRS_MAX 16 /* of one host */
+#define ROUTE_SITE_MAX 200 /* bytes of a site's name */
+
 struct route {
 	struct route_host *hosts;
 	size_t n;
 	bool configured; /* by a route: loopback is allowed, names may come from /etc/hosts */
-	char *site;      /* what shares budgets: the relay's HOST:PORT or a name for the MX set */
-	uint32_t ttl_s;
+	bool literal;    /* the host's name is an address */
+	char *site;      /* what shares budgets: the relay's HOST:PORT or a name for the MX set;
+	                  * of [a-z0-9.:_+-] and brackets, fit for a file's name */
+	char *set;       /* all hosts in canonical order.  Whoever shares a connection between two
+	                  * domains compares this, not the site: sites are told apart by a crc,
+	                  * and whoever owns a domain can forge one */
+	uint32_t ttl_s;  /* how long this may be remembered */
 };
 
 /* What this machine is called and where it lives, for loop protection. */
@@ -54,10 +64,20 @@ int route_resolve(const struct conf *c, const struct route_self *self, struct dn
     struct err *e);
 void route_free(struct route *r);
 
+/* The part of it without DNS: an MX set (empty: implicit MX) to hosts.  Errors as above. */
+int route_from_mx(const struct dns_mx_list *mx, const char *domain, const struct route_self *self,
+    uint64_t seed, struct route *out, char status[12], struct err *e);
+
 /* The addresses to try for one host, IPv6 and IPv4 interleaved beginning with IPv6 where this
  * machine has it; ours and (for MX hosts) loopback left out.  *loop tells that some were
- * dropped as being ourselves. */
+ * dropped as being ourselves; then neither this host nor any at or behind its preference may be
+ * tried, route_before() says where to stop, and if that leaves no host at all it is 5.4.6.
+ * EX_NOHOST: the host has no address, for good; when all hosts say so it is 5.4.4.
+ * EX_TEMPFAIL: 4.4.3.  0 with an empty list comes with *loop only. */
 int route_addrs(const struct route *r, size_t host, const struct route_self *self, struct dns *d,
     int64_t deadline_ms, struct dns_addrs *out, bool *loop, struct err *e);
+
+/* How many hosts are strictly preferred to this one. */
+size_t route_before(const struct route *r, size_t host);
 
 #endif

@@ -1,0 +1,497 @@
+#include "dns.h"
+
+#include "buf.h"
+#include "cur.h"
+#include "dnsconf.h"
+#include "io.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define UDP_BYTES 4096       /* of one datagram: more than we ask for, since some do not listen */
+#define ROUNDS 4             /* of asking every server that has not yet answered */
+#define TRY_MS 1500          /* a server's time in the first round; doubled each round */
+#define TCP_MS 5000          /* at least, for an answer that did not fit a datagram */
+#define SECOND_FAMILY_MS 500 /* for AAAA when A is there: some servers never answer AAAA */
+#define TTL_UNKNOWN_S 60     /* an empty answer without SOA says nothing of its lifetime */
+
+/* What was read at dns_open; never changed after, hence shared without a lock. */
+struct shared {
+	atomic_uint users;
+	struct dnsconf conf;
+};
+
+struct dns {
+	struct shared *s;
+	size_t first; /* the server that answered last is asked first */
+};
+
+/* One question on its way. */
+struct question {
+	const char *name;
+	uint16_t type;
+	uint32_t refused; /* bit i: server i has answered that it will not help */
+	bool done;
+	bool plain;       /* without EDNS0 */
+	int fd;           /* -1: no datagram is waited for */
+	struct buf query; /* with the two bytes of length that TCP wants */
+	struct dnsmsg_answer answer;
+};
+
+struct asking {
+	struct dns *d;
+	struct question *q;
+	size_t n;
+	size_t server;
+	int64_t deadline_ms;
+	struct err why; /* the last thing that went wrong */
+};
+
+static bool
+is_localhost(const char *host)
+{
+	/* RFC 6761 6.3: never a question to the DNS. */
+	return span_ieq(span_of(host), SPAN("localhost")) ||
+	    span_ends(span_of(host), SPAN(".localhost"));
+}
+
+/* --- one server, one try */
+
+static void
+stop(struct question *q)
+{
+	if (q->fd >= 0)
+		close(q->fd);
+	q->fd = -1;
+}
+
+static void
+refuse(struct asking *a, struct question *q)
+{
+	q->refused |= 1u << a->server;
+	stop(q);
+}
+
+/* A socket of its own for each try: the kernel gives it a random source port, takes only what
+ * comes from the server, and a late answer to an earlier try cannot be mistaken. */
+static int
+send_udp(struct asking *a, struct question *q)
+{
+	const struct net_addr *to = &a->d->s->conf.servers[a->server];
+	socklen_t n = to->u.sa.sa_family == AF_INET6 ? sizeof to->u.in6 : sizeof to->u.in4;
+
+	stop(q);
+	buf_cut(&q->query, 0);
+	buf_add(&q->query, "\0", 2); /* the length, for TCP */
+	if (dnsmsg_query(&q->query, q->name, q->type, (uint16_t)io_random(), !q->plain, &a->why))
+		return a->why.code;
+	q->query.s[0] = (char)((q->query.len - 2) >> 8);
+	q->query.s[1] = (char)((q->query.len - 2) & 0xff);
+	q->fd = socket(to->u.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (q->fd < 0 || connect(q->fd, &to->u.sa, n) < 0)
+		return err_sys(&a->why, "socket");
+	return io_write(q->fd, q->query.s + 2, q->query.len - 2, &a->why);
+}
+
+static bool
+matches(const struct question *q, struct span answer)
+{
+	return dnsmsg_matches((struct span){q->query.s + 2, q->query.len - 2}, answer);
+}
+
+/* A packet that answers: it is the end of the question, or of this server. */
+static void
+settle(struct asking *a, struct question *q, struct span answer)
+{
+	int rcode = dnsmsg_rcode(answer);
+
+	stop(q);
+	if (!q->plain && (rcode == DNSMSG_FORMERR || rcode == DNSMSG_NOTIMP)) {
+		q->plain = true; /* RFC 6891 7 */
+		if (send_udp(a, q))
+			refuse(a, q);
+	} else if (dnsmsg_parse(answer, q->name, q->type, &q->answer, &a->why)) {
+		refuse(a, q);
+	} else {
+		q->done = true;
+		a->d->first = a->server;
+	}
+}
+
+static int
+read_exactly(int fd, void *p, size_t n, int64_t until_ms, struct err *e)
+{
+	size_t got;
+
+	for (size_t done = 0; done < n; done += got) {
+		if (io_wait(fd, POLLIN, until_ms, e) || io_read(fd, (char *)p + done, n - done, &got, e))
+			return e->code;
+		if (got == 0)
+			return err_set(e, EX_TEMPFAIL, "connection closed");
+	}
+	return 0;
+}
+
+static int
+exchange_tcp(struct asking *a, const struct question *q, struct buf *in)
+{
+	int64_t until = io_now_ms() + TCP_MS;
+	uint8_t head[2] = {0, 0};
+	size_t n = 0;
+	int fd, rc;
+
+	if (until > a->deadline_ms)
+		until = a->deadline_ms;
+	rc = net_connect(&fd, &a->d->s->conf.servers[a->server], NULL, until, &a->why);
+	if (rc)
+		return rc;
+	rc = io_write(fd, q->query.s, q->query.len, &a->why);
+	if (!rc)
+		rc = read_exactly(fd, head, sizeof head, until, &a->why);
+	n = (size_t)head[0] << 8 | head[1];
+	if (!rc)
+		rc = read_exactly(fd, buf_room(in, n), n, until, &a->why);
+	if (!rc)
+		buf_grew(in, n);
+	close(fd);
+	return rc;
+}
+
+static void
+ask_tcp(struct asking *a, struct question *q)
+{
+	struct buf in = BUF_INIT;
+	int rc;
+
+	stop(q);
+	rc = exchange_tcp(a, q, &in);
+	if (rc) {
+		err_in(&a->why, "TCP");
+		refuse(a, q);
+	} else if (!matches(q, (struct span){in.s, in.len}) ||
+	    dnsmsg_truncated((struct span){in.s, in.len})) {
+		err_set(&a->why, EX_TEMPFAIL, "TCP: not an answer to the question");
+		refuse(a, q);
+	} else {
+		settle(a, q, (struct span){in.s, in.len});
+	}
+	buf_free(&in);
+}
+
+static void
+take_datagram(struct asking *a, struct question *q)
+{
+	char in[UDP_BYTES];
+	struct span answer = {in, 0};
+
+	if (io_read(q->fd, in, sizeof in, &answer.n, &a->why)) {
+		if (errno != EAGAIN) /* that is a bad checksum: the kernel has thrown it away */
+			refuse(a, q);
+		return;
+	}
+	if (!matches(q, answer))
+		return;
+	if (dnsmsg_truncated(answer))
+		ask_tcp(a, q);
+	else
+		settle(a, q, answer);
+}
+
+/* A is there with addresses, or the name does not exist.  NXDOMAIN for AAAA alone is not
+ * believed: RFC 4074 4.2 knows servers that say so whatever A says. */
+static bool
+enough(const struct question *q)
+{
+	return q->done && (q->answer.addrs.n > 0 || !q->answer.exists);
+}
+
+/* Until every question that was sent has its answer, or this server's time is over.  Datagrams
+ * that are not answers must not keep us: the clock is read before each look. */
+static void
+gather(struct asking *a, int64_t until_ms)
+{
+	bool hurry = false, last = false;
+
+	while (!last) {
+		struct pollfd p[2] = {{-1, POLLIN, 0}, {-1, POLLIN, 0}};
+		int64_t now = io_now_ms();
+
+		if (!hurry && a->n > 1 && enough(a->q)) {
+			hurry = true;
+			if (until_ms > now + SECOND_FAMILY_MS)
+				until_ms = now + SECOND_FAMILY_MS;
+		}
+		for (size_t i = 0; i < a->n; i++)
+			p[i].fd = a->q[i].fd;
+		if (p[0].fd < 0 && p[1].fd < 0)
+			return;
+		last = now >= until_ms;
+		if (poll(p, 2, last ? 0 : (int)(until_ms - now)) <= 0)
+			continue;
+		for (size_t i = 0; i < a->n; i++)
+			if (p[i].fd >= 0 && p[i].revents)
+				take_datagram(a, &a->q[i]);
+	}
+	err_set(&a->why, EX_TEMPFAIL, "timed out");
+}
+
+static void
+ask_server(struct asking *a, int64_t try_ms)
+{
+	struct buf who = BUF_INIT;
+	int64_t until = io_now_ms() + try_ms;
+
+	for (size_t i = 0; i < a->n; i++) {
+		struct question *q = &a->q[i];
+
+		if (!q->done && !(q->refused >> a->server & 1) && send_udp(a, q))
+			refuse(a, q);
+	}
+	gather(a, until < a->deadline_ms ? until : a->deadline_ms);
+	for (size_t i = 0; i < a->n; i++)
+		stop(&a->q[i]);
+	net_addr_text(&a->d->s->conf.servers[a->server], &who);
+	err_in(&a->why, "name server %s", who.s);
+	buf_free(&who);
+}
+
+/* Whether there is something left to ask that server. */
+static bool
+wanted(const struct asking *a, size_t server)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (!a->q[i].done && !(a->q[i].refused >> server & 1))
+			return true;
+	return false;
+}
+
+/* Asks until the first question is answered, and where there is a second and the first was not
+ * enough, that too.  Whether it went well is in q[i].done; why not in a->why. */
+static void
+ask(struct asking *a)
+{
+	size_t n = a->d->s->conf.n_servers, first = a->d->first;
+	int64_t try_ms = TRY_MS;
+
+	err_set(&a->why, EX_TEMPFAIL, "timed out");
+	for (int round = 0; round < ROUNDS; round++, try_ms *= 2)
+		for (size_t i = 0; i < n; i++) {
+			if (enough(a->q) || io_now_ms() >= a->deadline_ms)
+				return;
+			a->server = (first + i) % n;
+			if (wanted(a, a->server))
+				ask_server(a, try_ms);
+		}
+}
+
+static void
+question_init(struct question *q, const char *name, uint16_t type)
+{
+	*q = (struct question){.name = name, .type = type, .fd = -1, .query = BUF_INIT};
+}
+
+static void
+question_free(struct question *q)
+{
+	stop(q);
+	buf_free(&q->query);
+	dnsmsg_free(&q->answer);
+}
+
+/* --- the two questions of a mailer */
+
+static int
+mx_result(struct asking *a, struct dns_mx_list *out, struct err *e)
+{
+	struct question *q = a->q;
+
+	if (!q->done)
+		return err_set(e, EX_TEMPFAIL, "%s", err_text(&a->why));
+	if (!q->answer.exists)
+		return err_set(e, EX_NOHOST, "no such domain");
+	if (q->answer.mx.n == 0 && q->answer.n_bad > 0)
+		return err_set(e, EX_UNAVAILABLE, "no record with a host name");
+	*out = q->answer.mx;
+	q->answer.mx = (struct dns_mx_list){0};
+	return 0;
+}
+
+int
+dns_mx(struct dns *d, const char *domain, int64_t deadline_ms, struct dns_mx_list *out,
+    struct err *e)
+{
+	char *name = mem_dup(domain, strlen(domain)), *next;
+	int rc = EX_TEMPFAIL;
+
+	*out = (struct dns_mx_list){.ttl_s = TTL_UNKNOWN_S};
+	if (is_localhost(name)) {
+		free(name);
+		return 0;
+	}
+	err_set(e, rc, "over %d CNAMEs in a chain", DNSMSG_CNAMES_MAX);
+	for (int hops = 0; name && hops <= DNSMSG_CNAMES_MAX; hops++) {
+		struct question q;
+		struct asking a = {d, &q, 1, 0, deadline_ms, ERR_INIT};
+
+		if (!dnsmsg_name_ok(name)) {
+			rc = err_set(e, EX_DATAERR, "not a domain name");
+			break;
+		}
+		question_init(&q, name, DNSMSG_MX);
+		ask(&a);
+		next = q.answer.cname;
+		q.answer.cname = NULL;
+		if (!next)
+			rc = mx_result(&a, out, e);
+		question_free(&q);
+		err_free(&a.why);
+		free(name);
+		name = next;
+	}
+	free(name);
+	return rc ? err_in(e, "MX of %s", domain) : 0;
+}
+
+static void
+append(struct dns_addrs *to, const struct net_addr *v, size_t n)
+{
+	to->v = mem_grow(to->v, to->n + n, sizeof *v);
+	if (n)
+		memcpy(to->v + to->n, v, n * sizeof *v);
+	to->n += n;
+}
+
+static int
+addrs_result(struct asking *a, struct dns_addrs *out, struct err *e)
+{
+	const struct question *v4 = &a->q[0], *v6 = &a->q[1];
+
+	append(out, v6->answer.addrs.v, v6->answer.addrs.n);
+	append(out, v4->answer.addrs.v, v4->answer.addrs.n);
+	if (out->n > 0)
+		return 0;
+	if (v4->done && !v4->answer.exists && (!v6->done || !v6->answer.exists))
+		return err_set(e, EX_NOHOST, "no such host");
+	if (!v4->done || !v6->done)
+		return err_set(e, EX_TEMPFAIL, "%s", err_text(&a->why));
+	return 0;
+}
+
+/* Where the chain of CNAMEs leads on, if neither question has found addresses. */
+static char *
+chain_on(struct question *q)
+{
+	char **from = q[0].answer.cname ? &q[0].answer.cname : &q[1].answer.cname;
+	char *next = *from;
+
+	if (q[0].answer.addrs.n || q[1].answer.addrs.n)
+		return NULL;
+	*from = NULL;
+	return next;
+}
+
+static int
+localhost_addrs(struct dns_addrs *out)
+{
+	struct net_addr a;
+
+	if (net_addr_parse(&a, SPAN("127.0.0.1"), 0))
+		append(out, &a, 1);
+	if (net_addr_parse(&a, SPAN("::1"), 0))
+		append(out, &a, 1);
+	return 0;
+}
+
+int
+dns_query_addrs(struct dns *d, const char *host, int64_t deadline_ms, struct dns_addrs *out,
+    struct err *e)
+{
+	char *name = mem_dup(host, strlen(host)), *next;
+	int rc = EX_TEMPFAIL;
+
+	*out = (struct dns_addrs){0};
+	if (is_localhost(name)) {
+		free(name);
+		return localhost_addrs(out);
+	}
+	err_set(e, rc, "over %d CNAMEs in a chain", DNSMSG_CNAMES_MAX);
+	for (int hops = 0; name && hops <= DNSMSG_CNAMES_MAX; hops++) {
+		struct question q[2];
+		struct asking a = {d, q, 2, 0, deadline_ms, ERR_INIT};
+
+		if (!dnsmsg_name_ok(name)) {
+			rc = err_set(e, EX_DATAERR, "not a host name");
+			break;
+		}
+		question_init(&q[0], name, DNSMSG_A);
+		question_init(&q[1], name, DNSMSG_AAAA);
+		ask(&a);
+		next = chain_on(q);
+		if (!next)
+			rc = addrs_result(&a, out, e);
+		question_free(&q[0]);
+		question_free(&q[1]);
+		err_free(&a.why);
+		free(name);
+		name = next;
+	}
+	free(name);
+	return rc ? err_in(e, "addresses of %s", host) : 0;
+}
+
+int
+dns_addrs(struct dns *d, const char *host, int64_t deadline_ms, struct dns_addrs *out,
+    struct err *e)
+{
+	const struct dnsconf *c = &d->s->conf;
+
+	*out = (struct dns_addrs){0};
+	for (size_t i = dnsconf_find(c, host); i < c->n_hosts && strcmp(c->hosts[i].name, host) == 0; i++)
+		append(out, &c->hosts[i].addr, 1);
+	return out->n > 0 ? 0 : dns_query_addrs(d, host, deadline_ms, out, e);
+}
+
+/* --- opening */
+
+int
+dns_open(struct dns **d, const char *servers, struct err *e)
+{
+	struct shared *s = mem_alloc(sizeof *s);
+	int rc = dnsconf_read(&s->conf, servers, e);
+
+	*d = NULL;
+	if (rc) {
+		free(s);
+		return rc;
+	}
+	atomic_init(&s->users, 1);
+	*d = mem_alloc(sizeof **d);
+	(*d)->s = s;
+	return 0;
+}
+
+int
+dns_clone(struct dns **d, const struct dns *from, struct err *e)
+{
+	(void)e; /* nothing can fail but memory */
+	atomic_fetch_add(&from->s->users, 1);
+	*d = mem_alloc(sizeof **d);
+	**d = *from;
+	return 0;
+}
+
+void
+dns_close(struct dns *d)
+{
+	if (!d)
+		return;
+	if (atomic_fetch_sub(&d->s->users, 1) == 1) {
+		dnsconf_free(&d->s->conf);
+		free(d->s);
+	}
+	free(d);
+}

@@ -1,0 +1,340 @@
+#include "dnsmsg.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <ldns/ldns.h>
+
+#define EDNS_BYTES 1232  /* fits the smallest IPv6 path unfragmented (DNS flag day 2020) */
+#define HEADER_BYTES 12  /* RFC 1035 4.1.1 */
+#define NAME_BYTES 253   /* RFC 1035 3.1: 255 with the length bytes of first label and root */
+#define LABEL_BYTES 63
+#define CHAIN_MAX DNSMSG_CNAMES_MAX
+#define TTL_UNKNOWN_S 60 /* an empty answer without SOA says nothing of its lifetime */
+
+/* --- names */
+
+bool
+dnsmsg_name_ok(const char *name)
+{
+	size_t label = 0, i;
+
+	for (i = 0; name[i]; i++) {
+		if (name[i] == '.') {
+			if (label == 0)
+				return false;
+			label = 0;
+		} else if (!is_alnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '_') {
+			return false;
+		} else if (++label > LABEL_BYTES) {
+			return false;
+		}
+	}
+	return label > 0 && i <= NAME_BYTES;
+}
+
+/* NULL where the name has bytes that no host's name has; "" for the root. */
+static char *
+name_text(const ldns_rdf *name)
+{
+	const uint8_t *p = ldns_rdf_data(name);
+	size_t n = ldns_rdf_size(name);
+	struct buf b = BUF_INIT;
+	bool good = true;
+
+	for (size_t i = 0; i < n && p[i] > 0; i += p[i] + 1u) {
+		if (p[i] > LABEL_BYTES || i + p[i] >= n) {
+			good = false;
+			break;
+		}
+		if (b.len)
+			buf_ch(&b, '.');
+		for (size_t k = i + 1; k <= i + p[i]; k++) {
+			good = good && (is_alnum(p[k]) || p[k] == '-' || p[k] == '_');
+			buf_ch(&b, (char)ascii_lower(p[k]));
+		}
+	}
+	if (!good || b.len > NAME_BYTES) {
+		buf_free(&b);
+		return NULL;
+	}
+	return buf_steal(&b);
+}
+
+/* --- questions */
+
+int
+dnsmsg_query(struct buf *out, const char *name, uint16_t type, uint16_t id, bool edns, struct err *e)
+{
+	ldns_rdf *owner = ldns_dname_new_frm_str(name);
+	ldns_pkt *pkt = NULL;
+	uint8_t *wire = NULL;
+	size_t n = 0;
+	int rc = 0;
+
+	/* The packet owns the name from here on. */
+	if (owner)
+		pkt = ldns_pkt_query_new(owner, (ldns_rr_type)type, LDNS_RR_CLASS_IN, LDNS_RD);
+	if (!pkt) {
+		ldns_rdf_deep_free(owner);
+		return err_set(e, EX_DATAERR, "not a domain name");
+	}
+	ldns_pkt_set_id(pkt, id);
+	if (edns)
+		ldns_pkt_set_edns_udp_size(pkt, EDNS_BYTES);
+	if (ldns_pkt2wire(&wire, pkt, &n) == LDNS_STATUS_OK)
+		buf_add(out, wire, n);
+	else
+		rc = err_set(e, EX_DATAERR, "not a domain name");
+	free(wire);
+	ldns_pkt_free(pkt);
+	return rc;
+}
+
+bool
+dnsmsg_matches(struct span query, struct span answer)
+{
+	const uint8_t *q = (const uint8_t *)query.p, *p = (const uint8_t *)answer.p;
+	size_t end = HEADER_BYTES;
+
+	if (answer.n < HEADER_BYTES || p[0] != q[0] || p[1] != q[1] || (p[2] & 0xf8) != 0x80)
+		return false;
+	if (p[4] == 0 && p[5] == 0)
+		return dnsmsg_rcode(answer) != DNSMSG_NOERROR && dnsmsg_rcode(answer) != DNSMSG_NXDOMAIN;
+	while (q[end] > 0)
+		end += q[end] + 1u;
+	end += 5; /* the root, type and class */
+	if (p[4] != 0 || p[5] != 1 || answer.n < end)
+		return false;
+	for (size_t i = HEADER_BYTES; i < end; i++) /* the length bytes of a name are no letters */
+		if (ascii_lower(p[i]) != ascii_lower(q[i]))
+			return false;
+	return true;
+}
+
+int
+dnsmsg_rcode(struct span answer)
+{
+	return answer.p[3] & 15;
+}
+
+bool
+dnsmsg_truncated(struct span answer)
+{
+	return answer.p[2] & 2;
+}
+
+/* --- answers */
+
+static void
+least(uint32_t *ttl_s, uint32_t other_s)
+{
+	if (other_s > INT32_MAX)
+		other_s = 0; /* RFC 2181 8 */
+	if (other_s < *ttl_s)
+		*ttl_s = other_s;
+}
+
+static void
+take_mx(const ldns_rr *rr, struct dnsmsg_answer *out)
+{
+	const ldns_rdf *pref = ldns_rr_rdf(rr, 0), *name = ldns_rr_rdf(rr, 1);
+	char *host = pref && name && ldns_rdf_size(pref) == 2 ? name_text(name) : NULL;
+	struct dns_mx_list *l = &out->mx;
+
+	if (!host) {
+		out->n_bad++;
+		return;
+	}
+	l->v = mem_grow(l->v, l->n + 1, sizeof *l->v);
+	l->v[l->n++] = (struct dns_mx){ldns_rdf2native_int16(pref), host};
+}
+
+static void
+take_addr(const ldns_rr *rr, struct dnsmsg_answer *out)
+{
+	const ldns_rdf *r = ldns_rr_rdf(rr, 0);
+	size_t n = r ? ldns_rdf_size(r) : 0;
+	struct net_addr a;
+
+	memset(&a, 0, sizeof a);
+	if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_A && n == sizeof a.u.in4.sin_addr) {
+		a.u.in4.sin_family = AF_INET;
+		memcpy(&a.u.in4.sin_addr, ldns_rdf_data(r), n);
+	} else if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_AAAA && n == sizeof a.u.in6.sin6_addr) {
+		a.u.in6.sin6_family = AF_INET6;
+		memcpy(&a.u.in6.sin6_addr, ldns_rdf_data(r), n);
+	} else {
+		return;
+	}
+	out->addrs.v = mem_grow(out->addrs.v, out->addrs.n + 1, sizeof a);
+	out->addrs.v[out->addrs.n++] = a;
+}
+
+/* The records of that owner and type; how many. */
+static size_t
+take_records(const ldns_rr_list *l, const ldns_rdf *owner, ldns_rr_type type, struct dnsmsg_answer *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; l && i < ldns_rr_list_rr_count(l); i++) {
+		const ldns_rr *rr = ldns_rr_list_rr(l, i);
+
+		if (ldns_rr_get_type(rr) != type || ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN ||
+		    ldns_dname_compare(ldns_rr_owner(rr), owner) != 0)
+			continue;
+		least(&out->mx.ttl_s, ldns_rr_ttl(rr));
+		if (type == LDNS_RR_TYPE_MX)
+			take_mx(rr, out);
+		else
+			take_addr(rr, out);
+		n++;
+	}
+	return n;
+}
+
+static const ldns_rdf *
+find_cname(const ldns_rr_list *l, const ldns_rdf *owner, struct dnsmsg_answer *out)
+{
+	for (size_t i = 0; l && i < ldns_rr_list_rr_count(l); i++) {
+		const ldns_rr *rr = ldns_rr_list_rr(l, i);
+
+		if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_CNAME &&
+		    ldns_rr_get_class(rr) == LDNS_RR_CLASS_IN && ldns_rr_rdf(rr, 0) &&
+		    ldns_dname_compare(ldns_rr_owner(rr), owner) == 0) {
+			least(&out->mx.ttl_s, ldns_rr_ttl(rr));
+			return ldns_rr_rdf(rr, 0);
+		}
+	}
+	return NULL;
+}
+
+/* How the packet says that there is nothing: RFC 2308 2. */
+enum nothing { NOTHING_PLAIN, NOTHING_SOA, NOTHING_REFERRAL };
+
+static enum nothing
+nothing_kind(const ldns_pkt *pkt, struct dnsmsg_answer *out)
+{
+	const ldns_rr_list *l = ldns_pkt_authority(pkt);
+	enum nothing kind = NOTHING_PLAIN;
+
+	for (size_t i = 0; l && i < ldns_rr_list_rr_count(l); i++) {
+		const ldns_rr *rr = ldns_rr_list_rr(l, i);
+
+		if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_SOA && ldns_rr_rdf(rr, 6)) {
+			least(&out->mx.ttl_s, ldns_rr_ttl(rr));
+			least(&out->mx.ttl_s, ldns_rdf2native_int32(ldns_rr_rdf(rr, 6)));
+			return NOTHING_SOA;
+		}
+		if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_NS && !ldns_pkt_aa(pkt) &&
+		    !ldns_pkt_ra(pkt))
+			kind = NOTHING_REFERRAL;
+	}
+	return kind;
+}
+
+static int
+rcode_check(const ldns_pkt *pkt, struct err *e)
+{
+	unsigned rcode = ldns_pkt_get_rcode(pkt) | (unsigned)ldns_pkt_edns_extended_rcode(pkt) << 4;
+	const ldns_lookup_table *t;
+
+	if (rcode == LDNS_RCODE_NOERROR || rcode == LDNS_RCODE_NXDOMAIN)
+		return 0;
+	t = ldns_lookup_by_id(ldns_rcodes, (int)rcode);
+	if (t)
+		return err_set(e, EX_TEMPFAIL, "%s", t->name);
+	return err_set(e, EX_TEMPFAIL, "response code %u", rcode);
+}
+
+static int
+read_packet(const ldns_pkt *pkt, const ldns_rdf *want, uint16_t type, struct dnsmsg_answer *out,
+    struct err *e)
+{
+	const ldns_rr_list *list = ldns_pkt_answer(pkt);
+	const ldns_rdf *next;
+	enum nothing kind;
+	int hops = 0;
+
+	if (rcode_check(pkt, e))
+		return e->code;
+	while (take_records(list, want, (ldns_rr_type)type, out) == 0) {
+		next = find_cname(list, want, out);
+		if (!next)
+			break;
+		if (++hops > CHAIN_MAX)
+			return err_set(e, EX_TEMPFAIL, "over %d CNAMEs in a chain", CHAIN_MAX);
+		want = next;
+	}
+	out->exists = true;
+	if (out->mx.n + out->n_bad + out->addrs.n > 0)
+		return 0;
+	kind = nothing_kind(pkt, out);
+	/* RFC 6604 3: with CNAMEs the code is about the last name of the chain. */
+	if (ldns_pkt_get_rcode(pkt) == LDNS_RCODE_NXDOMAIN) {
+		out->exists = false;
+		return 0;
+	}
+	if (hops > 0 && kind != NOTHING_SOA) {
+		out->cname = name_text(want);
+		if (!out->cname)
+			return err_set(e, EX_TEMPFAIL, "CNAME to something that is no host name");
+		return 0;
+	}
+	if (kind == NOTHING_REFERRAL)
+		return err_set(e, EX_TEMPFAIL, "a referral: the server does not recurse");
+	return 0;
+}
+
+int
+dnsmsg_parse(struct span answer, const char *name, uint16_t type, struct dnsmsg_answer *out,
+    struct err *e)
+{
+	ldns_rdf *want = ldns_dname_new_frm_str(name);
+	ldns_pkt *pkt = NULL;
+	ldns_status st;
+	int rc;
+
+	*out = (struct dnsmsg_answer){0};
+	out->mx.ttl_s = UINT32_MAX;
+	if (!want)
+		return err_set(e, EX_DATAERR, "not a domain name");
+	st = ldns_wire2pkt(&pkt, (const uint8_t *)answer.p, answer.n);
+	if (st != LDNS_STATUS_OK)
+		rc = err_set(e, EX_TEMPFAIL, "malformed answer: %s", ldns_get_errorstr_by_id(st));
+	else
+		rc = read_packet(pkt, want, type, out, e);
+	if (st == LDNS_STATUS_OK)
+		ldns_pkt_free(pkt);
+	ldns_rdf_deep_free(want);
+	if (out->mx.ttl_s == UINT32_MAX)
+		out->mx.ttl_s = TTL_UNKNOWN_S;
+	if (rc)
+		dnsmsg_free(out);
+	return rc;
+}
+
+void
+dnsmsg_free(struct dnsmsg_answer *a)
+{
+	free(a->cname);
+	dns_mx_free(&a->mx);
+	dns_addrs_free(&a->addrs);
+	*a = (struct dnsmsg_answer){0};
+}
+
+void
+dns_mx_free(struct dns_mx_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i].host);
+	free(l->v);
+	*l = (struct dns_mx_list){0};
+}
+
+void
+dns_addrs_free(struct dns_addrs *l)
+{
+	free(l->v);
+	*l = (struct dns_addrs){0};
+}

@@ -1,0 +1,494 @@
+#include "route.h"
+
+#include "crc.h"
+#include "cur.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SMTP_PORT 25
+#define CRC_TEXT 9 /* "+" and eight hex digits */
+
+static int
+fail(char status[12], const char *code, struct err *e, int rc)
+{
+	memcpy(status, code, strlen(code) + 1);
+	e->code = rc;
+	return rc;
+}
+
+/* --- configured routes */
+
+/* How well a pattern fits: 0 not at all; "*" 1; ".suffix" more the longer it is; itself best. */
+static size_t
+fit(struct span match, struct span domain)
+{
+	struct span below = {match.p + 1, match.n - 1};
+
+	if (match.n == 0)
+		return 0;
+	if (span_ieq(match, domain))
+		return SIZE_MAX;
+	if (span_eq(match, SPAN("*")))
+		return 1;
+	if (match.p[0] == '.' && (span_ends(domain, match) || span_ieq(domain, below)))
+		return 1 + match.n;
+	return 0;
+}
+
+const struct conf_route *
+route_find(const struct conf *c, const char *domain)
+{
+	const struct conf_route *found = NULL;
+	size_t best = 0;
+
+	for (size_t i = 0; i < c->n_routes; i++) {
+		size_t f = fit(span_of(c->routes[i].match), span_of(domain));
+
+		if (f > best) {
+			best = f;
+			found = &c->routes[i];
+		}
+	}
+	return found;
+}
+
+/* --- the site's name */
+
+static bool
+is_site(int c)
+{
+	return is_alnum(c) || (c != 0 && strchr(".:_+-[]", c));
+}
+
+/* base, and where that does not say all, a crc of the set.  It becomes a file's name, so neither
+ * "/" nor a dot in front may come from outside. */
+static char *
+site_name(struct span base, const char *set, bool alone)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < base.n && b.len < ROUTE_SITE_MAX; i++) {
+		int c = ascii_lower((unsigned char)base.p[i]);
+		bool good = is_site(c) && !(c == '.' && i == 0);
+
+		alone = alone && good;
+		buf_ch(&b, good ? (char)c : '_');
+	}
+	if (!alone || base.n > ROUTE_SITE_MAX || base.n == 0) {
+		buf_cut(&b, ROUTE_SITE_MAX - CRC_TEXT);
+		buf_fmt(&b, "+%08x", crc32c(0, set, strlen(set)));
+	}
+	return buf_steal(&b);
+}
+
+static void
+host_port_text(struct buf *b, const struct route_host *h)
+{
+	bool six = strchr(h->name, ':') != NULL;
+
+	buf_fmt(b, "%s%s%s:%u", six ? "[" : "", h->name, six ? "]" : "", h->port);
+}
+
+/* What shares connections: the hosts with their ranks, so 10/20 and 5/50 are the same. */
+static void
+name_set(struct route *r)
+{
+	struct buf b = BUF_INIT;
+	size_t rank = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (i > 0 && (r->configured || r->hosts[i].preference != r->hosts[i - 1].preference))
+			rank++;
+		buf_fmt(&b, "%s%zu ", i ? "," : r->configured ? "route " : "mx ", rank);
+		host_port_text(&b, &r->hosts[i]);
+	}
+	r->set = buf_steal(&b);
+}
+
+/* --- MX */
+
+/* One host of the list while it is worked on. */
+struct candidate {
+	const char *name;
+	uint16_t preference;
+};
+
+static int
+by_preference(const void *pa, const void *pb)
+{
+	const struct candidate *a = pa, *b = pb;
+
+	if (a->preference != b->preference)
+		return a->preference < b->preference ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+static bool
+is_loopback_name(const char *host)
+{
+	return span_ieq(span_of(host), SPAN("localhost")) ||
+	    span_ends(span_of(host), SPAN(".localhost"));
+}
+
+static bool
+is_own_name(const char *host, const struct route_self *self)
+{
+	for (size_t i = 0; i < self->n_names; i++)
+		if (span_ieq(span_of(host), span_of(self->names[i])))
+			return true;
+	return false;
+}
+
+static bool
+is_own_addr(const struct net_addr *a, const struct route_self *self)
+{
+	for (size_t i = 0; i < self->n_addrs; i++)
+		if (net_addr_eq(a, &self->addrs[i]))
+			return true;
+	return false;
+}
+
+/* The best of the set, each host once, in canonical order. */
+static void
+choose(struct route *r, const struct dns_mx_list *mx)
+{
+	struct candidate *v = mem_grow(NULL, mx->n, sizeof *v);
+	size_t n = 0;
+
+	for (size_t i = 0; i < mx->n; i++)
+		if (*mx->v[i].host) /* RFC 7505 3: beside others, "." is a mistake */
+			v[n++] = (struct candidate){mx->v[i].host, mx->v[i].preference};
+	qsort(v, n, sizeof *v, by_preference);
+	r->hosts = mem_alloc(ROUTE_HOSTS_MAX * sizeof *r->hosts);
+	for (size_t i = 0; i < n && r->n < ROUTE_HOSTS_MAX; i++) {
+		bool known = false;
+
+		for (size_t k = 0; k < r->n; k++)
+			known = known || strcmp(r->hosts[k].name, v[i].name) == 0;
+		if (!known)
+			r->hosts[r->n++] = (struct route_host){mem_dup(v[i].name, strlen(v[i].name)),
+			    v[i].preference, SMTP_PORT};
+	}
+	free(v);
+}
+
+/* splitmix64: the seed's owner wants the same order again. */
+static uint64_t
+next_random(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+/* RFC 5321 5.1: "randomly selected" among equals. */
+static void
+shuffle_equals(struct route *r, uint64_t seed)
+{
+	for (size_t i = 0, end; i < r->n; i = end) {
+		for (end = i + 1; end < r->n && r->hosts[end].preference == r->hosts[i].preference;)
+			end++;
+		for (size_t k = end - 1; k > i; k--) {
+			size_t other = i + next_random(&seed) % (k - i + 1);
+			struct route_host h = r->hosts[k];
+
+			r->hosts[k] = r->hosts[other];
+			r->hosts[other] = h;
+		}
+	}
+}
+
+/* RFC 5321 5.1: if we are in the list, what is at our preference or behind goes; and a host
+ * called localhost is nobody's mail exchanger. */
+static void
+drop_ourselves(struct route *r, const struct dns_mx_list *mx, const struct route_self *self)
+{
+	uint32_t limit = UINT32_MAX;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < mx->n; i++)
+		if (mx->v[i].preference < limit && is_own_name(mx->v[i].host, self))
+			limit = mx->v[i].preference;
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->hosts[i].preference < limit && !is_loopback_name(r->hosts[i].name))
+			r->hosts[kept++] = r->hosts[i];
+		else
+			free(r->hosts[i].name);
+	}
+	r->n = kept;
+}
+
+static bool
+is_null_mx(const struct dns_mx_list *mx)
+{
+	for (size_t i = 0; i < mx->n; i++)
+		if (*mx->v[i].host)
+			return false;
+	return mx->n > 0;
+}
+
+int
+route_from_mx(const struct dns_mx_list *mx, const char *domain, const struct route_self *self,
+    uint64_t seed, struct route *out, char status[12], struct err *e)
+{
+	struct dns_mx itself = {0, (char *)(uintptr_t)domain};
+	struct dns_mx_list implicit = {&itself, 1, mx->ttl_s};
+	const struct dns_mx_list *list = mx->n ? mx : &implicit;
+
+	*out = (struct route){.ttl_s = mx->ttl_s};
+	if (is_null_mx(mx)) {
+		err_set(e, EX_NOHOST, "%s accepts no mail: null MX", domain);
+		return fail(status, "5.1.10", e, EX_NOHOST); /* RFC 7505 4.1 */
+	}
+	choose(out, list);
+	name_set(out);
+	out->site = site_name(span_of(out->hosts[0].name), out->set, out->n == 1);
+	drop_ourselves(out, list, self);
+	if (out->n == 0) {
+		route_free(out);
+		err_set(e, EX_UNAVAILABLE, "mail for %s loops back to this host", domain);
+		return fail(status, "5.4.6", e, EX_UNAVAILABLE);
+	}
+	shuffle_equals(out, seed);
+	return 0;
+}
+
+/* --- the whole */
+
+static int
+from_relays(struct span list, struct route *out, char status[12], struct err *e)
+{
+	struct cur c = cur_span(list);
+	struct buf first = BUF_INIT;
+
+	out->configured = true;
+	out->ttl_s = UINT32_MAX;
+	do {
+		struct span item = span_trim(cur_until(&c, ','));
+		struct buf host = BUF_INIT;
+		uint16_t port;
+
+		if (net_host_port(item, SMTP_PORT, &host, &port, e)) {
+			buf_free(&host);
+			route_free(out);
+			err_in(e, "relay");
+			return fail(status, "4.3.5", e, EX_CONFIG); /* a person must act */
+		}
+		for (size_t i = 0; i < host.len; i++)
+			host.s[i] = (char)ascii_lower((unsigned char)host.s[i]);
+		out->hosts = mem_grow(out->hosts, out->n + 1, sizeof *out->hosts);
+		out->hosts[out->n++] = (struct route_host){buf_steal(&host), 0, port};
+	} while (cur_ch(&c, ','));
+	name_set(out);
+	host_port_text(&first, &out->hosts[0]);
+	out->site = site_name((struct span){first.s, first.len}, out->set, out->n == 1);
+	buf_free(&first);
+	return 0;
+}
+
+/* "[192.0.2.1]" or "[IPv6:2001:db8::1]", RFC 5321 4.1.3. */
+static int
+from_literal(const char *domain, const struct route_self *self, struct route *out, char status[12],
+    struct err *e)
+{
+	struct cur c = cur_of(domain, strlen(domain));
+	struct net_addr a;
+	struct buf text = BUF_INIT;
+	bool six, good;
+
+	cur_ch(&c, '[');
+	six = cur_lit(&c, "IPv6:");
+	good = net_addr_parse(&a, cur_until(&c, ']'), SMTP_PORT) &&
+	    (a.u.sa.sa_family == AF_INET6) == six && cur_ch(&c, ']') && cur_end(&c);
+	if (!good) {
+		err_set(e, EX_NOHOST, "%s is no address literal", domain);
+		return fail(status, "5.1.2", e, EX_NOHOST);
+	}
+	if (net_addr_loopback(&a) || is_own_addr(&a, self)) {
+		err_set(e, EX_UNAVAILABLE, "mail for %s loops back to this host", domain);
+		return fail(status, "5.4.6", e, EX_UNAVAILABLE);
+	}
+	net_addr_text(&a, &text);
+	out->literal = true;
+	out->ttl_s = UINT32_MAX;
+	out->hosts = mem_alloc(sizeof *out->hosts);
+	out->n = 1;
+	out->hosts[0] = (struct route_host){buf_steal(&text), 0, SMTP_PORT};
+	name_set(out);
+	host_port_text(&text, &out->hosts[0]);
+	out->site = site_name((struct span){text.s, text.len}, out->set, true);
+	buf_free(&text);
+	return 0;
+}
+
+static int
+from_dns(const struct route_self *self, struct dns *d, const char *domain, uint64_t seed,
+    int64_t deadline_ms, struct route *out, char status[12], struct err *e)
+{
+	struct dns_mx_list mx;
+	int rc = dns_mx(d, domain, deadline_ms, &mx, e);
+
+	switch (rc) {
+	case 0:
+		rc = route_from_mx(&mx, domain, self, seed, out, status, e);
+		dns_mx_free(&mx);
+		return rc;
+	case EX_NOHOST:
+	case EX_DATAERR:
+		return fail(status, "5.1.2", e, EX_NOHOST);
+	case EX_UNAVAILABLE: /* MX records are there and unusable: RFC 5321 5.1, an error */
+		return fail(status, "5.4.4", e, EX_UNAVAILABLE);
+	default:
+		return fail(status, "4.4.3", e, EX_TEMPFAIL);
+	}
+}
+
+int
+route_resolve(const struct conf *c, const struct route_self *self, struct dns *d,
+    const char *domain, uint64_t seed, int64_t deadline_ms, struct route *out, char status[12],
+    struct err *e)
+{
+	const struct conf_route *found = route_find(c, domain);
+	struct span relay = span_of(found ? found->relay : NULL);
+
+	*out = (struct route){0};
+	status[0] = '\0';
+	if (relay.n > 0 && !span_ieq(relay, SPAN("mx")))
+		return from_relays(relay, out, status, e);
+	if (domain[0] == '[')
+		return from_literal(domain, self, out, status, e);
+	return from_dns(self, d, domain, seed, deadline_ms, out, status, e);
+}
+
+void
+route_free(struct route *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		free(r->hosts[i].name);
+	free(r->hosts);
+	free(r->site);
+	free(r->set);
+	*r = (struct route){0};
+}
+
+size_t
+route_before(const struct route *r, size_t host)
+{
+	size_t n = 0;
+
+	while (n < r->n && r->hosts[n].preference < r->hosts[host].preference)
+		n++;
+	return n;
+}
+
+/* --- addresses */
+
+/* Whether this machine reaches the world by IPv6: an address of its own from 2000::/3. */
+static bool
+has_ipv6(const struct route_self *self)
+{
+	for (size_t i = 0; i < self->n_addrs; i++)
+		if (self->addrs[i].u.sa.sa_family == AF_INET6 &&
+		    (self->addrs[i].u.in6.sin6_addr.s6_addr[0] & 0xe0) == 0x20)
+			return true;
+	return false;
+}
+
+/* Takes from one family, then the other; the first of them has the better of it. */
+static void
+interleave(struct dns_addrs *l, sa_family_t first)
+{
+	struct net_addr *v = mem_grow(NULL, l->n, sizeof *v);
+	size_t at[2] = {0, 0}, n = 0;
+
+	for (int turn = 0; n < l->n; turn = !turn) {
+		size_t *i = &at[turn];
+
+		while (*i < l->n && (l->v[*i].u.sa.sa_family == first) == (turn == 1))
+			++*i;
+		if (*i < l->n)
+			v[n++] = l->v[(*i)++];
+	}
+	free(l->v);
+	l->v = v;
+}
+
+static void
+keep_addrs(struct dns_addrs *l, const struct route_self *self, bool *loop)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (net_addr_loopback(&l->v[i]) || is_own_addr(&l->v[i], self))
+			*loop = true;
+		else
+			l->v[kept++] = l->v[i];
+	}
+	l->n = kept;
+}
+
+/* Without IPv6 the attempts at it would only hide what was wrong with IPv4. */
+static void
+only_ipv4(struct dns_addrs *l)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].u.sa.sa_family == AF_INET)
+			l->v[kept++] = l->v[i];
+	l->n = kept ? kept : l->n;
+}
+
+static int
+find_addrs(const struct route *r, const char *name, struct dns *d, int64_t deadline_ms,
+    struct dns_addrs *out, struct err *e)
+{
+	struct net_addr a;
+	int rc;
+
+	if ((r->configured || r->literal) && net_addr_parse(&a, span_of(name), 0)) {
+		out->v = mem_alloc(sizeof a);
+		out->v[out->n++] = a;
+		return 0;
+	}
+	rc = r->configured ? dns_addrs(d, name, deadline_ms, out, e)
+	                   : dns_query_addrs(d, name, deadline_ms, out, e);
+	if (rc == EX_DATAERR)
+		return e->code = EX_NOHOST;
+	if (!rc && out->n == 0)
+		return err_set(e, EX_NOHOST, "%s has no address", name);
+	return rc;
+}
+
+int
+route_addrs(const struct route *r, size_t host, const struct route_self *self, struct dns *d,
+    int64_t deadline_ms, struct dns_addrs *out, bool *loop, struct err *e)
+{
+	const struct route_host *h = &r->hosts[host];
+	bool six = has_ipv6(self);
+	int rc;
+
+	*loop = false;
+	*out = (struct dns_addrs){0};
+	rc = find_addrs(r, h->name, d, deadline_ms, out, e);
+	if (rc)
+		return rc;
+	if (!r->configured)
+		keep_addrs(out, self, loop);
+	if (!six && !r->configured)
+		only_ipv4(out);
+	interleave(out, six ? AF_INET6 : AF_INET);
+	if (out->n > ROUTE_ADDRS_MAX)
+		out->n = ROUTE_ADDRS_MAX;
+	for (size_t i = 0; i < out->n; i++) {
+		if (out->v[i].u.sa.sa_family == AF_INET)
+			out->v[i].u.in4.sin_port = htons(h->port);
+		else
+			out->v[i].u.in6.sin6_port = htons(h->port);
+	}
+	return 0;
+}
