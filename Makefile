@@ -27,6 +27,7 @@ lib_o  = $(patsubst lib/%.c,$(BUILD)/lib/%.o,$(wildcard lib/*.c))
 progs  = $(patsubst bin/%.c,$(BUILD)/bin/%,$(wildcard bin/*.c))
 units  = $(patsubst tests/%.c,$(BUILD)/tests/%.t,$(wildcard tests/*.c))
 faults = $(patsubst tests/faults/%.c,$(BUILD)/faults/%,$(wildcard tests/faults/*.c))
+helpers = $(patsubst tests/helpers/%.c,$(BUILD)/helpers/%,$(wildcard tests/helpers/*.c))
 benches = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 replay = $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(wildcard tests/fuzz/*.c))
 
@@ -64,6 +65,11 @@ $(BUILD)/faults/%: tests/faults/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -Wall -Wextra -D_GNU_SOURCE -o $@ $<
 
+# Small programs that shell tests drive the library with.
+$(BUILD)/helpers/%: tests/helpers/%.c $(BUILD)/librelay.a
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) -MMD -MP -MF $@.d $(all_ldflags) -o $@ $< $(BUILD)/librelay.a $(libs)
+
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/librelay.a
 	@mkdir -p $(@D)
 	$(CC) $(all_cflags) -MMD -MP -MF $@.d $(all_ldflags) -o $@ $< $(BUILD)/librelay.a $(libs)
@@ -74,7 +80,7 @@ $(BUILD)/flags: FORCE
 	@echo '$(CC) $(all_cflags) $(all_ldflags) $(libs)' | cmp -s - $@ || \
 	    echo '$(CC) $(all_cflags) $(all_ldflags) $(libs)' > $@
 
-check: all $(units) $(replay) $(faults)
+check: all $(units) $(replay) $(faults) $(helpers)
 	scripts/check-layers
 	BUILD=$(BUILD) prove -j4 -e '' --ext .t tests/ $(units)
 
@@ -84,7 +90,7 @@ sanitize:
 tsan:
 	scripts/tsan
 
-torture: all $(units) $(faults)
+torture: all $(units) $(faults) $(helpers)
 	scripts/torture
 
 bench: all $(benches)
@@ -108,4 +114,4 @@ clean:
 FORCE:
 .PHONY: all check sanitize tsan torture bench fuzz lint install install-sendmail clean FORCE
 
--include $(lib_o:.o=.d) $(wildcard $(BUILD)/bin/*.d $(BUILD)/tests/*.d $(BUILD)/replay/*.d $(BUILD)/bench/*.d)
+-include $(lib_o:.o=.d) $(wildcard $(BUILD)/bin/*.d $(BUILD)/helpers/*.d $(BUILD)/tests/*.d $(BUILD)/replay/*.d $(BUILD)/bench/*.d)

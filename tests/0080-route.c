@@ -1,0 +1,335 @@
+/* Routing without the DNS: which route covers a domain, what an MX set becomes, literals. */
+#include "route.h"
+
+#include "tap.h"
+
+#include <stdlib.h>
+
+static const char *const own_names[] = {"relay.example", "mx9.example"};
+static struct net_addr own_addrs[2];
+static struct route_self self = {own_names, 2, own_addrs, 2};
+
+static void
+find_test(void)
+{
+	struct conf_route v[] = {
+	    {.match = (char *)"*"},
+	    {.match = (char *)".example.org"},
+	    {.match = (char *)".sub.example.org"},
+	    {.match = (char *)"exact.sub.example.org"},
+	    {.match = (char *)"[192.0.2.1]"},
+	    {.match = (char *)""},
+	};
+	const struct conf c = {.routes = v, .n_routes = sizeof v / sizeof *v};
+	const struct conf none = {.routes = v + 1, .n_routes = 1};
+	static const struct {
+		const char *domain;
+		int want;
+	} t[] = {
+	    {"example.com", 0},
+	    {"example.org", 1},
+	    {"EXAMPLE.org", 1},
+	    {"a.example.org", 1},
+	    {"notexample.org", 0},
+	    {"sub.example.org", 2},
+	    {"x.y.sub.example.org", 2},
+	    {"exact.sub.example.org", 3},
+	    {"Exact.sub.example.org", 3},
+	    {"more.exact.sub.example.org", 2},
+	    {"[192.0.2.1]", 4},
+	    {"[192.0.2.2]", 0},
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+		ok(route_find(&c, t[i].domain) == &v[t[i].want], "%s is covered by %s", t[i].domain,
+		    v[t[i].want].match);
+	ok(route_find(&none, "example.com") == NULL, "no route covers example.com");
+}
+
+/* --- MX sets: written "PREF HOST,..." in and out; "!STATUS" for an error */
+
+static void
+mx_of(struct dns_mx_list *l, const char *text)
+{
+	struct cur c = cur_of(text, strlen(text));
+	uint64_t pref;
+
+	*l = (struct dns_mx_list){.ttl_s = 300};
+	while (cur_u64(&c, UINT16_MAX, &pref)) {
+		struct span host;
+
+		cur_ch(&c, ' ');
+		host = cur_until(&c, ',');
+		cur_ch(&c, ',');
+		l->v = mem_grow(l->v, l->n + 1, sizeof *l->v);
+		l->v[l->n++] = (struct dns_mx){(uint16_t)pref, mem_dup(host.p, host.n)};
+	}
+}
+
+static char *
+outcome(const char *mx, const char *domain, uint64_t seed, char **site)
+{
+	struct dns_mx_list l;
+	struct route r;
+	struct buf b = BUF_INIT;
+	char status[12];
+	struct err e = ERR_INIT;
+
+	mx_of(&l, mx);
+	if (route_from_mx(&l, domain, &self, seed, &r, status, &e))
+		buf_fmt(&b, "!%d %s", e.code, status);
+	for (size_t i = 0; i < r.n; i++)
+		buf_fmt(&b, "%s%u %s:%u", i ? "," : "", r.hosts[i].preference, r.hosts[i].name,
+		    r.hosts[i].port);
+	if (site)
+		*site = mem_dup(r.site ? r.site : "", r.site ? strlen(r.site) : 0);
+	route_free(&r);
+	dns_mx_free(&l);
+	err_free(&e);
+	return buf_steal(&b);
+}
+
+static void
+mx_test(void)
+{
+	static const struct {
+		const char *what, *mx, *want;
+	} t[] = {
+	    {"RFC 5321 5.1: lowest preference first", "20 b.example,10 a.example,30 c.example",
+	        "10 a.example:25,20 b.example:25,30 c.example:25"},
+	    {"implicit MX", "", "0 dest.example:25"},
+	    {"RFC 7505 null MX", "0 ", "!68 5.1.10"},
+	    {"null MX with another preference", "10 ", "!68 5.1.10"},
+	    {"a dot beside real hosts is passed over", "0 ,10 a.example", "10 a.example:25"},
+	    {"the extremes", "65535 z.example,0 a.example", "0 a.example:25,65535 z.example:25"},
+	    {"a host named twice is tried once, at its best", "20 a.example,10 a.example",
+	        "10 a.example:25"},
+	    {"behind us", "10 a.example,20 relay.example,30 c.example", "10 a.example:25"},
+	    {"equal to us", "10 a.example,20 relay.example,20 b.example", "10 a.example:25"},
+	    {"our other name, in capitals", "10 a.example,20 MX9.Example", "10 a.example:25"},
+	    {"we are the best", "10 relay.example,20 b.example", "!69 5.4.6"},
+	    {"we are the only one", "10 relay.example", "!69 5.4.6"},
+	    {"we twice: the better counts", "5 a.example,10 relay.example,20 relay.example,15 b.example",
+	        "5 a.example:25"},
+	    {"localhost is nobody", "10 localhost,20 b.example", "20 b.example:25"},
+	    {"nor is what is below it", "10 a.localhost,20 b.example", "20 b.example:25"},
+	    {"localhost alone", "10 localhost", "!69 5.4.6"},
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		char *got = outcome(t[i].mx, "dest.example", 1, NULL);
+
+		is_str(got, t[i].want, t[i].what);
+		free(got);
+	}
+}
+
+static void
+implicit_test(void)
+{
+	char *got = outcome("", "relay.example", 1, NULL), *site;
+
+	is_str(got, "!69 5.4.6", "implicit MX that is ourselves");
+	free(got);
+	got = outcome("", "localhost", 1, NULL);
+	is_str(got, "!69 5.4.6", "implicit MX localhost");
+	free(got);
+	got = outcome("", "dest.example", 1, &site);
+	is_str(site, "dest.example", "site of an implicit MX");
+	free(got);
+	free(site);
+}
+
+static void
+shuffle_test(void)
+{
+	static const char mx[] = "10 a.example,10 b.example,10 c.example,5 first.example,20 last.example";
+	int first[3] = {0, 0, 0};
+	bool ends = true;
+	char *one, *two;
+
+	for (uint64_t seed = 0; seed < 3000; seed++) {
+		char *got = outcome(mx, "dest.example", seed, NULL);
+		char which = got[strlen("5 first.example:25,10 ")];
+
+		ends = ends && strncmp(got, "5 first.example:25,10 ", 22) == 0 &&
+		    strcmp(got + strlen(got) - 18, "20 last.example:25") == 0;
+		if (which >= 'a' && which <= 'c')
+			first[which - 'a']++;
+		free(got);
+	}
+	ok(ends, "shuffling stays among equals");
+	for (int i = 0; i < 3; i++) /* 1000 expected, standard deviation 26 */
+		ok(first[i] > 850 && first[i] < 1150, "host %c is first in a third: %d", 'a' + i,
+		    first[i]);
+	one = outcome(mx, "dest.example", 42, NULL);
+	two = outcome(mx, "dest.example", 42, NULL);
+	is_str(one, two, "the same seed gives the same order");
+	free(one);
+	free(two);
+}
+
+static void
+limit_test(void)
+{
+	struct buf mx = BUF_INIT;
+	char *got, *p;
+	size_t n;
+
+	for (int i = 0; i < ROUTE_HOSTS_MAX + 1; i++)
+		buf_fmt(&mx, "%s%d mx%02d.example", i ? "," : "", 100 - i, i);
+	got = outcome(mx.s, "dest.example", 1, NULL);
+	for (n = 1, p = got; (p = strchr(p, ',')); p++)
+		n++;
+	is_num((long long)n, ROUTE_HOSTS_MAX, "a set is cut to its best hosts");
+	ok(strncmp(got, "68 mx32.example", 15) == 0, "the best is first: %.20s", got);
+	ok(!strstr(got, "mx00.example"), "the worst is left out");
+	free(got);
+	buf_free(&mx);
+}
+
+/* --- sites: the crc of "mx RANK HOST:PORT,..." by a bitwise CRC-32C in another language */
+
+static void
+site_test(void)
+{
+	static const struct {
+		const char *what, *mx, *want;
+	} t[] = {
+	    {"one host", "10 a.example", "a.example"},
+	    {"one host, twice", "10 a.example,20 a.example", "a.example"},
+	    {"equals", "10 b.example,10 a.example", "a.example+16961c13"},
+	    {"other preferences, same ranks", "0 b.example,0 a.example", "a.example+16961c13"},
+	    {"ranks count", "10 a.example,20 b.example", "a.example+42914955"},
+	    {"our place in the set changes nothing", "10 a.example,20 relay.example", NULL},
+	};
+	char *site, *other;
+
+	for (size_t i = 0; i < sizeof t / sizeof *t - 1; i++) {
+		free(outcome(t[i].mx, "dest.example", i, &site));
+		is_str(site, t[i].want, t[i].what);
+		free(site);
+	}
+	free(outcome("10 a.example,20 relay.example", "dest.example", 1, &site));
+	free(outcome("10 a.example,20 other.example", "dest.example", 1, &other));
+	ok(strlen(site) == strlen("a.example+12345678") && strcmp(site, other) != 0,
+	    "two sets with the same best host are two sites");
+	free(site);
+	free(other);
+}
+
+static void
+site_length_test(void)
+{
+	struct buf name = BUF_INIT;
+	char *site;
+
+	for (size_t n = ROUTE_SITE_MAX - 1; n <= ROUTE_SITE_MAX + 1; n++) {
+		struct buf mx = BUF_INIT;
+
+		buf_cut(&name, 0);
+		while (name.len < n)
+			buf_ch(&name, name.len % 50 == 49 ? '.' : 'a');
+		buf_fmt(&mx, "10 %s", name.s);
+		free(outcome(mx.s, "dest.example", 1, &site));
+		is_num((long long)strlen(site), (long long)(n <= ROUTE_SITE_MAX ? n : ROUTE_SITE_MAX),
+		    "a long name gives a site of at most ROUTE_SITE_MAX");
+		ok((strchr(site, '+') != NULL) == (n > ROUTE_SITE_MAX),
+		    "a name of %zu bytes %s", n, n > ROUTE_SITE_MAX ? "is cut and marked" : "stands");
+		free(site);
+		buf_free(&mx);
+	}
+	buf_free(&name);
+}
+
+/* --- configured routes and literals: they need no DNS */
+
+static void
+resolved_test(void)
+{
+	static const struct {
+		const char *what, *relay, *domain, *want;
+	} t[] = {
+	    {"a relay", "Relay.Example:2525", "x.example", "relay.example:2525 = relay.example:2525 c"},
+	    {"port 25 unless said", "r.example", "x.example", "r.example:25 = r.example:25 c"},
+	    {"an IPv6 relay", "[2001:db8::1]:26", "x.example", "2001:db8::1:26 = [2001:db8::1]:26 c"},
+	    {"loopback is allowed by a route", "127.0.0.1:2525", "x.example",
+	        "127.0.0.1:2525 = 127.0.0.1:2525 c"},
+	    {"so is our own name", "relay.example", "x.example", "relay.example:25 = relay.example:25 c"},
+	    {"several in order", "r1.example:587, [2001:db8::1]", "x.example",
+	        "r1.example:587,2001:db8::1:25 = r1.example:587+533e7089 c"},
+	    {"a relay for a literal", "r.example", "[192.0.2.1]", "r.example:25 = r.example:25 c"},
+	    {"a bad relay", "r.example:x", "x.example", "!78 4.3.5"},
+	    {"a bad second relay", "r.example,", "x.example", "!78 4.3.5"},
+	    {"RFC 5321 4.1.3 literal", "mx", "[192.0.2.1]", "192.0.2.1:25 = 192.0.2.1:25"},
+	    {"IPv6 literal", "", "[IPv6:2001:db8::5]", "2001:db8::5:25 = [2001:db8::5]:25"},
+	    {"IPv6 literal, lower case", "MX", "[ipv6:2001:db8::5]", "2001:db8::5:25 = [2001:db8::5]:25"},
+	    {"a literal that is ours", "mx", "[192.0.2.99]", "!69 5.4.6"},
+	    {"ours in IPv6", "mx", "[IPv6:2001:db8::99]", "!69 5.4.6"},
+	    {"a loopback literal", "mx", "[127.0.0.2]", "!69 5.4.6"},
+	    {"IPv6 loopback", "mx", "[IPv6:::1]", "!69 5.4.6"},
+	    {"mapped loopback", "mx", "[IPv6:::ffff:127.0.0.1]", "!69 5.4.6"},
+	    {"no tag before IPv6", "mx", "[2001:db8::5]", "!68 5.1.2"},
+	    {"a tag before IPv4", "mx", "[IPv6:192.0.2.1]", "!68 5.1.2"},
+	    {"no closing bracket", "mx", "[192.0.2.1", "!68 5.1.2"},
+	    {"more behind it", "mx", "[192.0.2.1].example", "!68 5.1.2"},
+	    {"an unknown tag", "mx", "[x400:192.0.2.1]", "!68 5.1.2"},
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		struct conf_route v = {.match = (char *)"*", .relay = (char *)(uintptr_t)t[i].relay};
+		struct conf c = {.routes = &v, .n_routes = 1};
+		struct buf b = BUF_INIT;
+		struct route r;
+		char status[12];
+		struct err e = ERR_INIT;
+
+		if (route_resolve(&c, &self, NULL, t[i].domain, 1, 0, &r, status, &e))
+			buf_fmt(&b, "!%d %s", e.code, status);
+		for (size_t k = 0; k < r.n; k++)
+			buf_fmt(&b, "%s%s:%u", k ? "," : "", r.hosts[k].name, r.hosts[k].port);
+		if (r.n)
+			buf_fmt(&b, " = %s%s", r.site, r.configured ? " c" : "");
+		is_str(b.s, t[i].want, t[i].what);
+		buf_free(&b);
+		route_free(&r);
+		err_free(&e);
+	}
+}
+
+static void
+before_test(void)
+{
+	struct dns_mx_list l;
+	struct route r;
+	char status[12];
+	struct err e = ERR_INIT;
+
+	mx_of(&l, "10 a.example,20 b.example,20 c.example,30 d.example");
+	if (route_from_mx(&l, "dest.example", &self, 1, &r, status, &e) == 0) {
+		is_num((long long)route_before(&r, 0), 0, "none is preferred to the first");
+		is_num((long long)route_before(&r, 1), 1, "one is preferred to the second");
+		is_num((long long)route_before(&r, 2), 1, "and to its equal");
+		is_num((long long)route_before(&r, 3), 3, "three are preferred to the last");
+	}
+	route_free(&r);
+	dns_mx_free(&l);
+	err_free(&e);
+}
+
+int
+main(void)
+{
+	net_addr_parse(&own_addrs[0], SPAN("192.0.2.99"), 0);
+	net_addr_parse(&own_addrs[1], SPAN("2001:db8::99"), 0);
+	find_test();
+	mx_test();
+	implicit_test();
+	shuffle_test();
+	limit_test();
+	site_test();
+	site_length_test();
+	resolved_test();
+	before_test();
+	return tap_done();
+}
