@@ -35,46 +35,64 @@ json_key(struct buf *b, const char *key)
 }
 
 void
-json_object(struct buf *b, const char *key)
+json_obj(struct buf *b, const char *key)
 {
 	json_key(b, key);
 	buf_ch(b, '{');
 }
 
 void
-json_array(struct buf *b, const char *key)
+json_arr(struct buf *b, const char *key)
 {
 	json_key(b, key);
 	buf_ch(b, '[');
 }
 
 void
-json_array_end(struct buf *b)
+json_arr_end(struct buf *b)
 {
 	buf_ch(b, ']');
 }
 
-void
-json_num(struct buf *b, const char *key, int64_t value)
+/* Without printf: events are written by the ten thousand a second. */
+static void
+number(struct buf *b, uint64_t v, bool negative)
 {
 	char digits[24];
 	char *p = digits + sizeof digits;
-	uint64_t v = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
-	json_key(b, key);
 	do
 		*--p = (char)('0' + v % 10);
 	while (v /= 10);
-	if (value < 0)
+	if (negative)
 		*--p = '-';
 	buf_add(b, p, (size_t)(digits + sizeof digits - p));
 }
 
 void
-json_ms(struct buf *b, const char *key, uint64_t us)
+json_num(struct buf *b, const char *key, int64_t value)
 {
 	json_key(b, key);
-	buf_fmt(b, "%llu.%03u", (unsigned long long)(us / 1000), (unsigned)(us % 1000));
+	number(b, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0);
+}
+
+void
+json_item(struct buf *b, int64_t value)
+{
+	comma(b);
+	number(b, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0);
+}
+
+void
+json_ms(struct buf *b, const char *key, uint64_t us)
+{
+	unsigned part = (unsigned)(us % 1000);
+	char point[4] = {'.', (char)('0' + part / 100), (char)('0' + part / 10 % 10),
+	    (char)('0' + part % 10)};
+
+	json_key(b, key);
+	number(b, us / 1000, false);
+	buf_add(b, point, sizeof point);
 }
 
 void

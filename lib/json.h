@@ -4,7 +4,8 @@
  * json_close.  Strings that are not UTF-8 go out with each bad byte as the text
  * \xNN; LF and other controls are escaped, so an object is always one line.
  * Only writing lives here; jsonread.h reads, so that a utility which only
- * writes does not link a parser.
+ * writes does not link a parser.  (jansson has a json_object and a json_array of its
+ * own; ours are named otherwise so that neither is taken for the other by the linker.)
  *
  *     json_open(&b);                          {
  *     json_str(&b, "type", SPAN("held"));     {"type":"held"
@@ -27,9 +28,10 @@ void json_str(struct buf *b, const char *key, struct span value);
 void json_num(struct buf *b, const char *key, int64_t value);
 void json_ms(struct buf *b, const char *key, uint64_t us); /* microseconds as milliseconds, 3 decimals */
 void json_bool(struct buf *b, const char *key, bool value);
-void json_object(struct buf *b, const char *key); /* "key":{ */
-void json_array(struct buf *b, const char *key);  /* "key":[ */
-void json_array_end(struct buf *b);
+void json_obj(struct buf *b, const char *key); /* "key":{ */
+void json_arr(struct buf *b, const char *key);  /* "key":[ */
+void json_arr_end(struct buf *b);
 void json_text(struct buf *b, struct span value); /* a bare string, as an array's element */
+void json_item(struct buf *b, int64_t value);     /* a bare number, likewise */
 
 #endif

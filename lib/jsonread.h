@@ -24,6 +24,10 @@ int64_t json_get_num(const struct json_val *v, const char *key, int64_t deflt);
 bool json_get_bool(const struct json_val *v, const char *key);
 const struct json_val *json_get(const struct json_val *v, const char *key); /* object or array; NULL */
 size_t json_count(const struct json_val *array);                            /* 0 for NULL */
-const struct json_val *json_at(const struct json_val *array, size_t i);
+const struct json_val *json_at(const struct json_val *array, size_t i); /* NULL past the end */
+
+/* An element that is no object or array itself. */
+int64_t json_num_at(const struct json_val *array, size_t i, int64_t deflt);
+struct span json_str_at(const struct json_val *array, size_t i);
 
 #endif

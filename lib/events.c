@@ -1,0 +1,275 @@
+#include "events.h"
+
+#include "buf.h"
+#include "date.h"
+#include "io.h"
+#include "json.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOG_MODE 0640
+#define LINE_ROOM 1024 /* most lines fit, so that one allocation does */
+#define SECOND_US 1000000
+#define DAY_US (86400ULL * SECOND_US)
+#define SECOND_TEXT 19 /* "2026-11-22T10:00:00" */
+
+struct events {
+	int dir, fd;           /* fd -1: today's file could not be opened */
+	uint64_t day;          /* since 1970, of the open file */
+	pthread_rwlock_t lock; /* written to under read, exchanged under write */
+	atomic_uint_fast64_t lost;
+	atomic_bool torn;      /* the file ends in the middle of a line */
+};
+
+static const char *const names[] = {[EVENT_ACCEPTED] = "accepted",
+    [EVENT_ATTEMPTED] = "attempted", [EVENT_DELIVERED] = "delivered", [EVENT_DEFERRED] = "deferred",
+    [EVENT_BOUNCED] = "bounced", [EVENT_EXPIRED] = "expired", [EVENT_HELD] = "held",
+    [EVENT_RELEASED] = "released", [EVENT_REMOVED] = "removed", [EVENT_DAMAGED] = "damaged"};
+
+/* "2026-11-22T10:00:00.123456Z"; the second is formatted once a thread. */
+static void
+stamp(struct buf *b, const char *key, uint64_t us)
+{
+	static _Thread_local uint64_t cached;
+	static _Thread_local char second[SECOND_TEXT];
+	char part[] = ".000000Z";
+	unsigned v = (unsigned)(us % SECOND_US);
+
+	if (us / SECOND_US != cached || second[0] == '\0') {
+		struct buf text = BUF_INIT;
+
+		date_iso(&text, us - v);
+		memcpy(second, text.s, text.len < SECOND_TEXT ? text.len : SECOND_TEXT);
+		cached = us / SECOND_US;
+		buf_free(&text);
+	}
+	for (int i = 6; i > 0; i--, v /= 10)
+		part[i] = (char)('0' + v % 10);
+	json_key(b, key);
+	buf_ch(b, '"');
+	buf_add(b, second, SECOND_TEXT);
+	buf_add(b, part, sizeof part - 1);
+	buf_ch(b, '"');
+}
+
+static void
+str(struct buf *b, const char *key, struct span s)
+{
+	if (s.n > 0)
+		json_str(b, key, s);
+}
+
+static void
+num(struct buf *b, const char *key, uint64_t v)
+{
+	if (v > 0)
+		json_num(b, key, v > INT64_MAX ? INT64_MAX : (int64_t)v);
+}
+
+static void
+ms(struct buf *b, const char *key, uint64_t us)
+{
+	if (us > 0)
+		json_ms(b, key, us);
+}
+
+static void
+response(struct buf *b, const struct event *v)
+{
+	if (v->code == 0 && v->status.n == 0 && v->text.n == 0)
+		return;
+	json_obj(b, "response");
+	num(b, "code", v->code > 0 ? (uint64_t)v->code : 0);
+	str(b, "enhanced_code", v->status);
+	str(b, "content", v->text);
+	json_close(b);
+}
+
+void
+events_text(struct buf *out, const struct event *v, uint64_t now_us)
+{
+	json_open(out);
+	json_str(out, "type", span_of(names[v->type]));
+	stamp(out, "timestamp", now_us);
+	str(out, "id", v->id);
+	if (v->has_sender || v->sender.n > 0)
+		json_str(out, "sender", v->sender);
+	str(out, "recipient", v->rcpt);
+	str(out, "site", v->site);
+	str(out, "domain", v->domain);
+	str(out, "stream", v->stream);
+	str(out, "tag", v->tag);
+	num(out, "size", v->size);
+	num(out, "attempts", v->attempts);
+	if (v->peer.n > 0 || v->peer_addr.n > 0) {
+		json_obj(out, "peer_address");
+		str(out, "name", v->peer);
+		str(out, "addr", v->peer_addr);
+		json_close(out);
+	}
+	response(out, v);
+	str(out, "tls", v->tls);
+	if (v->queue_us > 0 || v->connect_us > 0 || v->send_us > 0) {
+		json_obj(out, "timings");
+		ms(out, "queue_ms", v->queue_us);
+		ms(out, "connect_ms", v->connect_us);
+		ms(out, "send_ms", v->send_us);
+		json_close(out);
+	}
+	if (v->next_s > 0)
+		stamp(out, "next_attempt", v->next_s * SECOND_US);
+	if (v->accepted_us > 0)
+		stamp(out, "accepted", v->accepted_us);
+	json_close(out);
+	buf_ch(out, '\n');
+}
+
+/* --- the file of the day */
+
+/* Whoever died or ran out of space in the middle of a line left it without its end. */
+static bool
+ends_torn(int fd)
+{
+	struct err e = ERR_INIT;
+	struct stat s;
+	size_t got = 0;
+	char last = '\n';
+
+	if (fstat(fd, &s) == 0 && s.st_size > 0 &&
+	    io_pread(fd, &last, 1, (uint64_t)s.st_size - 1, &got, &e))
+		err_free(&e);
+	return got == 1 && last != '\n';
+}
+
+static int
+open_day(struct events *v, uint64_t day, struct err *e)
+{
+	struct buf name = BUF_INIT;
+	char text[9];
+	int rc = 0;
+
+	if (v->fd >= 0)
+		close(v->fd);
+	date_day(text, day * (DAY_US / SECOND_US));
+	buf_fmt(&name, "events-%s.jsonl", text);
+	v->day = day;
+	v->fd = openat(v->dir, name.s, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOG_MODE);
+	if (v->fd < 0)
+		rc = err_sys(e, "open log/%s", name.s);
+	else
+		v->torn = ends_torn(v->fd);
+	buf_free(&name);
+	return rc;
+}
+
+int
+events_open(struct events **out, int log_dir_fd, struct err *e)
+{
+	struct events *v;
+	int dir = fcntl(log_dir_fd, F_DUPFD_CLOEXEC, 3), rc;
+
+	*out = NULL;
+	if (dir < 0)
+		return err_sys(e, "log directory");
+	v = mem_alloc(sizeof *v);
+	v->dir = dir;
+	v->fd = -1;
+	pthread_rwlock_init(&v->lock, NULL);
+	rc = open_day(v, io_time_us() / DAY_US, e);
+	if (rc) {
+		events_close(v);
+		return rc;
+	}
+	*out = v;
+	return 0;
+}
+
+/* Holds the lock for reading with the right day's file open; that may take two turns at midnight. */
+static bool
+hold_day(struct events *v, uint64_t day)
+{
+	struct err e = ERR_INIT;
+
+	pthread_rwlock_rdlock(&v->lock);
+	if (v->day == day && v->fd >= 0)
+		return true;
+	pthread_rwlock_unlock(&v->lock);
+	pthread_rwlock_wrlock(&v->lock);
+	/* Who took its time before midnight and writes behind it stays with the new day; a clock that
+	 * was far ahead and came back does not. */
+	if ((v->fd < 0 || day > v->day || day + 1 < v->day) && open_day(v, day, &e))
+		err_free(&e);
+	pthread_rwlock_unlock(&v->lock);
+	pthread_rwlock_rdlock(&v->lock);
+	return v->fd >= 0;
+}
+
+static void
+append(struct events *v, struct buf *line)
+{
+	struct err e = ERR_INIT;
+	size_t from = v->torn && atomic_exchange(&v->torn, false) ? 0 : 1;
+
+	/* line begins with a LF that ends a torn one. */
+	if (io_append(v->fd, line->s + from, line->len - from, &e)) {
+		v->torn = ends_torn(v->fd);
+		v->lost++;
+		err_free(&e);
+	}
+}
+
+void
+events_write(struct events *v, const struct event *what, uint64_t now_us)
+{
+	struct buf line = BUF_INIT;
+
+	if (!v)
+		return;
+	buf_room(&line, LINE_ROOM);
+	buf_ch(&line, '\n');
+	events_text(&line, what, now_us);
+	if (hold_day(v, now_us / DAY_US))
+		append(v, &line);
+	else
+		v->lost++;
+	pthread_rwlock_unlock(&v->lock);
+	buf_free(&line);
+}
+
+uint64_t
+events_lost(const struct events *v)
+{
+	return v ? v->lost : 0;
+}
+
+int
+events_sync(struct events *v, struct err *e)
+{
+	int rc = 0;
+
+	if (!v)
+		return 0;
+	pthread_rwlock_rdlock(&v->lock);
+	if (v->fd >= 0 && fdatasync(v->fd) < 0)
+		rc = err_sys(e, "fsync the event log");
+	pthread_rwlock_unlock(&v->lock);
+	return rc;
+}
+
+void
+events_close(struct events *v)
+{
+	if (!v)
+		return;
+	if (v->fd >= 0)
+		close(v->fd);
+	close(v->dir);
+	pthread_rwlock_destroy(&v->lock);
+	free(v);
+}
