@@ -1,12 +1,18 @@
 /* pace.h - how hard one site may be driven.  Pure: events and time in, permission out.
  *
  * Connections: additive increase, multiplicative decrease.  A new site starts at
- * PACE_START connections, gains one for every `window` messages that went well, and
- * loses half when the site says slow down (421, or 4xx that speak of rate or load).
- * Rate: a token bucket of `rate` messages a minute, 0 for no limit.
+ * PACE_START connections.  Until it first says slow down (421, or 4xx that speak of rate or
+ * load) every message that goes well allows one more, so that a site with room is used in
+ * a few round trips; from then on it takes as many messages as there are connections.
+ * Slow down halves them, once in PACE_SETTLE_MS: what the other connections are told at
+ * the same moment is the same news.  At one connection it closes the site for the first backoff.
+ * Rate: a token bucket of `rate` messages a minute, 0 for no limit; at most one second's worth
+ * (or one message) goes at once, so any minute sees at most rate + max(1, rate / 60).
  * Health: a connection that cannot be made closes the site for a backoff that doubles
- * with each failure in a row; one that works opens it again.  A hint of the peer ("try again
- * in 300 seconds") closes it for that long.  A wait chosen here never costs a message an attempt.
+ * with each failure in a row; after it one connection at a time is tried, and one that works
+ * opens it again.  Failures told while it is closed are those of connections begun before and
+ * count once.  A hint of the peer ("try again in 300 seconds") closes the site for that long, at
+ * most PACE_HINT_MAX_S.  A wait chosen here never costs a message an attempt.
  *
  * Times are milliseconds on any clock that does not jump (the caller converts for storage).
  */
@@ -20,9 +26,12 @@
 #include <stdint.h>
 
 #define PACE_START 8
+#define PACE_SETTLE_MS 1000
+#define PACE_HINT_MAX_S 86400
+#define PACE_RATE_MAX 4000000 /* messages a minute; more is no limit one could notice */
 
 struct pace_limits {
-	uint32_t connections;     /* never more than this */
+	uint32_t connections;     /* never more than this; 0 is taken as 1 */
 	uint32_t rate_per_min;    /* 0: no limit */
 	uint64_t retry_min_ms, retry_max_ms; /* closing a dead site: first and longest */
 };
@@ -32,9 +41,11 @@ struct pace {
 	uint32_t allowed;     /* connections at present, 1 to limits.connections */
 	uint32_t good;        /* messages gone well since the last change */
 	uint32_t failures;    /* connections in a row that could not be made */
-	int64_t closed_until_ms; /* 0: open */
+	uint32_t tokens;      /* 60,000ths of a message that may go: a millisecond adds `rate` */
 	int64_t tokens_at_ms; /* when the token bucket was last filled */
-	uint32_t tokens_milli; /* thousandths of a message that may go at once */
+	int64_t closed_until_ms; /* open where this is not in the future */
+	int64_t settle_ms;    /* until then a slow down is old news */
+	bool slowed;          /* it has said slow down: grow with care */
 };
 
 enum pace_event {
@@ -56,8 +67,10 @@ bool pace_may_connect(const struct pace *p, uint32_t have, int64_t now_ms, int64
 bool pace_may_send(struct pace *p, int64_t now_ms, int64_t *when_ms); /* takes a token when true */
 bool pace_closed(const struct pace *p, int64_t now_ms, int64_t *until_ms);
 
-/* One line "allowed=8 failures=2 closed_for=300" to keep between runs, and back.  closed_for is
- * in seconds from now_ms.  A line that is not one of ours leaves p as it was and returns false. */
+/* One line "allowed=8 slowed=0 failures=2 closed_for=300", without its LF, to keep between runs,
+ * and back (one LF at the end is let pass).  closed_for is in seconds from now_ms, rounded up.
+ * A line that is not one of ours leaves p as it was and returns false; numbers over the limits
+ * of p are cut to them. */
 void pace_text(const struct pace *p, int64_t now_ms, struct buf *out);
 bool pace_parse(struct pace *p, struct span line, int64_t now_ms);
 

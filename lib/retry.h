@@ -3,13 +3,16 @@
  * Exponential backoff with jitter: the n-th wait is min * 2^(n-1), at most max,
  * times 0.75 to 1.25.  RFC 5321 4.5.4.1 asks for at least 30 minutes between
  * attempts in general and for more attempts in the first hours; the defaults
- * are 5 minutes doubling to 4 hours.  A peer's hint is obeyed where it is later.
+ * are 5 minutes doubling to 4 hours.  A peer's hint is obeyed where it is later,
+ * up to RETRY_HINT_MAX_S: a peer does not get to keep a message past its lifetime.
  */
 #ifndef RETRY_H
 #define RETRY_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#define RETRY_HINT_MAX_S 86400
 
 struct retry_policy {
 	uint64_t min_s, max_s;   /* first and longest wait */
@@ -21,7 +24,11 @@ uint64_t retry_wait(const struct retry_policy *p, uint32_t attempts, uint64_t hi
     uint64_t random);
 
 /* Whether a message accepted at born_s has outlived its time at now_s.  A born in the future
- * (clocks jump) is young. */
+ * (clocks jump) is young.  Ask only where clock_judge() said CLOCK_OK. */
 bool retry_expired(const struct retry_policy *p, uint64_t born_s, uint64_t now_s);
+
+/* The n-th step of a backoff with jitter, in whatever unit min and max have: what retry_wait
+ * and the closing of a site share. */
+uint64_t retry_backoff(uint64_t min, uint64_t max, uint32_t nth, uint64_t random);
 
 #endif

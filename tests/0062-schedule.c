@@ -1,0 +1,318 @@
+/* Who goes next: schedule.h's promises one by one. */
+#include "schedule.h"
+
+#include "tap.h"
+
+#include <stdlib.h>
+
+static const struct pace_limits wide = {1000, 0, 300000, 14400000};
+
+static uint32_t
+site_of(struct sched *s, uint32_t connections, uint32_t rate)
+{
+	struct pace_limits l = wide;
+	struct pace *p;
+	uint32_t id;
+
+	l.connections = connections;
+	l.rate_per_min = rate;
+	id = sched_add_site(s, &l, 0);
+	p = sched_pace(s, id);
+	p->allowed = connections; /* as learned before */
+	return id;
+}
+
+static bool
+sends(struct sched_order o, uint32_t site, uint32_t stream, uint32_t item)
+{
+	bool good = o.what == SCHED_SEND && o.site == site && o.stream == stream && o.item == item;
+
+	if (!good)
+		printf("# what %d site %u stream %u item %u\n", (int)o.what, o.site, o.stream, o.item);
+	return good;
+}
+
+static bool
+waits(struct sched_order o, int64_t until_ms)
+{
+	if (o.what == SCHED_WAIT && o.until_ms == until_ms)
+		return true;
+	printf("# what %d until %lld\n", (int)o.what, (long long)o.until_ms);
+	return false;
+}
+
+static void
+basics(void)
+{
+	struct sched *s = sched_new(2, 1);
+	uint32_t mail = sched_add_stream(s, 10), a = site_of(s, 1, 0), b = site_of(s, 9, 0);
+	uint32_t stream, item, site;
+
+	ok(waits(sched_start(s, 0), INT64_MAX), "nothing to do");
+	sched_push(s, a, mail, 1, 100);
+	sched_push(s, a, mail, 2, 100);
+	sched_push(s, b, mail, 3, 100);
+	is_num((long long)sched_waiting(s), 3, "three wait");
+	is_num((long long)sched_waiting_at(s, a), 2, "two of them at a");
+	ok(sends(sched_start(s, 0), a, mail, 1), "first come first served");
+	ok(sends(sched_start(s, 0), b, mail, 3), "a is at its limit: b");
+	ok(waits(sched_start(s, 0), INT64_MAX), "the total is used up");
+	ok(sends(sched_more(s, a, 5), a, mail, 2), "the same connection goes on");
+	ok(waits(sched_more(s, b, 5), INT64_MAX), "kept: nobody needs it");
+	sched_left(s, b);
+	is_num(sched_connections(s, b), 0, "it has left");
+	sched_push(s, a, mail, 4, 100);
+	sched_push(s, a, mail, 5, 100);
+	ok(waits(sched_start(s, 6), INT64_MAX), "a is still at its limit");
+	sched_left(s, a);
+	ok(sends(sched_start(s, 7), a, mail, 4), "an end makes room");
+	sched_push(s, b, mail, 6, 100);
+	ok(sched_take(s, a, &stream, &item) && stream == mail && item == 5, "taken");
+	ok(!sched_take(s, a, &stream, &item), "none is left there");
+	ok(sched_more(s, a, 8).what == SCHED_CLOSE, "nothing more here, others wait");
+	ok(sched_take_any(s, &site, &stream, &item) && site == b && item == 6, "any");
+	ok(!sched_take_any(s, &site, &stream, &item), "none at all");
+	is_num((long long)sched_waiting(s), 0, "none waits");
+	sched_del(s);
+	sched_del(NULL);
+}
+
+static void
+overtaking(void)
+{
+	struct sched *s = sched_new(20, 1);
+	uint32_t bulk = sched_add_stream(s, 1), mail = sched_add_stream(s, 10);
+	uint32_t big = site_of(s, 20, 0), other = site_of(s, 20, 0), turn = 0;
+	struct sched_order o;
+
+	for (uint32_t i = 0; i < 100000; i++)
+		sched_push(s, big, bulk, i, 4096);
+	for (int i = 0; i < 20; i++)
+		sched_start(s, 0);
+	for (int i = 0; i < 5000; i++)
+		turn += sched_more(s, big, i).what != SCHED_SEND;
+	is_num(turn, 0, "bulk alone goes on without closing");
+	sched_push(s, big, mail, 200000, 4096);
+	ok(sends(sched_more(s, big, 6000), big, mail, 200000), "mail at the same site is next");
+	sched_push(s, other, mail, 200001, 4096);
+	ok(sched_more(s, big, 6001).what == SCHED_CLOSE, "mail elsewhere: the first one free closes");
+	ok(sched_more(s, big, 6001).what == SCHED_SEND, "and only that one");
+	sched_left(s, big);
+	ok(sends(sched_start(s, 6002), other, mail, 200001), "for the mail");
+	sched_push(s, big, mail, 200002, 25000000);
+	o = sched_more(s, big, 6003);
+	ok(sends(o, big, mail, 200002), "a large one too");
+	sched_push(s, big, mail, 200003, 100);
+	ok(sched_more(s, big, 6003).stream == bulk, "which has to be paid for");
+	sched_left(s, other);
+	ok(sends(sched_start(s, 6004), big, bulk, 5022), "bulk went on in order");
+	sched_del(s);
+}
+
+/* Sends n messages of one size over `conns` connections that take turns, all streams backlogged. */
+static void
+run(struct sched *s, uint32_t conns, uint32_t n, uint64_t *by_stream, uint64_t *by_site,
+    uint32_t *closes)
+{
+	uint32_t *at = malloc(conns * sizeof *at);
+	struct sched_order o;
+
+	for (uint32_t i = 0; i < conns; i++)
+		at[i] = UINT32_MAX;
+	*closes = 0;
+	for (uint32_t sent = 0, k = 0; sent < n; k = (k + 1) % conns) {
+		o = at[k] == UINT32_MAX ? sched_start(s, sent) : sched_more(s, at[k], sent);
+		if (o.what == SCHED_CLOSE) {
+			sched_left(s, at[k]);
+			(*closes)++;
+			o = sched_start(s, sent);
+		}
+		if (o.what != SCHED_SEND)
+			break;
+		at[k] = o.site;
+		by_stream[o.stream]++;
+		by_site[o.site]++;
+		sent++;
+	}
+	free(at);
+}
+
+static void
+shares(void)
+{
+	for (uint32_t conns = 1; conns <= 50; conns += 49) {
+		struct sched *s = sched_new(conns, 1);
+		uint32_t a = sched_add_stream(s, 1), b = sched_add_stream(s, 3), closes;
+		uint64_t by_stream[2] = {0}, by_site[10] = {0};
+
+		for (uint32_t i = 0; i < 10; i++)
+			site_of(s, 100, 0);
+		for (uint32_t i = 0; i < 40000; i++) {
+			sched_push(s, i % 5, a, i, 4096);
+			sched_push(s, 5 + i % 5, b, i, 4096);
+		}
+		run(s, conns, 40000, by_stream, by_site, &closes);
+		ok(by_stream[b] > 28500 && by_stream[b] < 31500, "%u connections: the stream of weight 3 "
+		    "beside one of 1 gets three quarters: %llu", conns, (unsigned long long)by_stream[b]);
+		for (uint32_t i = 0; i < 10; i++)
+			ok(by_site[i] > (i < 5 ? 1800 : 5400) && by_site[i] < (i < 5 ? 2200 : 6600),
+			    "site %u has its share: %llu", i, (unsigned long long)by_site[i]);
+		ok(closes < 40000 / 16, "connections are kept: %u closed", closes);
+		sched_del(s);
+	}
+}
+
+/* The same site: shares by weight on its connections, whatever the streams do elsewhere. */
+static void
+shares_at_one_site(void)
+{
+	struct sched *s = sched_new(1, 1);
+	uint32_t a = sched_add_stream(s, 1), b = sched_add_stream(s, 4), closes;
+	uint64_t by_stream[2] = {0}, by_site[1] = {0};
+
+	site_of(s, 1, 0);
+	for (uint32_t i = 0; i < 10000; i++) {
+		sched_push(s, 0, a, i, 4096);
+		sched_push(s, 0, b, i, 4096);
+	}
+	run(s, 1, 5000, by_stream, by_site, &closes);
+	ok(by_stream[a] >= 999 && by_stream[a] <= 1001, "one of five: %llu",
+	    (unsigned long long)by_stream[a]);
+	is_num(closes, 0, "no connection is closed for it");
+	sched_del(s);
+}
+
+/* Sites that send large and small messages share by bytes, not by messages. */
+static void
+shares_by_cost(void)
+{
+	struct sched *s = sched_new(1, 1);
+	uint32_t a = sched_add_stream(s, 1), large, small, closes;
+	uint64_t by_stream[1] = {0}, by_site[2] = {0};
+
+	large = site_of(s, 5, 0);
+	small = site_of(s, 5, 0);
+	for (uint32_t i = 0; i < 100000; i++) {
+		sched_push(s, large, a, i, 4096 * 1023);
+		sched_push(s, small, a, i, 4096 * 7);
+	}
+	run(s, 1, 20000, by_stream, by_site, &closes);
+	ok(by_site[large] * 128 > by_site[small] * 9 / 10 && by_site[large] * 128 < by_site[small] *
+	    11 / 10, "1 to 128: %llu and %llu", (unsigned long long)by_site[large],
+	    (unsigned long long)by_site[small]);
+	sched_del(s);
+}
+
+static void
+pacing(void)
+{
+	struct sched *s = sched_new(100, 1);
+	uint32_t mail = sched_add_stream(s, 10), a = site_of(s, 4, 0), b = site_of(s, 4, 60);
+	int64_t until = 0;
+
+	for (uint32_t i = 0; i < 100; i++)
+		sched_push(s, a, mail, i, 100);
+	ok(sends(sched_start(s, 0), a, mail, 0), "one");
+	sched_report(s, a, PACE_UNREACHABLE, 0, 10);
+	sched_left(s, a);
+	pace_closed(sched_pace(s, a), 10, &until);
+	ok(waits(sched_start(s, 10), until), "closed: the time it opens is told");
+	ok(waits(sched_start(s, until - 1), until), "not before");
+	ok(sends(sched_start(s, until), a, mail, 1), "then one tries");
+	ok(waits(sched_start(s, until), INT64_MAX), "and only one");
+	sched_report(s, a, PACE_CONNECTED, 0, until);
+	ok(sends(sched_start(s, until), a, mail, 2), "it works: the others follow");
+	ok(sends(sched_start(s, until), a, mail, 3), "the others follow");
+	ok(sends(sched_start(s, until), a, mail, 4), "the others follow");
+	sched_report(s, a, PACE_SLOW_DOWN, 0, until);
+	ok(sched_more(s, a, until).what == SCHED_CLOSE, "halved: one ends");
+	sched_left(s, a);
+	ok(sched_more(s, a, until).what == SCHED_CLOSE, "and another");
+	sched_left(s, a);
+	ok(sends(sched_more(s, a, until), a, mail, 5), "two stay");
+	ok(waits(sched_start(s, until), INT64_MAX), "no new one");
+	sched_report(s, a, PACE_SLOW_DOWN, 300, until + 1);
+	ok(sched_more(s, a, until + 1).what == SCHED_CLOSE, "asked for a pause: end it");
+	sched_left(s, a);
+	sched_left(s, a);
+	ok(waits(sched_start(s, until + 2), until + 300001), "as long as the peer asked");
+	until += 300001;
+
+	sched_push(s, b, mail, 200, 100);
+	sched_push(s, b, mail, 201, 100);
+	sched_push(s, b, mail, 202, 100);
+	while (sched_take(s, a, &(uint32_t){0}, &(uint32_t){0}))
+		;
+	ok(sends(sched_start(s, until), b, mail, 200), "a token was there");
+	ok(waits(sched_start(s, until), until + 1000 + SCHED_GRACE_MS), "no other");
+	ok(waits(sched_more(s, b, until + 10), until + 1000), "the connection waits for the next");
+	ok(sends(sched_more(s, b, until + 1000), b, mail, 201), "and has it");
+	sched_left(s, b);
+	ok(waits(sched_start(s, until + 1100), until + 2000), "no connection: no grace");
+	ok(sends(sched_start(s, until + 2000), b, mail, 202), "the rate is kept");
+	sched_del(s);
+}
+
+static void
+merging(void)
+{
+	struct sched *s = sched_new(1, 1);
+	uint32_t mail = sched_add_stream(s, 10), bulk = sched_add_stream(s, 1);
+	uint32_t from = site_of(s, 1, 0), into = site_of(s, 1, 0);
+	static const uint32_t want[] = {1, 2, 3, 4};
+
+	sched_push(s, from, mail, 3, 100);
+	sched_push(s, from, mail, 4, 100);
+	sched_push(s, from, bulk, 9, 100);
+	sched_push(s, into, mail, 1, 100);
+	sched_push(s, into, mail, 2, 100);
+	sched_merge(s, from, into);
+	sched_merge(s, into, into);
+	is_num((long long)sched_waiting_at(s, from), 0, "nothing stays");
+	is_num((long long)sched_waiting_at(s, into), 5, "all are there");
+	is_num((long long)sched_waiting(s), 5, "and none doubled");
+	for (size_t i = 0, k = 0; i < 5; i++) {
+		struct sched_order o = i ? sched_more(s, into, 0) : sched_start(s, 0);
+
+		if (o.stream == bulk)
+			is_num(o.item, 9, "of the other stream");
+		else
+			is_num(o.item, want[k++], "in order, behind those that were there");
+	}
+	sched_merge(s, from, into);
+	sched_push(s, from, mail, 10, 1);
+	sched_left(s, into);
+	ok(sends(sched_start(s, 0), from, mail, 10), "the empty site is of use again");
+	sched_del(s);
+}
+
+static void
+oldest_first(void)
+{
+	struct sched *s = sched_new(1, 1);
+	uint32_t streams[3], site = site_of(s, 1, 0), stream, item;
+	bool good = true;
+
+	for (size_t i = 0; i < 3; i++)
+		streams[i] = sched_add_stream(s, 1);
+	for (uint32_t i = 0; i < 300; i++)
+		sched_push(s, site, streams[(i * 7 + i / 5) % 3], i, 100);
+	for (uint32_t i = 0; i < 300; i++)
+		good = good && sched_take(s, site, &stream, &item) && item == i;
+	ok(good, "taken in the order of pushing, whatever the stream");
+	sched_del(s);
+}
+
+int
+main(void)
+{
+	basics();
+	overtaking();
+	shares();
+	shares_at_one_site();
+	shares_by_cost();
+	pacing();
+	merging();
+	oldest_first();
+	return tap_done();
+}
