@@ -1,9 +1,8 @@
 /* conftext.h - the text of a configuration file, checked before libconfuse sees it.  Pure.
  *
- * libconfuse 3.3 accepts a missing closing brace, lets a repeated key win silently, expands
- * ${VAR}, counts lines wrongly behind comments and writes past its buffer at the end of some
- * of them.  So: here the grammar is checked, what it would swallow is refused, and what is handed
- * on has its comments blanked out.
+ * libconfuse 3.3 accepts a missing closing brace and an endless comment, lets a repeated key win
+ * silently, expands ${VAR}, and counts lines wrongly behind comments.  So: here the grammar is
+ * checked, what it would swallow is refused, and what is handed on has its comments blanked out.
  *
  *     file  = *( key "=" value / section )
  *     section = key [ title ] "{" *( key "=" value ) "}"

@@ -171,7 +171,7 @@ the_defaults(void)
 	conf_free(&c);
 }
 
-/* libconfuse 3.3 reads and writes outside its buffer for some lengths of comment; none reach it. */
+/* Comments do not reach libconfuse, whose buffer for them grows in steps of 32 bytes. */
 static void
 comments(void)
 {

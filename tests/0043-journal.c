@@ -1,0 +1,188 @@
+/* journal: each line as relaykit-queue(5) has it, and the state that follows from a history. */
+#include "journal.h"
+
+#include "tap.h"
+
+#define T0 1795341600000000ULL
+
+static const uint32_t both[] = {0, 1}, first[] = {0}, second[] = {1};
+
+/* The line without its seal. */
+static void
+line_is(struct buf *b, const char *want, const char *what)
+{
+	struct cur c = cur_of(b->s, b->len);
+	struct span line = {b->s, b->len};
+	size_t n = strlen(want);
+
+	ok(journal_next(&c, &line) && cur_end(&c), "%s is one sealed line", what);
+	is_mem(line.p, line.n < n ? line.n : n, want, n, what);
+	is_mem(line.p + n, line.n < n ? 0 : 8, ",\"crc\":\"", 8, "and its seal");
+	buf_cut(b, 0);
+}
+
+static void
+writers(void)
+{
+	struct buf b = BUF_INIT;
+	size_t start;
+
+	journal_sending(&b, T0, 2, SPAN("mx.example"), both, 2);
+	line_is(&b, "{\"do\":\"sending\",\"at\":1795341600000000,\"attempt\":2,"
+	    "\"site\":\"mx.example\",\"rcpt\":[0,1]", "sending");
+	start = journal_outcome(&b, T0, 2, SPAN("s"), SPAN("mx1"), SPAN("192.0.2.1:25"));
+	journal_outcome_rcpt(&b, 0, JOURNAL_DELIVERED, 250, SPAN("2.0.0"), SPAN("ok"));
+	journal_outcome_rcpt(&b, 1, JOURNAL_DEFERRED, 0, SPAN("4.4.2"), SPAN("a\n\"b"));
+	journal_outcome_end(&b, start);
+	line_is(&b, "{\"do\":\"outcome\",\"at\":1795341600000000,\"attempt\":2,\"site\":\"s\","
+	    "\"peer\":\"mx1\",\"addr\":\"192.0.2.1:25\",\"rcpt\":["
+	    "{\"i\":0,\"as\":\"delivered\",\"code\":250,\"status\":\"2.0.0\",\"text\":\"ok\"},"
+	    "{\"i\":1,\"as\":\"deferred\",\"code\":0,\"status\":\"4.4.2\",\"text\":\"a\\n\\\"b\"}]",
+	    "outcome");
+	journal_deferred(&b, T0, 3, 1795341900, SPAN("s"), 0, SPAN("4.4.1"), SPAN("connect"), NULL, 0);
+	line_is(&b, "{\"do\":\"deferred\",\"at\":1795341600000000,\"attempt\":3,\"next\":1795341900,"
+	    "\"site\":\"s\",\"code\":0,\"status\":\"4.4.1\",\"text\":\"connect\"", "deferred");
+	journal_deferred(&b, T0, 3, 1, SPAN("s"), 450, SPAN("4.2.1"), SPAN("x"), second, 1);
+	line_is(&b, "{\"do\":\"deferred\",\"at\":1795341600000000,\"attempt\":3,\"next\":1,"
+	    "\"site\":\"s\",\"code\":450,\"status\":\"4.2.1\",\"text\":\"x\",\"rcpt\":[1]",
+	    "deferred for one");
+	journal_mark(&b, T0, "held", SPAN("uid 1000"), SPAN("looks odd"));
+	line_is(&b, "{\"do\":\"held\",\"at\":1795341600000000,\"by\":\"uid 1000\",\"why\":\"looks odd\"",
+	    "held");
+	journal_mark(&b, T0, "released", SPAN("uid 1000"), SPAN(""));
+	line_is(&b, "{\"do\":\"released\",\"at\":1795341600000000,\"by\":\"uid 1000\"", "released");
+	buf_free(&b);
+}
+
+static struct err e;
+
+static int
+replay(const struct buf *b, size_t n, struct journal *j)
+{
+	return journal_replay((struct span){b->s, b->len}, n, j, &e);
+}
+
+static void
+histories(void)
+{
+	struct buf b = BUF_INIT;
+	struct journal j;
+	size_t start;
+
+	is_num(replay(&b, 2, &j), 0, "no history");
+	ok(j.n == 2 && j.open == 2 && j.doubts == 0 && j.attempts == 0 && !j.held && !j.last &&
+	    j.next_s == 0 && journal_last(&j, 1) == NULL && strcmp(j.held_by, "") == 0, "says nothing");
+	journal_free(&j);
+
+	journal_sending(&b, T0 + 1, 1, SPAN("s"), both, 2);
+	replay(&b, 2, &j);
+	ok(j.open == 2 && j.doubts == 2 && j.rcpts[0].doubt && j.rcpts[1].doubt && j.attempts == 1 &&
+	    j.doubt_us == T0 + 1, "sent and nothing more: both in doubt");
+	journal_free(&j);
+
+	journal_deferred(&b, T0 + 2, 1, 77, SPAN("s"), 0, SPAN(""), SPAN("lost"), NULL, 0);
+	replay(&b, 2, &j);
+	ok(j.doubts == 2 && j.next_s == 77, "a deferral is no outcome");
+	is_str(j.last->text, "lost", "but a last word");
+	ok(journal_last(&j, 0) == j.last, "on every recipient");
+	journal_free(&j);
+
+	start = journal_outcome(&b, T0 + 3, 2, SPAN("s"), SPAN("mx1"), SPAN("a"));
+	journal_outcome_rcpt(&b, 1, JOURNAL_DELIVERED, 250, SPAN("2.0.0"), SPAN("ok"));
+	journal_outcome_end(&b, start);
+	replay(&b, 2, &j);
+	ok(j.open == 1 && j.doubts == 1 && j.rcpts[0].doubt && !j.rcpts[1].doubt && j.attempts == 2 &&
+	    j.rcpts[1].is == JOURNAL_DELIVERED && j.rcpts[0].is == JOURNAL_DEFERRED,
+	    "an outcome of one leaves the other in doubt");
+	is_str(journal_last(&j, 1)->text, "ok", "each has its own last word");
+	is_str(journal_last(&j, 1)->peer, "mx1", "and who said it");
+	is_str(journal_last(&j, 0)->text, "lost", "and the message's where it has none");
+	journal_free(&j);
+
+	journal_mark(&b, T0 + 4, "held", SPAN("policy in_doubt"), SPAN("why"));
+	replay(&b, 2, &j);
+	ok(j.held && j.held_us == T0 + 4 && j.doubts == 1 && j.changed_us == T0 + 4, "held");
+	is_str(j.held_by, "policy in_doubt", "by whom");
+	is_str(j.held_why, "why", "and why");
+	journal_free(&j);
+
+	journal_mark(&b, T0 + 5, "released", SPAN("uid 0"), SPAN(""));
+	replay(&b, 2, &j);
+	ok(!j.held && j.doubts == 0 && j.open == 1, "released: a person has decided about the doubt");
+	journal_free(&j);
+
+	journal_sending(&b, T0 + 6, 3, SPAN("s"), first, 1);
+	start = journal_outcome(&b, T0 + 7, 3, SPAN("s"), SPAN("mx1"), SPAN("a"));
+	journal_outcome_rcpt(&b, 0, JOURNAL_DEFERRED, 451, SPAN("4.3.0"), SPAN("later"));
+	journal_outcome_end(&b, start);
+	journal_deferred(&b, T0 + 8, 4, 99, SPAN("s"), 0, SPAN("4.4.1"), SPAN("connect"), NULL, 0);
+	replay(&b, 2, &j);
+	ok(j.doubts == 0 && j.open == 1 && j.next_s == 99 && j.attempts == 4, "tried again");
+	is_str(journal_last(&j, 0)->text, "connect", "the newer word is the last");
+	is_str(journal_last(&j, 1)->text, "ok", "a finished recipient keeps its own");
+	journal_free(&j);
+
+	journal_mark(&b, T0 + 9000000, "retry", SPAN("uid 0"), SPAN(""));
+	start = journal_outcome(&b, T0 + 9000001, 5, SPAN("s"), SPAN("mx1"), SPAN("a"));
+	journal_outcome_rcpt(&b, 0, JOURNAL_FAILED, 550, SPAN("5.1.1"), SPAN("no"));
+	journal_outcome_end(&b, start);
+	replay(&b, 2, &j);
+	ok(j.open == 0 && j.rcpts[0].is == JOURNAL_FAILED && j.next_s == T0 / 1000000 + 9,
+	    "failed; retry made it due");
+	journal_free(&j);
+	buf_free(&b);
+}
+
+static void
+sealed(struct buf *b, const char *object)
+{
+	buf_str(b, object);
+	journal_seal(b, b->len - strlen(object));
+}
+
+static void
+odd(void)
+{
+	static const char *const wrong[] = {"{\"do\":\"sending\",\"rcpt\":[2]",
+	    "{\"do\":\"sending\",\"rcpt\":[-1]", "{\"do\":\"sending\",\"rcpt\":[\"0\"]",
+	    "{\"do\":\"outcome\",\"rcpt\":[{\"i\":2,\"as\":\"failed\"}]",
+	    "{\"do\":\"outcome\",\"rcpt\":[{\"i\":0,\"as\":\"open\"}]",
+	    "{\"do\":\"outcome\",\"rcpt\":[{\"i\":0}]", "{\"do\":\"outcome\",\"rcpt\":[0]",
+	    "{\"do\":\"deferred\",\"rcpt\":[2]", "{\"do\":\"deferred\",,"};
+	struct buf b = BUF_INIT;
+	struct journal j;
+
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		sealed(&b, wrong[i]);
+		is_num(replay(&b, 2, &j), EX_DATAERR, wrong[i]);
+		journal_free(&j);
+		buf_cut(&b, 0);
+	}
+	sealed(&b, "{\"do\":\"dance\",\"at\":5");
+	is_num(replay(&b, 2, &j), 0, "what is not known is passed over");
+	journal_free(&j);
+	journal_mark(&b, T0, "held", SPAN("x"), SPAN(""));
+	buf_cut(&b, b.len - 1);
+	is_num(replay(&b, 2, &j), 0, "a line without its end");
+	ok(!j.held, "was never written");
+	journal_free(&j);
+	buf_str(&b, "\n");
+	b.s[b.len - 3]++; /* the last digit of the crc */
+	journal_mark(&b, T0, "held", SPAN("x"), SPAN(""));
+	is_num(replay(&b, 2, &j), 0, "a line with another crc");
+	ok(!j.held, "ends the journal");
+	journal_free(&j);
+	is_num(replay(&(struct buf)BUF_INIT, 0, &j), 0, "no recipients at all");
+	journal_free(&j);
+	buf_free(&b);
+	err_free(&e);
+}
+
+int
+main(void)
+{
+	writers();
+	histories();
+	odd();
+	return tap_done();
+}
