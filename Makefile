@@ -93,7 +93,9 @@ tsan:
 torture: all $(units) $(faults) $(helpers)
 	scripts/torture
 
-bench: all $(benches)
+bench-tools: all $(benches)
+
+bench: bench-tools
 	scripts/bench
 
 fuzz:
@@ -112,6 +114,6 @@ clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all check sanitize tsan torture bench fuzz lint install install-sendmail clean FORCE
+.PHONY: all check sanitize tsan torture bench bench-tools fuzz lint install install-sendmail clean FORCE
 
 -include $(lib_o:.o=.d) $(wildcard $(BUILD)/bin/*.d $(BUILD)/helpers/*.d $(BUILD)/tests/*.d $(BUILD)/replay/*.d $(BUILD)/bench/*.d)

@@ -134,3 +134,94 @@ postfix_stop() {
 	wait "$POSTFIX_PID" 2>/dev/null
 	POSTFIX_PID=
 }
+
+# exim_here: whether an Exim can be started; REASON says why not
+exim_here() {
+	REASON=
+	[ -f "$PEERS/exim4-daemon-light/libpath" ] || REASON='no Exim in build/peers: scripts/peers exim4-daemon-light'
+	unshare -m true 2>/dev/null || REASON='Exim needs a mount namespace, to have its user in it'
+	[ -z "$REASON" ]
+}
+
+exim_conf() {
+	cat <<-END
+	primary_hostname = exim.example
+	exim_path = $PEERS/exim4-daemon-light/usr/sbin/exim4
+	keep_environment = LD_LIBRARY_PATH
+	spool_directory = $EXIM_DIR/spool
+	log_file_path = $EXIM_DIR/log/%s
+	local_interfaces = <; 127.0.0.1.$EXIM_PORT
+	disable_ipv6 = true
+	tls_advertise_hosts = *
+	tls_certificate = $EXIM_DIR/cert.pem
+	tls_privatekey = $EXIM_DIR/key.pem
+	chunking_advertise_hosts = ${1:-*}
+	pipelining_connect_advertise_hosts =
+	smtp_enforce_sync = true
+	queue_only = true
+	acl_smtp_rcpt = rcpt
+	acl_smtp_data = accept
+	begin acl
+	rcpt:
+	  deny  local_parts = no
+	        message = no such person
+	  defer local_parts = later
+	        message = come back tomorrow
+	  accept
+	begin routers
+	all:
+	  driver = accept
+	  transport = maildir
+	begin transports
+	maildir:
+	  driver = appendfile
+	  directory = $EXIM_DIR/mail
+	  maildir_format
+	  user = mail
+	  group = mail
+	END
+}
+
+# exim_start DIR CERT KEY [HOSTS-THAT-MAY-CHUNK]: delivers into DIR/mail/new; EXIM_PORT and EXIM_PID are set.
+# Its binary looks for the user Debian-exim, who exists in its own view of /etc/passwd only.
+exim_start() {
+	EXIM_DIR=$1
+	EXIM_PORT=$(free_port)
+	install -d -o mail -g mail -m 755 "$1" "$1/spool" "$1/log" "$1/mail"
+	install -o mail -m 400 "$2" "$1/cert.pem"
+	install -o mail -m 400 "$3" "$1/key.pem"
+	exim_conf "${4-}" >"$1/conf"
+	{ cat /etc/passwd; sed -n 's/^mail:[^:]*:\([0-9]*:[0-9]*\):.*/Debian-exim:x:\1::\/:\/bin\/false/p' /etc/passwd; } >"$1/passwd"
+	{ cat /etc/group; sed -n 's/^mail:[^:]*:\([0-9]*\):.*/Debian-exim:x:\1:/p' /etc/group; } >"$1/group"
+	LD_LIBRARY_PATH=$(cat "$PEERS/exim4-daemon-light/libpath") setsid unshare -m sh -c '
+		mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/group" /etc/group &&
+		exec "$2" -C "$1/conf" -bdf' sh "$1" "$PEERS/exim4-daemon-light/usr/sbin/exim4" \
+	    >"$1/out" 2>&1 </dev/null &
+	EXIM_PID=$!
+	for _ in $(seq 200); do
+		answers "$EXIM_PORT" && return 0
+		kill -0 $EXIM_PID 2>/dev/null || break
+		sleep 0.1
+	done
+	sed 's/^/# /' "$1/out" "$1"/log/* >&2
+	return 1
+}
+
+# exim_flush: what it has taken goes to DIR/mail/new; a receiving process, which is not setuid here, may not
+exim_flush() {
+	LD_LIBRARY_PATH=$(cat "$PEERS/exim4-daemon-light/libpath") nsenter -t "$EXIM_PID" -m \
+	    "$PEERS/exim4-daemon-light/usr/sbin/exim4" -C "$EXIM_DIR/conf" -q </dev/null
+}
+
+exim_stop() {
+	[ -n "${EXIM_PID-}" ] || return 0
+	kill "$EXIM_PID" 2>/dev/null
+	wait "$EXIM_PID" 2>/dev/null
+	EXIM_PID=
+}
+
+# certificate DIR: cert.pem and key.pem for any name, valid a day
+certificate() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=peer.example \
+	    -keyout "$1/key.pem" -out "$1/cert.pem" 2>/dev/null
+}
