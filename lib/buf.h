@@ -5,6 +5,7 @@
  * n count bytes.  Growth is by half again and checked for overflow; running
  * out of memory ends the process with EX_TEMPFAIL, hence nothing here fails.
  * The caller owns the struct; buf_free() leaves it as BUF_INIT left it.
+ * What is added must not lie in b itself: growing moves it away.
  */
 #ifndef BUF_H
 #define BUF_H

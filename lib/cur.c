@@ -34,7 +34,9 @@ span_ieq(struct span a, struct span b)
 bool
 span_ends(struct span s, struct span tail)
 {
-	return s.n >= tail.n && span_ieq((struct span){s.p + s.n - tail.n, tail.n}, tail);
+	/* An empty tail first: an empty span may be NULL, and NULL + 0 is undefined. */
+	return tail.n == 0 ||
+	    (s.n >= tail.n && span_ieq((struct span){s.p + s.n - tail.n, tail.n}, tail));
 }
 
 static bool

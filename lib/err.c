@@ -39,6 +39,7 @@ err_sys(struct err *e, const char *fmt, ...)
 	va_end(ap);
 	buf_fmt(&b, ": %s", strerrordesc_np(why) ? strerrordesc_np(why) : "unknown error");
 	replace(e, why == EACCES || why == EPERM ? EX_NOPERM : EX_TEMPFAIL, &b);
+	errno = why;
 	return e->code;
 }
 

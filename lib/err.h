@@ -27,7 +27,7 @@ struct err {
 
 int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* From errno: EX_NOPERM for EACCES and EPERM, EX_TEMPFAIL for all else. */
+/* From errno, which stays: EX_NOPERM for EACCES and EPERM, EX_TEMPFAIL for all else. */
 int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* "context: " in front of what is there; returns the code unchanged. */

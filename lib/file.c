@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -121,9 +122,12 @@ int
 file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, struct err *e)
 {
 	struct buf tmp = BUF_INIT;
+	const char *slash = strrchr(name, '/');
 	int fd, rc = 0;
 
-	buf_fmt(&tmp, ".%s.%016llx", name, (unsigned long long)io_random());
+	/* In the same directory, of a length of its own: name may be as long as names can be. */
+	buf_add(&tmp, name, slash ? (size_t)(slash + 1 - name) : 0);
+	buf_fmt(&tmp, ".tmp.%016llx", (unsigned long long)io_random());
 	fd = openat(dirfd, tmp.s, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0)
 		rc = err_sys(e, "create %s", tmp.s);

@@ -34,7 +34,8 @@ bool file_sync_keeps_name(int fd);
 int file_mkdir(int dirfd, const char *name, mode_t mode, struct err *e); /* there already: 0 */
 int file_open_dir(int dirfd, const char *name, int *fd, struct err *e);
 
-/* Replaces dirfd/name by these bytes: temporary file, fsync, rename. */
+/* Replaces dirfd/name by these bytes: temporary file (".tmp.*" beside it; a crash may leave one),
+ * fsync, rename.  After a power cut it is the old one or the new one, whole. */
 int file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, struct err *e);
 
 #endif

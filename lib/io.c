@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,9 +34,11 @@ io_random(void)
 {
 	uint64_t v;
 
-	/* 8 bytes are never short, and fail only before the kernel's pool is ready. */
+	/* 8 bytes are never short.  A kernel or a filter that refuses them is no place to make
+	 * names that nobody may guess. */
 	while (getrandom(&v, sizeof v, 0) != (ssize_t)sizeof v)
-		continue;
+		if (errno != EINTR)
+			abort();
 	return v;
 }
 
@@ -60,13 +64,25 @@ io_write(int fd, const void *p, size_t n, struct err *e)
 	return io_writev(fd, &v, 1, e);
 }
 
+/* Somebody who shares our descriptor may have made it O_NONBLOCK: a shell's terminal, a pipe
+ * from an event loop.  True: try again now. */
+static bool
+again(int fd, short events)
+{
+	struct pollfd p = {fd, events, 0};
+
+	if (errno == EAGAIN)
+		return poll(&p, 1, -1) >= 0 || errno == EINTR;
+	return errno == EINTR;
+}
+
 int
 io_writev(int fd, struct iovec *iov, int n, struct err *e)
 {
 	while (n > 0) {
-		ssize_t r = writev(fd, iov, n);
+		ssize_t r = writev(fd, iov, n < IOV_MAX ? n : IOV_MAX);
 
-		if (r < 0 && errno == EINTR)
+		if (r < 0 && again(fd, POLLOUT))
 			continue;
 		if (r < 0)
 			return err_sys(e, "write");
@@ -139,15 +155,16 @@ io_slurp(int fd, size_t max, struct buf *b, struct err *e)
 	size_t start = b->len, got = 0;
 	int rc;
 
-	do {
+	for (;;) {
 		rc = io_read(fd, buf_room(b, SLURP_STEP), SLURP_STEP, &got, e);
-		if (rc)
+		if (rc && again(fd, POLLIN))
+			continue;
+		if (rc || got == 0)
 			return rc;
 		buf_grew(b, got);
 		if (b->len - start > max)
 			return err_set(e, EX_DATAERR, "input over %zu bytes", max);
-	} while (got > 0);
-	return 0;
+	}
 }
 
 int
@@ -182,8 +199,9 @@ io_wait(int fd, short events, int64_t deadline_ms, struct err *e)
 		if (r < 0 && errno != EINTR)
 			return err_sys(e, "poll");
 		if (deadline_ms != IO_NEVER && io_now_ms() >= deadline_ms) {
+			err_set(e, EX_TEMPFAIL, "timed out");
 			errno = ETIMEDOUT;
-			return err_set(e, EX_TEMPFAIL, "timed out");
+			return EX_TEMPFAIL;
 		}
 	}
 }

@@ -20,9 +20,10 @@
 
 int64_t io_now_ms(void);   /* monotonic */
 uint64_t io_time_us(void); /* since 1970, the wall clock */
-uint64_t io_random(void);  /* 64 unpredictable bits */
+uint64_t io_random(void);  /* 64 unpredictable bits, or the process ends */
 
-/* Up to n bytes; *got is 0 at the end of the file. */
+/* Up to n bytes; *got is 0 at the end of the file.  On an O_NONBLOCK descriptor with nothing to
+ * read it fails with errno EAGAIN; the functions that move all bytes wait instead. */
 int io_read(int fd, void *p, size_t n, size_t *got, struct err *e);
 int io_write(int fd, const void *p, size_t n, struct err *e);
 int io_pread(int fd, void *p, size_t n, uint64_t off, size_t *got, struct err *e); /* short only at the end */

@@ -2,13 +2,14 @@
 
 #include <stddef.h>
 
-/* A value stands before us when the last byte is none of the openers. */
+/* A value stands before us when the last byte is none of the openers; no value ends in a blank,
+ * so an object may follow other words on its line. */
 static void
 comma(struct buf *b)
 {
 	char last = b->len ? b->s[b->len - 1] : '\n';
 
-	if (last != '{' && last != '[' && last != ':' && last != '\n')
+	if (last != '{' && last != '[' && last != ':' && last != '\n' && last != ' ' && last != '\t')
 		buf_ch(b, ',');
 }
 
@@ -147,6 +148,8 @@ json_text(struct buf *b, struct span value)
 		len = utf8_len(value.p + i, value.n - i);
 		if (len == 0)
 			buf_fmt(b, "\\\\x%02x", (unsigned)p[i++]);
+		else if (len == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0)
+			escaped(b, p[i + 1]); /* C1 controls: terminals obey them */
 		else
 			buf_add(b, p + i, len);
 		i += len;

@@ -2,7 +2,7 @@
  *
  * Members are appended to a buf: json_open, then members in any order, then
  * json_close.  Strings that are not UTF-8 go out with each bad byte as the text
- * \xNN; LF and other controls are escaped, so an object is always one line.
+ * \xNN; LF and other controls (C1 too) are escaped, so an object is always one line.
  * Only writing lives here; jsonread.h reads, so that a utility which only
  * writes does not link a parser.  (jansson has a json_object and a json_array of its
  * own; ours are named otherwise so that neither is taken for the other by the linker.)

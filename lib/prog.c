@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 static const char *name = "relaykit";
+static int out_errno; /* of the first write to stdout that failed */
 
 void
 prog_start(const char *prog)
@@ -17,12 +18,12 @@ prog_start(const char *prog)
 	int fd;
 
 	name = prog;
-	/* A closed 0, 1 or 2 would be handed out again as a queue file. */
-	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fd <= 2);
-	if (fd > 2)
-		close(fd);
+	/* A closed 0, 1 or 2 would be handed out again as a queue file.  Opened the wrong way
+	 * round: reading nothing or writing nowhere stays the error that it is. */
+	for (fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			_exit(EX_OSFILE);
 	signal(SIGPIPE, SIG_IGN);
 	umask(077);
 }
@@ -126,7 +127,8 @@ out_record(const char *first, ...)
 void
 out_bytes(const void *p, size_t n)
 {
-	fwrite(p, 1, n, stdout);
+	if (fwrite(p, 1, n, stdout) != n && !out_errno)
+		out_errno = errno;
 }
 
 void
@@ -135,7 +137,8 @@ out_fmt(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	if (vprintf(fmt, ap) < 0 && !out_errno)
+		out_errno = errno;
 	va_end(ap);
 }
 
@@ -143,15 +146,17 @@ int
 out_close(void)
 {
 	bool bad = ferror(stdout) != 0;
-	int why = errno;
 
-	errno = 0;
 	if (fclose(stdout) != 0) {
 		bad = true;
-		why = errno;
+		if (!out_errno)
+			out_errno = errno;
 	}
 	if (!bad)
 		return 0;
-	fprintf(stderr, "%s: stdout: %s\n", name, strerror(why));
+	/* "| head" has read enough; that needs no words. */
+	if (out_errno != EPIPE)
+		fprintf(stderr, "%s: stdout: %s\n", name,
+		    strerror(out_errno ? out_errno : EIO));
 	return EX_TEMPFAIL;
 }

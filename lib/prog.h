@@ -15,7 +15,8 @@
 
 #define PROG_VERSION "0.1.0"
 
-/* Name for messages, SIGPIPE ignored, umask 077, descriptors 0 to 2 open. */
+/* Name for messages, SIGPIPE ignored, umask 077, descriptors 0 to 2 open (one that was closed
+ * fails when it is used). */
 void prog_start(const char *name);
 const char *prog_name(void);
 
@@ -39,7 +40,8 @@ void out_record(const char *first, ...) __attribute__((sentinel));
 void out_bytes(const void *p, size_t n);
 void out_fmt(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Flushes and closes stdout: 0, or EX_TEMPFAIL and a message when it could not be written. */
+/* Flushes and closes stdout: 0, or EX_TEMPFAIL and a message when it could not be written
+ * (without the message where the reader of a pipe went away). */
 int out_close(void);
 
 #endif
