@@ -450,6 +450,8 @@ dns_addrs(struct dns *d, const char *host, int64_t deadline_ms, struct dns_addrs
 	const struct dnsconf *c = &d->s->conf;
 
 	*out = (struct dns_addrs){0};
+	if (is_localhost(host))
+		return localhost_addrs(out);
 	for (size_t i = dnsconf_find(c, host); i < c->n_hosts && strcmp(c->hosts[i].name, host) == 0; i++)
 		append(out, &c->hosts[i].addr, 1);
 	return out->n > 0 ? 0 : dns_query_addrs(d, host, deadline_ms, out, e);

@@ -277,7 +277,7 @@ read_packet(const ldns_pkt *pkt, const ldns_rdf *want, uint16_t type, struct dns
 	}
 	if (hops > 0 && kind != NOTHING_SOA) {
 		out->cname = name_text(want);
-		if (!out->cname)
+		if (!out->cname || !*out->cname)
 			return err_set(e, EX_TEMPFAIL, "CNAME to something that is no host name");
 		return 0;
 	}

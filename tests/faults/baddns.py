@@ -18,7 +18,7 @@ to give, is MX 10 mx.good.example, A 192.0.2.7 and no AAAA.
   counts      65535 answers announced         noedns      FORMERR to EDNS0, else the truth
   badvers     BADVERS in the OPT record       tc          truncated, the truth by TCP
   tctc        truncated by TCP too            tcslow      truncated, TCP never answers
-  tcclose     truncated, TCP closes           tcdrip      truncated, TCP drips a byte each 0.1 s
+  tcclose     truncated, TCP closes           tcdrip      truncated, TCP drips a byte each 30 ms
   tcwrong     truncated, wrong id by TCP      flood       wrong ids for ever, 1000 a second
   many        500 MX                          null        MX 0 .
   nullplus    MX 0 . and a good one           badname     MX with spaces and NULs in the name
@@ -255,7 +255,7 @@ def tcp_one(conn):
             if q.name.startswith("tcdrip."):
                 for byte in p:
                     conn.sendall(bytes([byte]))
-                    time.sleep(0.1)
+                    time.sleep(0.03)
             else:
                 conn.sendall(p)
         if not packets:
