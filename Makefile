@@ -49,10 +49,15 @@ $(BUILD)/tests/%.t: tests/%.c $(BUILD)/librelay.a
 	@mkdir -p $(@D)
 	$(CC) $(all_cflags) -Itests -MMD -MP -MF $@.d $(all_ldflags) -o $@ $< $(BUILD)/librelay.a $(libs)
 
-# A fuzz target run over its saved corpus, without libFuzzer: tests/fuzz/replay.h has the main.
+# A fuzz target run over its saved corpus, without libFuzzer: tests/fuzz/fuzz.h has the main.
 $(BUILD)/replay/%: tests/fuzz/%.c $(BUILD)/librelay.a
 	@mkdir -p $(@D)
 	$(CC) $(all_cflags) -Itests -DREPLAY -MMD -MP -MF $@.d $(all_ldflags) -o $@ $< $(BUILD)/librelay.a $(libs)
+
+# The same target with libFuzzer's main, for scripts/fuzz, which chooses the flags.
+$(BUILD)/fuzzer/%: tests/fuzz/%.c $(BUILD)/librelay.a
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) -Itests -fsanitize=fuzzer -MMD -MP -MF $@.d $(all_ldflags) -o $@ $< $(BUILD)/librelay.a $(libs)
 
 # The fault tools are plain programs; crashfs and crashblk need libfuse3.
 $(BUILD)/faults/mallocfail: tests/faults/mallocfail.c
@@ -116,4 +121,4 @@ clean:
 FORCE:
 .PHONY: all check sanitize tsan torture bench bench-tools fuzz lint install install-sendmail clean FORCE
 
--include $(lib_o:.o=.d) $(wildcard $(BUILD)/bin/*.d $(BUILD)/helpers/*.d $(BUILD)/tests/*.d $(BUILD)/replay/*.d $(BUILD)/bench/*.d)
+-include $(lib_o:.o=.d) $(wildcard $(BUILD)/bin/*.d $(BUILD)/helpers/*.d $(BUILD)/tests/*.d $(BUILD)/replay/*.d $(BUILD)/fuzzer/*.d $(BUILD)/bench/*.d)
