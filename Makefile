@@ -59,16 +59,13 @@ $(BUILD)/fuzzer/%: tests/fuzz/%.c $(BUILD)/librelay.a
 	@mkdir -p $(@D)
 	$(CC) $(all_cflags) -Itests -fsanitize=fuzzer -MMD -MP -MF $@.d $(all_ldflags) -o $@ $< $(BUILD)/librelay.a $(libs)
 
-# The fault tools are plain programs; crashfs and crashblk need libfuse3.
-$(BUILD)/faults/mallocfail: tests/faults/mallocfail.c
+# The fault tools stand alone, without the library; two of them are preloaded.
+fault_cflags = -std=c17 -D_GNU_SOURCE -O2 -g $(warn)
+preloads = $(BUILD)/faults/mallocfail $(BUILD)/faults/clockshift
+$(preloads): fault_cflags += -shared -fPIC
+$(BUILD)/faults/%: tests/faults/%.c $(wildcard tests/faults/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Wall -Wextra -D_GNU_SOURCE -shared -fPIC -o $@ $< -ldl
-$(BUILD)/faults/crash%: tests/faults/crash%.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Wall -Wextra -D_GNU_SOURCE $$(pkg-config --cflags fuse3) -o $@ $< $$(pkg-config --libs fuse3)
-$(BUILD)/faults/%: tests/faults/%.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Wall -Wextra -D_GNU_SOURCE -o $@ $<
+	$(CC) $(fault_cflags) -o $@ $<
 
 # Small programs that shell tests drive the library with.
 $(BUILD)/helpers/%: tests/helpers/%.c $(BUILD)/librelay.a
