@@ -1,0 +1,52 @@
+#!/bin/sh
+# The README's everyday recipes, run as they stand there: only server and port are ours.
+. "$(dirname "$0")/lib.sh"
+
+export RELAYKIT_QUEUE="$T/queue" RELAYKIT_CONFIG="$T/conf"
+cd "$T" || exit 1
+
+# recipe N: the N-th block of shell in the README
+recipe() {
+	awk -v n="$1" '/^```sh$/ { on = ++seen == n; next } /^```$/ { on = 0 } on' "$TOP/README.md" |
+	    sed -e "s/smtp\.provider\.example:587/127.0.0.1:$PORT/" -e "s/127\.0\.0\.1:2525/127.0.0.1:$OTHER/" \
+	    -e 's/&$/\& echo $! >trap.pid; sleep 1/'
+}
+run() {
+	recipe "$1" >"recipe$1"
+	ok "recipe $1: $2" sh -e "recipe$1"
+}
+# has DIR TEXT: a message there says so
+has() {
+	grep -qrF "$2" "$1/new"
+}
+
+trap_start
+OTHER=$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport')
+is "$(recipe 6)" '' 'there are five recipes'
+
+run 1 'send, and see it waiting'
+like "$(cat "$T/.out")" 'admin@example\.org' 'the list shows where it goes'
+is "$(find queue/new -type f | wc -l)" 1 'one message waits'
+
+run 2 'hand everything to a smarthost'
+ok 'which gets it' has trap 'All 40 GB are safe.'
+is "$(find queue/new queue/cur -type f | wc -l)" 0 'and nothing waits'
+
+printf 'Subject: x\n\nx\n' | smtp-submit -odq defer-451@example.org
+smtp-deliver
+run 3 'why, and again'
+like "$(cat "$T/.out")" '451' 'the reason is what the server said'
+is "$(grep -h '"type":"deferred"' queue/log/* | wc -l)" 2 'it was tried again at once'
+
+rm "$RELAYKIT_CONFIG"
+run 4 'try an application without a leak'
+kill "$(cat trap.pid)"
+ok 'the trap has it' has caught hello
+smtp-queue remove --all >/dev/null
+
+for n in 1 2 3; do echo "reader$n@example.net"; done >list
+run 5 'a whole list by one process'
+is "$(find queue/new -name '*,bulk,*' | wc -l)" 3 'three messages of stream bulk'
+smtp-deliver --relay "127.0.0.1:$PORT"
+ok 'each to its reader' has trap 'To: reader3@example.net'
+done_testing
