@@ -33,14 +33,23 @@ close_for(struct pace *p, uint64_t wait_ms, int64_t now_ms)
 		p->closed_until_ms = until;
 }
 
-/* Evidence that the site lives undoes what failures closed, not what a hint closed: a hint
- * comes from a site that was reached, so failures is 0 then. */
+/* One more failure in a row: closes for the n-th backoff, from the one after `spared`. */
+static void
+fail(struct pace *p, uint32_t spared, int64_t now_ms, uint64_t random)
+{
+	if (p->failures < UINT32_MAX)
+		p->failures++;
+	if (p->failures > spared)
+		close_for(p, retry_backoff(p->limits.retry_min_ms, p->limits.retry_max_ms,
+		    p->failures - spared, random), now_ms);
+}
+
+/* Evidence that the site lives undoes what failures closed, not what the site asked for. */
 static void
 alive(struct pace *p)
 {
-	if (p->failures > 0)
+	if (!p->asked)
 		p->closed_until_ms = INT64_MIN;
-	p->failures = 0;
 }
 
 static void
@@ -49,6 +58,7 @@ delivered(struct pace *p)
 	uint32_t window = p->slowed ? p->allowed : 1;
 
 	alive(p);
+	p->failures = 0;
 	if (p->allowed >= p->limits.connections)
 		return;
 	if (++p->good >= window) {
@@ -60,11 +70,13 @@ delivered(struct pace *p)
 static void
 slow_down(struct pace *p, uint64_t hint_s, int64_t now_ms, uint64_t random)
 {
-	alive(p);
+	bool closed = now_ms < p->closed_until_ms;
+
 	if (now_ms >= p->settle_ms) {
-		if (p->allowed == 1 && hint_s == 0)
-			close_for(p, retry_backoff(p->limits.retry_min_ms, p->limits.retry_max_ms,
-			    1, random), now_ms);
+		if (p->allowed == 1 && !closed) {
+			fail(p, hint_s > 0, now_ms, random);
+			p->asked = true;
+		}
 		if (p->allowed > 1)
 			p->allowed /= 2;
 		p->settle_ms = later(now_ms, PACE_SETTLE_MS);
@@ -73,30 +85,26 @@ slow_down(struct pace *p, uint64_t hint_s, int64_t now_ms, uint64_t random)
 	p->slowed = true;
 }
 
-static void
-unreachable(struct pace *p, int64_t now_ms, uint64_t random)
-{
-	if (now_ms < p->closed_until_ms)
-		return;
-	if (p->failures < UINT32_MAX)
-		p->failures++;
-	close_for(p, retry_backoff(p->limits.retry_min_ms, p->limits.retry_max_ms, p->failures,
-	    random), now_ms);
-}
-
 void
 pace_event(struct pace *p, enum pace_event what, uint64_t hint_s, int64_t now_ms, uint64_t random)
 {
+	if (now_ms >= p->closed_until_ms)
+		p->asked = false;
 	switch (what) {
 	case PACE_DELIVERED: delivered(p); break;
 	case PACE_CONNECTED: alive(p); break;
 	case PACE_SLOW_DOWN: slow_down(p, hint_s, now_ms, random); break;
-	case PACE_UNREACHABLE: unreachable(p, now_ms, random); break;
+	case PACE_UNREACHABLE:
+		if (now_ms >= p->closed_until_ms)
+			fail(p, 0, now_ms, random);
+		break;
 	}
 	if (hint_s > PACE_HINT_MAX_S)
 		hint_s = PACE_HINT_MAX_S;
-	if (hint_s > 0)
+	if (hint_s > 0) {
 		close_for(p, hint_s * 1000, now_ms);
+		p->asked = true;
+	}
 }
 
 bool
@@ -156,7 +164,7 @@ pace_text(const struct pace *p, int64_t now_ms, struct buf *out)
 }
 
 bool
-pace_parse(struct pace *p, struct span line, int64_t now_ms)
+pace_parse(struct pace *p, struct span line, int64_t written_ms)
 {
 	struct cur c = cur_span(line);
 	uint64_t allowed, slowed, failures, closed_s;
@@ -179,7 +187,8 @@ pace_parse(struct pace *p, struct span line, int64_t now_ms)
 	p->allowed = allowed < p->limits.connections ? (uint32_t)allowed : p->limits.connections;
 	p->slowed = slowed == 1;
 	p->failures = (uint32_t)failures;
-	p->closed_until_ms = most_ms > 0 ? later(now_ms, most_ms) : INT64_MIN;
+	p->closed_until_ms = most_ms > 0 ? later(written_ms, most_ms) : INT64_MIN;
+	p->asked = false;
 	p->good = 0;
 	return true;
 }

@@ -5,14 +5,16 @@
  * load) every message that goes well allows one more, so that a site with room is used in
  * a few round trips; from then on it takes as many messages as there are connections.
  * Slow down halves them, once in PACE_SETTLE_MS: what the other connections are told at
- * the same moment is the same news.  At one connection it closes the site for the first backoff.
+ * the same moment is the same news.
  * Rate: a token bucket of `rate` messages a minute, 0 for no limit; at most one second's worth
  * (or one message) goes at once, so any minute sees at most rate + max(1, rate / 60).
- * Health: a connection that cannot be made closes the site for a backoff that doubles
- * with each failure in a row; after it one connection at a time is tried, and one that works
- * opens it again.  Failures told while it is closed are those of connections begun before and
- * count once.  A hint of the peer ("try again in 300 seconds") closes the site for that long, at
- * most PACE_HINT_MAX_S.  A wait chosen here never costs a message an attempt.
+ * Health: a connection that cannot be made, or slow down said to the only one allowed, closes
+ * the site for a backoff that doubles until a message gets through; meanwhile one connection
+ * at a time is tried, when it is open again.  What is told while it is closed comes from
+ * connections begun before and counts once.  A connection that works opens what failures closed.
+ * A hint of the peer ("try again in 300 seconds") closes the site for that long, at most
+ * PACE_HINT_MAX_S, and stands for the first backoff.  A wait chosen here never costs a message
+ * an attempt.
  *
  * Times are milliseconds on any clock that does not jump (the caller converts for storage).
  */
@@ -40,12 +42,13 @@ struct pace {
 	struct pace_limits limits;
 	uint32_t allowed;     /* connections at present, 1 to limits.connections */
 	uint32_t good;        /* messages gone well since the last change */
-	uint32_t failures;    /* connections in a row that could not be made */
+	uint32_t failures;    /* since a message last got through */
 	uint32_t tokens;      /* 60,000ths of a message that may go: a millisecond adds `rate` */
 	int64_t tokens_at_ms; /* when the token bucket was last filled */
 	int64_t closed_until_ms; /* open where this is not in the future */
 	int64_t settle_ms;    /* until then a slow down is old news */
 	bool slowed;          /* it has said slow down: grow with care */
+	bool asked;           /* closed at its wish: connections that work must end too */
 };
 
 enum pace_event {
@@ -68,10 +71,11 @@ bool pace_may_send(struct pace *p, int64_t now_ms, int64_t *when_ms); /* takes a
 bool pace_closed(const struct pace *p, int64_t now_ms, int64_t *until_ms);
 
 /* One line "allowed=8 slowed=0 failures=2 closed_for=300", without its LF, to keep between runs,
- * and back (one LF at the end is let pass).  closed_for is in seconds from now_ms, rounded up.
- * A line that is not one of ours leaves p as it was and returns false; numbers over the limits
- * of p are cut to them. */
+ * and back (one LF at the end is let pass).  closed_for is in seconds from now_ms, rounded up; to
+ * pace_parse give the time of writing on the present clock, that is now less the line's age, lest
+ * each run close the site anew.  A line that is not one of ours leaves p as it was and returns
+ * false; numbers over the limits of p are cut to them. */
 void pace_text(const struct pace *p, int64_t now_ms, struct buf *out);
-bool pace_parse(struct pace *p, struct span line, int64_t now_ms);
+bool pace_parse(struct pace *p, struct span line, int64_t written_ms);
 
 #endif

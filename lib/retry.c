@@ -33,3 +33,31 @@ retry_expired(const struct retry_policy *p, uint64_t born_s, uint64_t now_s)
 {
 	return now_s >= born_s && now_s - born_s >= p->lifetime_s;
 }
+
+/* One more than the waits, none of them jittered, that fill a lifetime. */
+static uint64_t
+attempts_of_a_lifetime(const struct retry_policy *p)
+{
+	uint64_t wait = p->min_s > 0 ? p->min_s : 1, left = p->lifetime_s, n = 1;
+
+	while (wait < p->max_s && left > wait) {
+		left -= wait;
+		wait = wait > p->max_s / 2 ? p->max_s : wait * 2;
+		n++;
+	}
+	return n + left / wait + (left % wait > 0);
+}
+
+bool
+retry_born_ok(uint64_t born_s, uint64_t now_s)
+{
+	return born_s >= RETRY_EPOCH_S && born_s <= now_s;
+}
+
+bool
+retry_over(const struct retry_policy *p, uint64_t born_s, uint32_t attempts, uint64_t now_s)
+{
+	if (retry_born_ok(born_s, now_s))
+		return retry_expired(p, born_s, now_s);
+	return attempts >= attempts_of_a_lifetime(p);
+}

@@ -27,6 +27,16 @@ uint64_t retry_wait(const struct retry_policy *p, uint32_t attempts, uint64_t hi
  * (clocks jump) is young.  Ask only where clock_judge() said CLOCK_OK. */
 bool retry_expired(const struct retry_policy *p, uint64_t born_s, uint64_t now_s);
 
+/* Whether a time of birth may be true.  Not before RETRY_EPOCH_S, nor in the future: the message
+ * was accepted while the clock was wrong. */
+#define RETRY_EPOCH_S 1735689600 /* 2025-01-01: no message is older than this program */
+bool retry_born_ok(uint64_t born_s, uint64_t now_s);
+
+/* retry_expired, and for a message whose birth is not known: whether it has had as many attempts
+ * as fit into a lifetime.  (Such a message at a closed site must not only be moved by name: count
+ * the refusal of the site as an attempt, or it stays until its birth has come.) */
+bool retry_over(const struct retry_policy *p, uint64_t born_s, uint32_t attempts, uint64_t now_s);
+
 /* The n-th step of a backoff with jitter, in whatever unit min and max have: what retry_wait
  * and the closing of a site share. */
 uint64_t retry_backoff(uint64_t min, uint64_t max, uint32_t nth, uint64_t random);

@@ -39,7 +39,7 @@ struct site {
 	struct pace pace;
 	uint64_t vt;           /* where the one served last began */
 	int64_t timer_ms;
-	int64_t hold_start_ms; /* no new connections before: out of tokens */
+	int64_t hold_start_ms; /* no new connections before: out of tokens, or as told */
 	uint32_t lanes, waiting, connections;
 	uint32_t heap_at;      /* NONE: waits for no time */
 	uint32_t before, after; /* in the list of sites with items */
@@ -466,7 +466,8 @@ token(struct sched *s, uint32_t id, int64_t *when_ms)
 
 	if (pace_may_send(&t->pace, s->now_ms, when_ms))
 		return true;
-	t->hold_start_ms = *when_ms + (t->connections > 0 ? SCHED_GRACE_MS : 0);
+	if (t->hold_start_ms <= s->now_ms)
+		t->hold_start_ms = *when_ms + (t->connections > 0 ? SCHED_GRACE_MS : 0);
 	update(s, id);
 	return false;
 }
@@ -545,7 +546,7 @@ free_connection(struct sched *s, uint32_t id, int64_t *wait_ms)
 	if (t->connections > t->pace.allowed)
 		return SCHED_CLOSE;
 	/* What failures closed, this connection proves to be alive. */
-	if (t->pace.failures == 0 && pace_closed(&t->pace, s->now_ms, wait_ms))
+	if (t->pace.asked && pace_closed(&t->pace, s->now_ms, wait_ms))
 		return *wait_ms - s->now_ms > SCHED_PATIENCE_MS ? SCHED_CLOSE : SCHED_WAIT;
 	if (t->waiting == 0)
 		return furthest_behind(s, id) ? SCHED_CLOSE : SCHED_WAIT;
@@ -587,6 +588,13 @@ sched_left(struct sched *s, uint32_t site)
 }
 
 void
+sched_hold(struct sched *s, uint32_t site, int64_t until_ms)
+{
+	site_at(s, site)->hold_start_ms = until_ms;
+	update(s, site);
+}
+
+void
 sched_report(struct sched *s, uint32_t site, enum pace_event what, uint64_t hint_s, int64_t now_ms)
 {
 	uint64_t z;
@@ -601,24 +609,43 @@ sched_report(struct sched *s, uint32_t site, enum pace_event what, uint64_t hint
 
 /* --- filling and emptying */
 
-void
-sched_push(struct sched *s, uint32_t site, uint32_t stream, uint32_t item, uint32_t cost)
+static void
+put(struct sched *s, uint32_t site, uint32_t stream, struct item it, bool first)
 {
 	struct lane *l = lane_at(s, lane_of(s, site, stream));
 	uint32_t i = item_new(s);
 
-	*item_at(s, i) = (struct item){.next = NONE, .handle = item, .cost = cost, .age = s->age++};
+	it.next = first && l->n > 0 ? l->first : NONE;
+	*item_at(s, i) = it;
 	if (l->n == 0) {
 		lane_wakes(s, l);
+		l->first = l->last = i;
+	} else if (first) {
 		l->first = i;
 	} else {
 		item_at(s, l->last)->next = i;
+		l->last = i;
 	}
-	l->last = i;
 	s->waiting++;
 	site_gains(s, site, 1);
 	if (l->n++ == 0)
 		update(s, site);
+}
+
+void
+sched_push(struct sched *s, uint32_t site, uint32_t stream, uint32_t item, uint32_t cost)
+{
+	put(s, site, stream, (struct item){.handle = item, .cost = cost, .age = s->age++}, false);
+}
+
+void
+sched_return(struct sched *s, uint32_t site, uint32_t stream, uint32_t item, uint32_t cost)
+{
+	struct lane *l = lane_at(s, lane_of(s, site, stream));
+	/* As old as what it goes before, so that sched_take keeps their order. */
+	uint32_t age = l->n > 0 ? item_at(s, l->first)->age : s->age++;
+
+	put(s, site, stream, (struct item){.handle = item, .cost = cost, .age = age}, true);
 }
 
 void

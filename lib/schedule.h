@@ -48,6 +48,10 @@ struct pace *sched_pace(struct sched *s, uint32_t site);
 /* cost: bytes of content; SCHED_OVERHEAD is added. */
 void sched_push(struct sched *s, uint32_t site, uint32_t stream, uint32_t item, uint32_t cost);
 
+/* An item that was sent to a worker and comes back as if it had not been: the next of its lane.
+ * For a start that led to no connection, a name that had to be resolved first. */
+void sched_return(struct sched *s, uint32_t site, uint32_t stream, uint32_t item, uint32_t cost);
+
 /* Items of `from` move behind those of `into`, keeping their order; `from` stays, empty.
  * Connections counted at `from` stay counted there.  O(streams). */
 void sched_merge(struct sched *s, uint32_t from, uint32_t into);
@@ -77,6 +81,10 @@ struct sched_order sched_more(struct sched *s, uint32_t site, int64_t now_ms);
 
 /* A connection to site has ended (or a start did not lead to one). */
 void sched_left(struct sched *s, uint32_t site);
+
+/* No new connections to the site before until_ms, for a reason that is not the site's: its slots
+ * are another process's.  Connections that exist go on.  A time in the past ends it. */
+void sched_hold(struct sched *s, uint32_t site, int64_t until_ms);
 
 void sched_report(struct sched *s, uint32_t site, enum pace_event what, uint64_t hint_s,
     int64_t now_ms);

@@ -62,6 +62,23 @@ expiry(void)
 	ok(retry_expired(&policy, 0, UINT64_MAX), "very old");
 }
 
+/* Default waits: 300+600+1200+2400+4800+9600 = 18900 s in 6, then 413100 / 14400 = 28.7. */
+static void
+wrong_births(void)
+{
+	struct retry_policy odd = {0, 0, 0}, quick = {1, 1, 432000};
+	const uint64_t now = 1763769600;
+
+	ok(!retry_over(&policy, now - 431999, 1000, now), "believable: attempts do not count");
+	ok(retry_over(&policy, now - 432000, 1, now), "believable: the clock does");
+	ok(!retry_over(&policy, 10, 35, now), "born in 1970: 35 attempts");
+	ok(retry_over(&policy, 10, 36, now), "born in 1970: 36 attempts");
+	ok(!retry_over(&policy, now + 1, 35, now), "born in the future: 35 attempts");
+	ok(retry_over(&policy, now + 1, 36, now), "born in the future: 36 attempts");
+	ok(!retry_over(&quick, 10, 432000, now) && retry_over(&quick, 10, 432001, now), "every second");
+	ok(retry_over(&odd, 10, 1, now), "no lifetime at all");
+}
+
 int
 main(void)
 {
@@ -69,5 +86,6 @@ main(void)
 	hints();
 	odd_policies();
 	expiry();
+	wrong_births();
 	return tap_done();
 }

@@ -55,8 +55,19 @@ connections(void)
 	for (int i = 0; i < 5; i++)
 		pace_event(&p, PACE_SLOW_DOWN, 0, 20000 + i * 1000, 0);
 	is_num(p.allowed, 1, "never under one");
-	ok(pace_closed(&p, 24000, &when) && when == 24000 + 225000,
+	ok(pace_closed(&p, 24000, &when) && when == 21000 + 225000,
 	    "slow down at one connection closes for the first backoff");
+	pace_event(&p, PACE_CONNECTED, 0, 25000, 0);
+	ok(pace_closed(&p, 25000, &when) && when == 246000, "and nothing under way opens it");
+	pace_event(&p, PACE_CONNECTED, 0, 250000, 0);
+	pace_event(&p, PACE_SLOW_DOWN, 0, 250000, 0);
+	ok(pace_closed(&p, 250000, &when) && when == 250000 + 450000,
+	    "again, and no message between: the second");
+	pace_event(&p, PACE_DELIVERED, 0, 700000, 0);
+	pace_event(&p, PACE_SLOW_DOWN, 0, 701000, 0);
+	ok(p.allowed == 1 && !pace_closed(&p, 701000, &when), "a message got through: two, then one");
+	pace_event(&p, PACE_SLOW_DOWN, 0, 702000, 0);
+	ok(pace_closed(&p, 702000, &when) && when == 702000 + 225000, "the first backoff again");
 	p = fresh(3, 0);
 	is_num(p.allowed, 3, "a limit under the start");
 	p = fresh(0, 0);
@@ -82,13 +93,14 @@ health(void)
 	}
 	pace_event(&p, PACE_UNREACHABLE, 0, now, 0);
 	pace_event(&p, PACE_CONNECTED, 0, now + 5, 0);
-	ok(!pace_closed(&p, now + 5, &when) && p.failures == 0, "a connection that works opens");
-	ok(pace_may_connect(&p, 7, now + 5, &when), "as wide as it was");
-	pace_event(&p, PACE_UNREACHABLE, 0, now + 5, UINT64_MAX);
-	ok(pace_closed(&p, now + 5, &when) && when - now - 5 >= 225000 && when - now - 5 <= 375000,
-	    "the jitter has two sides");
+	ok(!pace_closed(&p, now + 5, &when), "a connection that works opens");
+	ok(!pace_may_connect(&p, 1, now + 5, &when), "for one, until a message got through");
 	pace_event(&p, PACE_DELIVERED, 0, now + 6, 0);
-	ok(!pace_closed(&p, now + 6, &when), "a delivery opens too");
+	ok(pace_may_connect(&p, 7, now + 6, &when) && p.failures == 0, "then as wide as it was");
+	pace_event(&p, PACE_UNREACHABLE, 0, now + 6, 150000);
+	ok(pace_closed(&p, now + 6, &when) && when - now - 6 == 375000, "the jitter has two sides");
+	pace_event(&p, PACE_DELIVERED, 0, now + 7, 0);
+	ok(!pace_closed(&p, now + 7, &when), "a delivery opens too");
 }
 
 static void
@@ -113,7 +125,13 @@ hints(void)
 	ok(pace_closed(&p, 0, &when) && when == 3600000, "a hint later than the backoff");
 	p = fresh(1, 0);
 	pace_event(&p, PACE_SLOW_DOWN, 2, 0, 0);
-	ok(pace_closed(&p, 0, &when) && when == 2000, "a hint replaces the backoff at one connection");
+	ok(pace_closed(&p, 0, &when) && when == 2000, "a hint stands for the first backoff");
+	pace_event(&p, PACE_SLOW_DOWN, 2, 2000, 0);
+	ok(pace_closed(&p, 2000, &when) && when == 2000 + 225000, "not for the one after it");
+	pace_event(&p, PACE_SLOW_DOWN, 2, 227000, 0);
+	ok(pace_closed(&p, 227000, &when) && when == 227000 + 450000, "which doubles");
+	pace_event(&p, PACE_SLOW_DOWN, 500, 228000, 0);
+	ok(pace_closed(&p, 228000, &when) && when == 228000 + 500000, "or for the next hint");
 }
 
 /* Sends whenever it may for a minute after `from`; checks each answer's time. */
@@ -193,6 +211,8 @@ memory(void)
 	ok(parse(&q, b.s, 5000000), "and read");
 	ok(pace_closed(&q, 5000000, &when) && when == 5225000 && q.failures == 1, "on another clock");
 	buf_cut(&b, 0);
+	pace_event(&p, PACE_CONNECTED, 0, 226000, 0);
+	pace_event(&p, PACE_DELIVERED, 0, 226000, 0);
 	pace_event(&p, PACE_SLOW_DOWN, 0, 226000, 0);
 	pace_text(&p, 300000, &b);
 	is_mem(b.s, b.len, B("allowed=4 slowed=1 failures=0 closed_for=0"), "open and slowed");

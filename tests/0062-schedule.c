@@ -287,6 +287,35 @@ merging(void)
 }
 
 static void
+holding(void)
+{
+	struct sched *s = sched_new(9, 1);
+	uint32_t mail = sched_add_stream(s, 10), a = site_of(s, 9, 0), b = site_of(s, 9, 0);
+	uint32_t stream, item;
+
+	for (uint32_t i = 0; i < 9; i++)
+		sched_push(s, a, mail, i, 100);
+	ok(sends(sched_start(s, 0), a, mail, 0), "one");
+	sched_hold(s, a, 500);
+	ok(waits(sched_start(s, 0), 500), "held: nothing new");
+	ok(sends(sched_more(s, a, 1), a, mail, 1), "what is there goes on");
+	sched_hold(s, a, 0);
+	ok(sends(sched_start(s, 2), a, mail, 2), "no longer held");
+	sched_return(s, a, mail, 2, 100);
+	sched_return(s, a, mail, 1, 100);
+	sched_left(s, a);
+	ok(sends(sched_start(s, 2), a, mail, 1), "returned: first again");
+	ok(sched_take(s, a, &stream, &item) && item == 2, "returned: taken in order too");
+	sched_return(s, b, mail, 2, 100);
+	sched_push(s, b, mail, 9, 100);
+	ok(sends(sched_start(s, 2), a, mail, 3), "a's turn");
+	ok(sends(sched_start(s, 2), b, mail, 2), "returned elsewhere");
+	ok(sends(sched_more(s, b, 2), b, mail, 9), "and the next");
+	is_num((long long)sched_waiting(s), 5, "all are counted");
+	sched_del(s);
+}
+
+static void
 oldest_first(void)
 {
 	struct sched *s = sched_new(1, 1);
@@ -314,5 +343,6 @@ main(void)
 	pacing();
 	merging();
 	oldest_first();
+	holding();
 	return tap_done();
 }
