@@ -13,6 +13,13 @@ is_atext(int c) /* RFC 5322 3.2.3; UTF-8 is utf8_text's */
 	return is_alnum(c) || (c > 0 && c < 128 && strchr("!#$%&'*+-/=?^_`{|}~", c));
 }
 
+/* "_" is in no host name, but there are hosts with it, and the DNS does not mind. */
+static bool
+is_label(int c)
+{
+	return c >= 0x80 || is_alnum(c) || c == '-' || c == '_';
+}
+
 /* Length of the UTF8-non-ascii (RFC 6531 3.3) at the cursor, 0 where there is none.  The C1
  * controls are UTF-8 too, but nobody's name, and terminals obey them. */
 static size_t
@@ -125,8 +132,7 @@ local_part(struct cur *c, struct addr *out, struct err *e)
 	return 0;
 }
 
-/* sub-domain = Let-dig [Ldh-str]    RFC 5321 4.1.2; U-labels by RFC 6531 3.3
- * "_" is taken: there are hosts with such names, and the DNS does not mind. */
+/* sub-domain = Let-dig [Ldh-str]    RFC 5321 4.1.2; U-labels by RFC 6531 3.3 */
 static int
 label(struct cur *c, bool *utf8, struct err *e)
 {
@@ -136,11 +142,10 @@ label(struct cur *c, bool *utf8, struct err *e)
 
 	for (;; c->p += n) {
 		n = utf8_text(c);
-		if (n > 0)
-			wide = true;
-		else if (is_alnum(cur_peek(c)) || cur_peek(c) == '-' || cur_peek(c) == '_')
+		wide |= n > 0;
+		if (n == 0 && cur_peek(c) < 0x80 && is_label(cur_peek(c)))
 			n = 1;
-		else
+		if (n == 0)
 			break;
 	}
 	n = (size_t)(c->p - start);
@@ -151,7 +156,7 @@ label(struct cur *c, bool *utf8, struct err *e)
 	if (n == 0)
 		return unexpected(c, e);
 	if (start[0] == '-' || c->p[-1] == '-')
-		return err_set(e, EX_DATAERR, "\"%.*s\" begins or ends with a hyphen", (int)n, start);
+		return err_set(e, EX_DATAERR, "a label of the domain begins or ends with a hyphen");
 	/* A U-label's limit is that of its A-label, which idn_to_ascii() sees. */
 	if (n > LABEL_MAX && !wide)
 		return err_set(e, EX_DATAERR, "a label of the domain has %zu bytes, %d are allowed", n,
@@ -205,8 +210,7 @@ domain(struct cur *c, struct addr *out, struct err *e)
 		if (rc)
 			return rc;
 		out->domain = (struct span){start, (size_t)(c->p - start)};
-	} while (cur_ch(c, '.') && (is_alnum(cur_peek(c)) || cur_peek(c) >= 0x80 ||
-	    cur_peek(c) == '.' || cur_peek(c) == '-' || cur_peek(c) == '_'));
+	} while (cur_ch(c, '.') && (is_label(cur_peek(c)) || cur_peek(c) == '.'));
 	for (size_t i = 0; i < out->domain.n; i++)
 		digits &= is_digit(start[i]) || start[i] == '.';
 	if (digits)
@@ -364,7 +368,7 @@ int
 addr_one(struct span text, const char *qualify, struct buf *out, struct err *e)
 {
 	struct cur c;
-	struct addr a;
+	struct addr a = {0};
 	bool null = false;
 	int rc;
 
@@ -515,34 +519,29 @@ list_words(struct list *l, struct err *e)
 static int
 list_domain(struct list *l, struct err *e)
 {
-	int rc;
+	bool literal = false, joins = true; /* joins: an atom may follow */
+	int rc, ch;
 
 	buf_cut(&l->domain, 0);
 	cur_ch(&l->c, '@');
-	for (bool literal = false, joins = true;;) {
-		int ch;
-
+	for (;;) {
 		rc = cfws(&l->c, e);
 		if (rc)
 			return rc;
 		ch = cur_peek(&l->c);
-		if (literal || ch == '[')
-			literal = ch != ']';
-		else if (ch == '.')
-			joins = true;
-		else if (!joins || !(ch >= 0x80 || is_alnum(ch) || ch == '-' || ch == '_'))
-			return 0;
-		if (ch < 0)
+		if (ch < 0 && literal)
 			return err_set(e, EX_DATAERR, "the closing bracket is missing");
-		if (literal || ch == '.' || ch == '[' || ch == ']') {
+		if (literal || ch == '[' || ch == '.') {
+			literal = ch == '[' || (literal && ch != ']');
+			joins = ch == '.';
 			buf_ch(&l->domain, *l->c.p++);
-			joins = ch == '.' || literal;
-			continue;
+		} else if (joins && is_label(ch)) {
+			while (is_label(cur_peek(&l->c)))
+				buf_ch(&l->domain, *l->c.p++);
+			joins = false;
+		} else {
+			return 0;
 		}
-		while (cur_peek(&l->c) >= 0x80 || is_alnum(cur_peek(&l->c)) ||
-		    cur_peek(&l->c) == '-' || cur_peek(&l->c) == '_')
-			buf_ch(&l->domain, *l->c.p++);
-		joins = false;
 	}
 }
 

@@ -186,9 +186,9 @@ is_text(int c)
 }
 
 size_t
-utf8_len(const char *s, size_t n)
+utf8_len(const char *text, size_t n)
 {
-	const unsigned char *p = (const unsigned char *)s;
+	const unsigned char *p = (const unsigned char *)text;
 	size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
 
 	if (p[0] < 0x80)

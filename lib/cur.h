@@ -64,8 +64,8 @@ bool is_space(int c); /* SP and TAB */
 bool is_text(int c);  /* TAB, SP to ~, and 0x80 up: what a line of a reply or header may hold */
 int ascii_lower(int c);
 
-/* Length of the UTF-8 character at p (RFC 3629 4), 1 for ASCII, 0 where there is none; n > 0. */
-size_t utf8_len(const char *p, size_t n);
+/* Length of the UTF-8 character at text (RFC 3629 4), 1 for ASCII, 0 where there is none; n > 0. */
+size_t utf8_len(const char *text, size_t n);
 bool utf8_valid(struct span s);
 
 #endif

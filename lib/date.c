@@ -4,6 +4,8 @@
 #include <string.h>
 
 #define DAY_S 86400
+#define HOUR_S INT64_C(3600)
+#define MINUTE_S INT64_C(60)
 #define YEAR_1_S (-62135596800)    /* 0001-01-01T00:00:00Z */
 #define YEAR_9999_S 253402300799   /* 9999-12-31T23:59:59Z */
 
@@ -60,8 +62,9 @@ month_days(unsigned year, unsigned month)
 void
 date_rfc5322(struct buf *out, int64_t unix_s, int zone_minutes)
 {
-	static const char days[] = "SunMonTueWedThuFriSat";
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+	static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
+	    "Oct", "Nov", "Dec"};
 	int zone = zone_minutes < 0 ? -zone_minutes : zone_minutes;
 	struct civil c;
 
@@ -72,8 +75,8 @@ date_rfc5322(struct buf *out, int64_t unix_s, int zone_minutes)
 	if (unix_s > YEAR_9999_S - DAY_S)
 		unix_s = YEAR_9999_S - DAY_S;
 	c = civil_of(unix_s + (int64_t)zone_minutes * 60);
-	buf_fmt(out, "%.3s, %u %.3s %04lld %02u:%02u:%02u %c%02d%02d", days + 3 * c.weekday, c.day,
-	    months + 3 * (c.month - 1), (long long)c.year, c.hour, c.minute, c.second,
+	buf_fmt(out, "%s, %u %s %04lld %02u:%02u:%02u %c%02d%02d", days[c.weekday], c.day,
+	    months[c.month - 1], (long long)c.year, c.hour, c.minute, c.second,
 	    zone_minutes < 0 ? '-' : '+', zone / 60, zone % 60);
 }
 
@@ -171,7 +174,7 @@ date_hour_parse(struct span name, uint64_t *unix_s)
 	if (!take_day(&c, '\0', &days) || days < 0 || !take_digits(&c, 2, 0, 23, &hour) ||
 	    !cur_end(&c))
 		return false;
-	*unix_s = (uint64_t)days * DAY_S + hour * 3600;
+	*unix_s = (uint64_t)(days * DAY_S + hour * HOUR_S);
 	return true;
 }
 
@@ -188,7 +191,7 @@ take_offset(struct cur *c, int64_t *seconds)
 	if ((!cur_ch(c, '+') && !cur_ch(c, '-')) || !take_digits(c, 2, 0, 23, &hour) ||
 	    !cur_ch(c, ':') || !take_digits(c, 2, 0, 59, &minute))
 		return false;
-	*seconds = (int64_t)(hour * 3600 + minute * 60) * (west ? -1 : 1);
+	*seconds = (hour * HOUR_S + minute * MINUTE_S) * (west ? -1 : 1);
 	return true;
 }
 
@@ -207,7 +210,7 @@ date_iso_parse(struct span text, uint64_t *unix_s)
 		return false;
 	if (!take_offset(&c, &offset) || !cur_end(&c))
 		return false;
-	s = days * DAY_S + hour * 3600 + minute * 60 + second - offset;
+	s = days * DAY_S + hour * HOUR_S + minute * MINUTE_S + second - offset;
 	if (s < 0)
 		return false;
 	*unix_s = (uint64_t)s;

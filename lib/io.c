@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define SLURP_STEP 65536
+#define POLL_MAX_MS 3600000
 
 int64_t
 io_now_ms(void)
@@ -191,8 +192,8 @@ io_wait(int fd, short events, int64_t deadline_ms, struct err *e)
 
 		if (deadline_ms != IO_NEVER && left < 0)
 			left = 0;
-		if (left > 3600 * 1000)
-			left = 3600 * 1000; /* poll takes an int; we come round again */
+		if (left > POLL_MAX_MS)
+			left = POLL_MAX_MS; /* poll takes an int; we come round again */
 		r = poll(&p, 1, (int)left);
 		if (r > 0)
 			return 0;

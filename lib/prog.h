@@ -17,7 +17,7 @@
 
 /* Name for messages, SIGPIPE ignored, umask 077, descriptors 0 to 2 open (one that was closed
  * fails when it is used). */
-void prog_start(const char *name);
+void prog_start(const char *prog);
 const char *prog_name(void);
 
 _Noreturn void prog_usage(const char *usage);   /* on stderr, EX_USAGE */

@@ -280,7 +280,6 @@ reply_wait_hint(struct span text)
 		if (is_digit(cur_peek(&c))) {
 			if (take_wait(&c, called && clock, &s) && called)
 				return s < WAIT_MAX_S ? (uint32_t)s : WAIT_MAX_S;
-			called &= cur_peek(&c) != '.'; /* "1.5 hours", "2.0 MB" */
 		} else if (is_alpha(cur_peek(&c))) {
 			struct span word = cur_while(&c, is_alpha);
 			uint32_t unit = take_unit(&(struct cur){c.p, c.end});
@@ -291,6 +290,7 @@ reply_wait_hint(struct span text)
 			clock = span_ieq(word, SPAN("in"));
 			called = ONE_OF(word, calls) || (called && ONE_OF(word, joins));
 		} else {
+			/* "." ends a sentence, or makes "1.5 hours" of which we know nothing. */
 			called &= strchr(" \t\n,:-()~", *c.p) != NULL;
 			c.p++;
 		}

@@ -11,4 +11,10 @@ void xtext_encode(struct span text, struct buf *out); /* "+" "=" and all outside
 bool xtext_decode(struct span text, struct buf *out); /* false: not xtext */
 bool xtext_ok(struct span text);                      /* what may stand as a parameter's value */
 
+/* An ORCPT of type "utf-8" (behind the ";"): encode gives utf-8-addr-xtext, which is ASCII and may
+ * go to any server; decode takes utf-8-addr-unitext (raw UTF-8, for SMTPUTF8 servers) too.
+ * false, and nothing appended, for controls and for what is not UTF-8. */
+bool xtext_utf8_encode(struct span text, struct buf *out);
+bool xtext_utf8_decode(struct span text, struct buf *out);
+
 #endif

@@ -6,7 +6,9 @@ ran=0
 for target in "$BUILD"/replay/*; do
 	name=${target##*/}
 	dir=$TOP/tests/data/fuzz/$name
-	[ -x "$target" ] && [ -d "$dir" ] && [ -e "$TOP/tests/fuzz/$name.c" ] || continue
+	if [ ! -x "$target" ] || [ ! -d "$dir" ] || [ ! -e "$TOP/tests/fuzz/$name.c" ]; then
+		continue
+	fi
 	files=$(find "$dir" -type f ! -name '.*' | wc -l)
 	is "$("$target" "$dir" 2>&1)" "$((files)) inputs" "$name"
 	ran=$((ran + 1))
