@@ -210,7 +210,7 @@ host_ok(const char *text)
 	return strlen(text) <= CONF_HOST_MAX && text[0] != '.' && host(&c) && cur_end(&c);
 }
 
-/* "", "mx", HOST, HOST:PORT, [V6]:PORT */
+/* "", "mx", HOST, HOST:PORT, [V6]:PORT; several separated by commas */
 static bool
 relay_ok(const char *text)
 {
@@ -219,7 +219,13 @@ relay_ok(const char *text)
 
 	if (!*text)
 		return true;
-	return host(&c) && (!cur_ch(&c, ':') || cur_u64(&c, 65535, &port)) && port > 0 && cur_end(&c);
+	do {
+		cur_while(&c, is_space);
+		if (!host(&c) || (cur_ch(&c, ':') && !cur_u64(&c, 65535, &port)) || port == 0)
+			return false;
+		cur_while(&c, is_space);
+	} while (cur_ch(&c, ','));
+	return cur_end(&c);
 }
 
 /* "example.org", ".example.org", "*", "[192.0.2.1]" */

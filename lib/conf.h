@@ -25,7 +25,7 @@ enum conf_tls { CONF_TLS_MAY, CONF_TLS_NONE };
 
 struct conf_route {    /* route "MATCH" { relay = "HOST:PORT" ... } */
 	char *match;   /* "example.org", ".example.org" (it and below), "*" */
-	char *relay;   /* HOST, HOST:PORT, [V6]:PORT; "" or "mx": use the MX all the same */
+	char *relay;   /* HOST, HOST:PORT, [V6]:PORT, several comma-separated; "" or "mx": the MX */
 	enum conf_tls tls;
 };
 
