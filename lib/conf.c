@@ -538,6 +538,34 @@ conf_parse(struct conf *c, const char *name, struct span text, struct err *e)
 }
 
 void
+conf_set(char **field, const char *value)
+{
+	free(*field);
+	*field = mem_dup(value, strlen(value));
+}
+
+static void
+free_routes(struct conf *c)
+{
+	for (size_t i = 0; i < c->n_routes; i++) {
+		free(c->routes[i].match);
+		free(c->routes[i].relay);
+	}
+	free(c->routes);
+	c->routes = NULL;
+	c->n_routes = 0;
+}
+
+void
+conf_relay(struct conf *c, const char *relay)
+{
+	free_routes(c);
+	c->routes = mem_alloc(sizeof *c->routes);
+	c->n_routes = 1;
+	c->routes[0] = (struct conf_route){mem_dup("*", 1), mem_dup(relay, strlen(relay)), c->tls};
+}
+
+void
 conf_free(struct conf *c)
 {
 	free(c->queue);
@@ -545,11 +573,7 @@ conf_free(struct conf *c)
 	free(c->domain);
 	free(c->resolver);
 	free(c->stream);
-	for (size_t i = 0; i < c->n_routes; i++) {
-		free(c->routes[i].match);
-		free(c->routes[i].relay);
-	}
-	free(c->routes);
+	free_routes(c);
 	for (size_t i = 0; i < c->n_streams; i++)
 		free(c->streams[i].name);
 	free(c->streams);

@@ -75,6 +75,16 @@ void conf_free(struct conf *c);
  * (queue, hostname, domain) stays NULL.  conf_free() in any case. */
 int conf_parse(struct conf *c, const char *name, struct span text, struct err *e);
 
+/* An option beats the file: a copy of value takes the place of a string. */
+void conf_set(char **field, const char *value);
+/* One relay for every domain, instead of all route sections. */
+void conf_relay(struct conf *c, const char *relay);
+
+/* An option beats the file: a copy of value takes the place of a string. */
+void conf_set(char **field, const char *value);
+/* One relay for every domain, instead of all route sections. */
+void conf_relay(struct conf *c, const char *relay);
+
 /* "4h", "90" and so on, as in the file; EX_USAGE.  For options of the same meaning. */
 int conf_duration(const char *text, uint64_t *seconds, struct err *e);
 int conf_size(const char *text, uint64_t *bytes, struct err *e);

@@ -354,14 +354,18 @@ route_resolve(const struct conf *c, const struct route_self *self, struct dns *d
 {
 	const struct conf_route *found = route_find(c, domain);
 	struct span relay = span_of(found ? found->relay : NULL);
+	int rc;
 
 	*out = (struct route){0};
 	status[0] = '\0';
 	if (relay.n > 0 && !span_ieq(relay, SPAN("mx")))
-		return from_relays(relay, out, status, e);
-	if (domain[0] == '[')
-		return from_literal(domain, self, out, status, e);
-	return from_dns(self, d, domain, seed, deadline_ms, out, status, e);
+		rc = from_relays(relay, out, status, e);
+	else if (domain[0] == '[')
+		rc = from_literal(domain, self, out, status, e);
+	else
+		rc = from_dns(self, d, domain, seed, deadline_ms, out, status, e);
+	out->tls = found ? found->tls : c->tls;
+	return rc;
 }
 
 void

@@ -42,6 +42,7 @@ struct route {
 	                  * domains compares this, not the site: sites are told apart by a crc,
 	                  * and whoever owns a domain can forge one */
 	uint32_t ttl_s;  /* how long this may be remembered */
+	enum conf_tls tls; /* of the route section, or the configuration's */
 };
 
 /* What this machine is called and where it lives, for loop protection. */

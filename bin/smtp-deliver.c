@@ -1,0 +1,151 @@
+/* smtp-deliver - deliver what is due in the queue. */
+#include "conf.h"
+#include "prog.h"
+#include "run.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+static const char usage[] =
+    "usage: smtp-deliver [-v] [-C FILE] [--queue DIR] [--follow] [--now] [--id ID]...\n"
+    "                    [--site SITE] [--relay HOST:PORT] [--resolver ADDR@PORT]\n"
+    "                    [--no-sandbox]";
+
+enum { O_FOLLOW = PROG_OWN, O_NOW, O_ID, O_SITE, O_RELAY, O_RESOLVER, O_NO_SANDBOX };
+
+static const struct option options[] = {PROG_OPTIONS, {"config", required_argument, NULL, 'C'},
+    {"queue", required_argument, NULL, PROG_QUEUE}, {"follow", no_argument, NULL, O_FOLLOW},
+    {"now", no_argument, NULL, O_NOW}, {"id", required_argument, NULL, O_ID},
+    {"site", required_argument, NULL, O_SITE}, {"relay", required_argument, NULL, O_RELAY},
+    {"resolver", required_argument, NULL, O_RESOLVER},
+    {"no-sandbox", no_argument, NULL, O_NO_SANDBOX}, {NULL, 0, NULL, 0}};
+
+static volatile bool stop;
+static int stop_fd;
+
+static void
+on_signal(int sig)
+{
+	(void)sig;
+	stop = true;
+	eventfd_write(stop_fd, 1);
+}
+
+static void
+catch_signals(void)
+{
+	struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	sigaction(SIGTERM, &a, NULL);
+	sigaction(SIGINT, &a, NULL);
+	sigaction(SIGHUP, &a, NULL);
+}
+
+struct wish {
+	struct run_options o;
+	const char *conf, *queue, *relay, *resolver;
+	const char **ids;
+	bool verbose;
+};
+
+static void
+add_id(struct wish *w, const char *id)
+{
+	if (!entry_id_ok(span_of(id))) {
+		prog_warn("%s: not an id", id);
+		exit(EX_USAGE);
+	}
+	w->ids[w->o.n_ids++] = id;
+}
+
+static void
+options_of(int argc, char *argv[], struct wish *w)
+{
+	int c;
+
+	w->o.sandbox = true;
+	while ((c = getopt_long(argc, argv, "vC:", options, NULL)) != -1)
+		switch (c) {
+		case 'v': w->verbose = true; break;
+		case 'C': w->conf = optarg; break;
+		case PROG_QUEUE: w->queue = optarg; break;
+		case O_FOLLOW: w->o.follow = true; break;
+		case O_NOW: w->o.now = true; break;
+		case O_ID: add_id(w, optarg); break;
+		case O_SITE: w->o.site = optarg; break;
+		case O_RELAY: w->relay = optarg; break;
+		case O_RESOLVER: w->resolver = optarg; break;
+		case O_NO_SANDBOX: w->o.sandbox = false; break;
+		case PROG_HELP: prog_help(usage);
+		case PROG_VERSION_OPT: prog_version();
+		default: prog_usage(usage);
+		}
+	if (optind != argc)
+		prog_usage(usage);
+	w->o.ids = w->ids;
+}
+
+static int
+configure(struct conf *c, const struct wish *w, struct err *e)
+{
+	int rc = conf_load(c, w->conf, false, e);
+
+	if (!rc && w->queue)
+		conf_set(&c->queue, w->queue);
+	if (!rc && w->resolver)
+		conf_set(&c->resolver, w->resolver);
+	if (!rc && w->relay)
+		conf_relay(c, w->relay);
+	return rc;
+}
+
+static void
+speak(const struct run_result *r, bool verbose)
+{
+	if (r->clock_ahead)
+		prog_warn("the clock is far ahead of when it was last seen: nothing is expired");
+	if (r->clock_behind)
+		prog_warn("the clock is behind when it was last seen: nothing is expired");
+	if (r->lost_events)
+		prog_warn("%llu event lines could not be written", (unsigned long long)r->lost_events);
+	if (verbose)
+		out_fmt("delivered %llu deferred %llu failed %llu expired %llu\n",
+		    (unsigned long long)r->delivered, (unsigned long long)r->deferred,
+		    (unsigned long long)r->failed, (unsigned long long)r->expired);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct wish w = {.ids = mem_grow(NULL, (size_t)argc + 1, sizeof *w.ids)};
+	struct conf c = {0};
+	struct queue *q = NULL;
+	struct run_result r = {0};
+	struct err e = ERR_INIT;
+	int rc;
+
+	prog_start("smtp-deliver");
+	options_of(argc, argv, &w);
+	rc = configure(&c, &w, &e);
+	if (!rc)
+		rc = queue_become_owner(c.queue, &e);
+	if (!rc)
+		rc = queue_open(&q, c.queue, QUEUE_WORK, &e);
+	if (!rc) {
+		catch_signals();
+		rc = run(&c, q, &w.o, &stop, stop_fd, &r, &e);
+		speak(&r, w.verbose);
+	}
+	queue_close(q);
+	conf_free(&c);
+	free(w.ids);
+	if (rc)
+		prog_die(&e);
+	err_free(&e);
+	rc = out_close();
+	return rc ? rc : r.lost_events ? EX_TEMPFAIL : 0;
+}

@@ -1,0 +1,477 @@
+#include "run.h"
+
+#include "clock.h"
+#include "file.h"
+#include "io.h"
+#include "net.h"
+#include "sandbox.h"
+#include "tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#define SYNC_EVERY_MS 200
+#define SWEEP_EVERY_MS 60000
+#define NOTIFY_BYTES 65536
+#define CLOCK_EVERY_MS 3600000
+
+struct runner { /* the main thread's own */
+	struct run_state s;
+	const struct conf *c;
+	struct queue *q;
+	int lock_fd, notify_fd, stop_fd;
+	const volatile bool *stop;
+	int64_t end_ms, sweep_ms, sync_ms, clock_ms;
+	uint64_t scanned_us; /* when new/ was last read */
+	bool found;          /* names by the last scan */
+	char **names;        /* found and not yet planned: sorted first */
+	struct queue_at *ats;
+	size_t n;
+	const char *self_name;
+	struct net_addr *own;
+	bool newer;          /* new/ has what came after the last scan */
+};
+
+static uint64_t
+now_s(void)
+{
+	return io_time_us() / 1000000;
+}
+
+/* --- the clock */
+
+/* state/clock: whether the time may be believed, for expiry. */
+static int
+judge_clock(struct runner *r, struct run_result *res, struct err *e)
+{
+	struct clock_state c = CLOCK_INIT;
+	struct buf text = BUF_INIT;
+	struct err none = ERR_INIT;
+	enum clock_trust trust;
+	int rc;
+
+	if (io_slurp_at(r->s.state_dir, "clock", 4096, &text, &none) == 0)
+		clock_parse(&c, (struct span){text.s, text.len});
+	err_free(&none);
+	trust = clock_judge(&c, now_s());
+	r->s.d.may_expire = trust == CLOCK_OK;
+	res->clock_ahead = trust == CLOCK_AHEAD;
+	res->clock_behind = trust == CLOCK_BEHIND;
+	buf_cut(&text, 0);
+	clock_text(&c, &text);
+	buf_ch(&text, '\n');
+	rc = file_replace(r->s.state_dir, "clock", text.s, text.len, 0600, e);
+	buf_free(&text);
+	r->clock_ms = io_now_ms() + CLOCK_EVERY_MS;
+	return rc;
+}
+
+/* --- finding what is due */
+
+static bool
+wanted(const struct runner *r, const struct entry_name *n)
+{
+	const struct run_options *o = r->s.o;
+
+	for (size_t i = 0; i < o->n_ids; i++)
+		if (span_eq(n->id, span_of(o->ids[i])))
+			return true;
+	return o->n_ids == 0;
+}
+
+static int
+on_name(void *arg, const struct queue_at *at, const char *name, size_t len)
+{
+	struct runner *r = arg;
+	struct entry_name n;
+
+	if (!entry_name_parse((struct span){name, len}, &n) || !wanted(r, &n))
+		return 0;
+	/* In new/ the time is a hint: the envelope says whether it has to wait. */
+	if (at->place == IN_CUR && n.due > now_s() && !r->s.o->now && r->s.o->n_ids == 0)
+		return 0;
+	if ((r->n & (r->n - 1)) == 0) {
+		r->names = mem_grow(r->names, r->n * 2 + 1, sizeof *r->names);
+		r->ats = mem_grow(r->ats, r->n * 2 + 1, sizeof *r->ats);
+	}
+	r->ats[r->n] = *at;
+	r->names[r->n++] = mem_dup(name, len);
+	return 0;
+}
+
+struct order {
+	const char *name;
+	size_t i;
+};
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct order *)a)->name, ((const struct order *)b)->name);
+}
+
+/* Into the plan, oldest due first. */
+static void
+plan_names(struct runner *r)
+{
+	struct order *v = mem_grow(NULL, r->n + 1, sizeof *v);
+	struct plan *p = &r->s.plan;
+
+	for (size_t i = 0; i < r->n; i++)
+		v[i] = (struct order){r->names[i], i};
+	if (r->n > 1)
+		qsort(v, r->n, sizeof *v, by_name);
+	pthread_mutex_lock(&r->s.lock);
+	for (size_t i = 0; i < r->n; i++) {
+		struct entry_name n;
+		uint32_t item, d;
+
+		if (!entry_name_parse(span_of(v[i].name), &n) ||
+		    !plan_add_name(p, &r->ats[v[i].i], v[i].name, strlen(v[i].name), &item))
+			continue;
+		d = plan_dest(p, n.domain, io_now_ms());
+		if (p->dests[d].resolved && p->dests[d].resolve_again_ms < io_now_ms())
+			plan_unresolve(p, d);
+		p->items[item].dest = d;
+		plan_push(p, item);
+		if (r->n < 64)
+			worker_nudge(&r->s, p->dests[d].site);
+	}
+	worker_nudge(&r->s, MAP_NONE);
+	pthread_mutex_unlock(&r->s.lock);
+	for (size_t i = 0; i < r->n; i++)
+		free(r->names[i]);
+	free(r->names);
+	free(r->ats);
+	free(v);
+	r->names = NULL;
+	r->ats = NULL;
+	r->n = 0;
+}
+
+static int
+scan(struct runner *r, struct err *e)
+{
+	bool all = r->s.o->now || r->s.o->n_ids > 0;
+	int rc;
+
+	r->scanned_us = io_time_us();
+	r->sweep_ms = io_now_ms() + SWEEP_EVERY_MS;
+	rc = queue_scan(r->q, IN_NEW, 0, on_name, r, e);
+	if (!rc)
+		rc = queue_scan(r->q, IN_CUR, all ? UINT64_MAX : now_s(), on_name, r, e);
+	return rc;
+}
+
+/* --- watching */
+
+static int
+watch(struct runner *r, struct err *e)
+{
+	char path[64];
+
+	if (r->notify_fd < 0)
+		r->notify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	snprintf(path, sizeof path, "/proc/self/fd/%d/new", queue_root_fd(r->q));
+	if (r->notify_fd < 0 || inotify_add_watch(r->notify_fd, path, IN_CREATE | IN_MOVED_TO) < 0)
+		return err_sys(e, "watch new");
+	return 0;
+}
+
+static int
+notified(struct runner *r, struct err *e)
+{
+	char b[NOTIFY_BYTES] __attribute__((aligned(8)));
+	const struct inotify_event *v;
+	struct queue_at at = {IN_NEW, 0};
+	size_t got;
+	int rc = io_read(r->notify_fd, b, sizeof b, &got, e);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i + sizeof *v <= got; i += sizeof *v + v->len) {
+		v = (const struct inotify_event *)(const void *)(b + i);
+		if (v->mask & IN_Q_OVERFLOW)
+			r->sweep_ms = 0; /* names were lost: look for ourselves */
+		else if (v->len > 0)
+			on_name(r, &at, v->name, strlen(v->name));
+	}
+	if (r->n > 0)
+		plan_names(r);
+	return 0;
+}
+
+/* --- the main thread's loop */
+
+/* Items found locked whose time has come go back; when the next one's does. */
+static int64_t
+run_delays(struct run_state *s)
+{
+	int64_t now = io_now_ms(), next = INT64_MAX;
+	size_t k = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->n_delays; i++) {
+		struct run_delay d = s->delays[i];
+
+		if (d.at_ms > now) {
+			next = d.at_ms < next ? d.at_ms : next;
+			s->delays[k++] = d;
+			continue;
+		}
+		plan_push(&s->plan, d.item);
+		worker_nudge(s, s->plan.dests[s->plan.items[d.item].dest].site);
+	}
+	s->n_delays = k;
+	pthread_mutex_unlock(&s->lock);
+	return next;
+}
+
+static bool
+is_over(struct runner *r)
+{
+	bool over;
+
+	if (*r->stop || r->s.d.trouble)
+		return true;
+	if (r->s.o->follow)
+		return false;
+	if (io_now_ms() >= r->end_ms)
+		return true;
+	pthread_mutex_lock(&r->s.lock);
+	over = r->s.busy == 0 && r->s.n_delays == 0 && sched_waiting(r->s.plan.s) == 0;
+	pthread_mutex_unlock(&r->s.lock);
+	return over;
+}
+
+static int
+wait_events(struct runner *r, int64_t until_ms, struct err *e)
+{
+	struct pollfd p[3] = {{r->s.main_fd, POLLIN, 0}, {r->stop_fd, POLLIN, 0},
+	    {r->notify_fd, POLLIN, 0}};
+	int64_t left = until_ms - io_now_ms();
+	uint64_t count;
+	size_t got;
+	int rc = 0;
+
+	if (poll(p, r->notify_fd >= 0 ? 3 : 2, left < 0 ? 0 : left > 60000 ? 60000 : (int)left) <= 0)
+		return 0;
+	if (p[0].revents)
+		rc = io_read(r->s.main_fd, &count, sizeof count, &got, e);
+	if (!rc && r->notify_fd >= 0 && p[2].revents)
+		rc = notified(r, e);
+	return rc;
+}
+
+static int
+every_hour(struct runner *r, struct run_result *res, struct err *e)
+{
+	int rc = judge_clock(r, res, e);
+
+	if (!rc)
+		rc = queue_tidy(r->q, now_s(), r->c->keep_failed_s, r->c->keep_sent_s, e);
+	if (!rc && r->notify_fd >= 0)
+		rc = watch(r, e); /* new/ may be another directory now */
+	return rc;
+}
+
+static int
+main_loop(struct runner *r, struct run_result *res, struct err *e)
+{
+	int rc = 0;
+
+	while (!rc && !is_over(r)) {
+		int64_t next = run_delays(&r->s), now = io_now_ms();
+
+		if (r->sync_ms <= now) {
+			rc = queue_sync(r->q, e);
+			r->sync_ms = now + SYNC_EVERY_MS;
+		}
+		if (!rc && r->s.o->follow && r->sweep_ms <= now) {
+			rc = scan(r, e);
+			if (!rc)
+				plan_names(r);
+		}
+		if (!rc && r->s.o->follow && r->clock_ms <= now)
+			rc = every_hour(r, res, e);
+		if (r->sync_ms < next)
+			next = r->sync_ms;
+		if (!r->s.o->follow && r->end_ms < next)
+			next = r->end_ms;
+		if (!rc)
+			rc = wait_events(r, next, e);
+	}
+	return rc;
+}
+
+/* --- beginning and end */
+
+static int
+prepare(struct runner *r, struct err *e)
+{
+	struct run_state *s = &r->s;
+	int rc = events_open(&s->d.events, queue_log_fd(r->q), e);
+
+	if (!rc)
+		rc = net_own_addrs(&r->own, &s->self.n_addrs, e);
+	if (!rc)
+		rc = dns_open(&s->dns, r->c->resolver, e);
+	if (!rc)
+		rc = tls_start(e);
+	if (!rc && r->s.o->follow)
+		rc = watch(r, e);
+	if (!rc && s->o->sandbox)
+		rc = sandbox_enter(r->c->queue, e);
+	r->self_name = r->c->hostname;
+	s->self.names = &r->self_name;
+	s->self.n_names = 1;
+	s->self.addrs = r->own;
+	return rc;
+}
+
+static void
+save_sites(struct runner *r)
+{
+	struct plan *p = &r->s.plan;
+	struct err e = ERR_INIT;
+
+	for (uint32_t i = 0; i < p->n_sites; i++)
+		if (p->sites[i]->slots.fd >= 0)
+			slots_save(&p->sites[i]->slots, sched_pace(p->s, i), io_now_ms(), &e);
+	err_free(&e);
+}
+
+static void
+wind_up(struct runner *r, struct run_result *res)
+{
+	struct run_state *s = &r->s;
+	struct err e = ERR_INIT;
+
+	pthread_mutex_lock(&s->lock);
+	worker_stop_all(s);
+	pthread_mutex_unlock(&s->lock);
+	worker_join_all(s);
+	save_sites(r);
+	for (size_t i = 0; i < s->n_delays; i++)
+		plan_forget(&s->plan, s->delays[i].item);
+	plan_free(&s->plan);
+	if (queue_sync(r->q, &e) || (r->c->fsync_log && s->d.events && events_sync(s->d.events, &e)))
+		deliver_trouble(&s->d, &e);
+	res->delivered += s->d.count[JOURNAL_DELIVERED];
+	res->deferred += s->d.count[JOURNAL_DEFERRED];
+	res->failed += s->d.count[JOURNAL_FAILED];
+	res->expired += s->d.count[JOURNAL_EXPIRED];
+	if (s->d.events) {
+		res->lost_events += events_lost(s->d.events);
+		events_close(s->d.events);
+	}
+	dns_close(s->dns);
+	free(r->own);
+	free(s->delays);
+	err_free(&e);
+}
+
+static int
+on_newer(void *arg, const struct queue_at *at, const char *name, size_t len)
+{
+	struct runner *r = arg;
+	struct entry_name n;
+
+	(void)at;
+	if (entry_name_parse((struct span){name, len}, &n) && entry_id_us(n.id.p) >= r->scanned_us)
+		r->newer = true;
+	return r->newer ? 1 : 0;
+}
+
+/* One run over what is due now.  An idle one costs two directories. */
+static int
+one_run(struct runner *r, struct run_result *res, struct err *e)
+{
+	struct run_state *s = &r->s;
+	pthread_condattr_t ca;
+	int rc;
+
+	r->notify_fd = -1;
+	s->d.conf = r->c;
+	s->d.q = r->q;
+	s->state_dir = queue_state_fd(r->q);
+	s->seed = io_random();
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_condattr_init(&ca);
+	pthread_cond_init(&s->parcel_closed, &ca);
+	pthread_condattr_destroy(&ca);
+	rc = judge_clock(r, res, e);
+	if (!rc)
+		rc = queue_tidy(r->q, now_s(), r->c->keep_failed_s, r->c->keep_sent_s, e);
+	if (!rc)
+		rc = scan(r, e);
+	if (rc || (r->n == 0 && !s->o->follow))
+		return rc;
+	s->main_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->main_fd < 0)
+		return err_sys(e, "eventfd");
+	plan_init(&s->plan, r->c, s->seed);
+	s->plan.remember_ids = s->o->follow;
+	rc = prepare(r, e);
+	if (!rc) {
+		plan_names(r);
+		r->end_ms = io_now_ms() + (int64_t)r->c->run_time_s * 1000;
+		rc = main_loop(r, res, e);
+	}
+	wind_up(r, res);
+	close(s->main_fd);
+	if (r->notify_fd >= 0)
+		close(r->notify_fd);
+	return rc;
+}
+
+static void
+forget_names(struct runner *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		free(r->names[i]);
+	free(r->names);
+	free(r->ats);
+}
+
+int
+run(const struct conf *c, struct queue *q, const struct run_options *o, const volatile bool *stop,
+    int stop_fd, struct run_result *res, struct err *e)
+{
+	bool again = true, busy = false, mine;
+	int rc = 0, lock_fd;
+
+	*res = (struct run_result){0};
+	lock_fd = openat(queue_state_fd(q), "run.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (lock_fd < 0)
+		return err_sys(e, "state/run.lock");
+	while (again && !rc) {
+		struct runner r = {.c = c, .q = q, .stop = stop, .stop_fd = stop_fd, .s.o = o};
+
+		rc = file_trylock(lock_fd, &busy, e);
+		mine = !rc && !busy;
+		if (!rc)
+			rc = one_run(&r, res, e);
+		if (!rc && r.s.d.trouble)
+			rc = err_set(e, r.s.d.trouble, "%s", r.s.d.trouble_text);
+		forget_names(&r);
+		again = false;
+		if (mine) {
+			/* A submitter that found the lock taken started nobody: look once more. */
+			file_unlock(lock_fd);
+			if (!rc && !*stop && o->n_ids == 0) {
+				queue_scan(q, IN_NEW, 0, on_newer, &r, e);
+				again = r.newer;
+			}
+		}
+	}
+	close(lock_fd);
+	return rc;
+}

@@ -1,0 +1,115 @@
+#include "slots.h"
+
+#include "buf.h"
+#include "file.h"
+#include "io.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PACE_BYTE 0
+#define FIRST_SLOT 1
+#define LINE_BYTES 512
+
+int
+slots_open(struct slots *s, int state_dir, const char *site, struct err *e)
+{
+	struct buf path = BUF_INIT;
+
+	*s = (struct slots)SLOTS_INIT;
+	buf_fmt(&path, "sites/%s", site);
+	s->fd = openat(state_dir, path.s, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	buf_free(&path);
+	return s->fd < 0 ? err_sys(e, "open state/sites/%s", site) : 0;
+}
+
+void
+slots_close(struct slots *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s->held);
+	*s = (struct slots)SLOTS_INIT;
+}
+
+bool
+slots_take(struct slots *s, uint32_t limit, uint32_t *which)
+{
+	struct err e = ERR_INIT;
+
+	if (limit > s->n) {
+		s->held = mem_grow(s->held, limit, sizeof *s->held);
+		memset(s->held + s->n, 0, limit - s->n);
+		s->n = limit;
+	}
+	for (uint32_t i = 0; i < limit; i++) {
+		bool busy = false;
+
+		if (s->held[i])
+			continue;
+		if (file_lock_byte(s->fd, FIRST_SLOT + i, false, &busy, &e)) {
+			err_free(&e); /* no locks here: then every process keeps to the limit alone */
+			busy = false;
+		}
+		if (busy)
+			continue;
+		s->held[i] = true;
+		*which = i;
+		return true;
+	}
+	return false;
+}
+
+void
+slots_give(struct slots *s, uint32_t which)
+{
+	s->held[which] = false;
+	file_unlock_byte(s->fd, FIRST_SLOT + which);
+}
+
+bool
+slots_load(struct slots *s, struct pace *p, int64_t now_ms)
+{
+	char line[LINE_BYTES];
+	struct err e = ERR_INIT;
+	struct stat st;
+	bool busy, known = false;
+	size_t got = 0;
+
+	if (file_lock_byte(s->fd, PACE_BYTE, true, &busy, &e) == 0 &&
+	    io_pread(s->fd, line, sizeof line, 0, &got, &e) == 0 && got > 0 && fstat(s->fd, &st) == 0) {
+		struct cur c = cur_of(line, got);
+		struct span first;
+		time_t age = time(NULL) - st.st_mtime;
+
+		/* "closed for" counts from when it was written. */
+		if (cur_line(&c, &first))
+			known = pace_parse(p, first, now_ms - (age > 0 ? (int64_t)age * 1000 : 0));
+	}
+	file_unlock_byte(s->fd, PACE_BYTE);
+	err_free(&e);
+	return known;
+}
+
+int
+slots_save(struct slots *s, const struct pace *p, int64_t now_ms, struct err *e)
+{
+	struct buf line = BUF_INIT;
+	bool busy;
+	int rc;
+
+	pace_text(p, now_ms, &line);
+	buf_ch(&line, '\n');
+	rc = file_lock_byte(s->fd, PACE_BYTE, true, &busy, e);
+	if (!rc)
+		rc = io_pwrite(s->fd, line.s, line.len, 0, e);
+	if (!rc && ftruncate(s->fd, (off_t)line.len) < 0)
+		rc = err_sys(e, "state of a site");
+	file_unlock_byte(s->fd, PACE_BYTE);
+	buf_free(&line);
+	return rc;
+}

@@ -1,0 +1,34 @@
+/* slots.h - what deliverers that run beside each other share about one site.
+ *
+ * One small file a site, state/sites/NAME.  Byte 0 is locked to read or write the learned pace (one line,
+ * pace_text); each byte from 1 on is a connection's slot, locked while the
+ * connection lasts.  The kernel lets go when a process dies.  One struct a
+ * process and site, under the caller's lock.
+ */
+#ifndef SLOTS_H
+#define SLOTS_H
+
+#include "err.h"
+#include "pace.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct slots {
+	int fd;
+	bool *held;
+	uint32_t n;
+};
+#define SLOTS_INIT {-1, NULL, 0}
+
+int slots_open(struct slots *s, int state_dir, const char *site, struct err *e);
+void slots_close(struct slots *s); /* lets all go */
+
+/* One of `limit` slots, if there is one that nobody holds; false otherwise. */
+bool slots_take(struct slots *s, uint32_t limit, uint32_t *which);
+void slots_give(struct slots *s, uint32_t which);
+
+bool slots_load(struct slots *s, struct pace *p, int64_t now_ms); /* false: nothing known */
+int slots_save(struct slots *s, const struct pace *p, int64_t now_ms, struct err *e);
+
+#endif

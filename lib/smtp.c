@@ -1,0 +1,779 @@
+#include "smtp.h"
+
+#include "addr.h"
+#include "idn.h"
+#include "io.h"
+#include "tls.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ONE_WRITE_MAX 65536 /* content up to this goes with MAIL and RCPT, where that is allowed */
+#define FILE_STEP (1 << 20) /* between looks for a reply that comes too early */
+#define STUFF_STEP 262144
+#define STUFF_IOV 256
+#define IDLE_LOOK_MS 5 /* after this long idle the peer may have hung up: look before we send */
+
+/* --- replies */
+
+static int64_t
+deadline(uint64_t seconds)
+{
+	return io_now_ms() + (int64_t)seconds * 1000;
+}
+
+/* Whatever breaks here ends the connection: what comes next could not be told apart. */
+static int
+broken(struct smtp *s, int rc, const char *where, struct err *e)
+{
+	if (rc) {
+		s->open = false;
+		err_in(e, "%s", where);
+	}
+	return rc;
+}
+
+static int
+read_reply(struct smtp *s, uint64_t wait_s, const char *where, struct err *e)
+{
+	int64_t until = deadline(wait_s);
+	struct reply_line line = {0};
+	int rc;
+
+	reply_clear(&s->reply);
+	do {
+		struct span text;
+		struct cur c;
+
+		rc = conn_line(&s->c, REPLY_LINE_MAX, &text, until, e);
+		if (!rc) {
+			c = cur_span(text);
+			rc = reply_line(&c, &line, e);
+		}
+		if (!rc)
+			rc = reply_add(&s->reply, &line, e);
+		if (rc) {
+			reply_clear(&s->reply);
+			return broken(s, rc, where, e);
+		}
+	} while (!line.last);
+	if (s->reply.code == 421) {
+		s->slow_down = true;
+		s->open = false;
+	}
+	if (s->reply.code / 100 == 4 || s->reply.code / 100 == 5) {
+		uint32_t hint = reply_wait_hint((struct span){s->reply.text.s, s->reply.text.len});
+
+		if (hint > s->wait_hint_s && s->reply.code / 100 == 4)
+			s->wait_hint_s = hint;
+	}
+	return 0;
+}
+
+static int
+flush_out(struct smtp *s, const char *where, struct err *e)
+{
+	struct iovec v = {s->out.s, s->out.len};
+	int rc = s->out.len ? conn_send(&s->c, &v, 1, (int64_t)s->opt.wait->block * 1000, NULL, e)
+	                    : 0;
+
+	buf_cut(&s->out, 0);
+	return broken(s, rc, where, e);
+}
+
+static int
+command(struct smtp *s, const char *line, uint64_t wait_s, const char *where, struct err *e)
+{
+	int rc;
+
+	buf_str(&s->out, line);
+	buf_str(&s->out, "\r\n");
+	rc = flush_out(s, where, e);
+	return rc ? rc : read_reply(s, wait_s, where, e);
+}
+
+/* --- opening */
+
+static int
+refused(struct smtp *s, const char *where, struct err *e)
+{
+	s->open = false;
+	return err_set(e, EX_TEMPFAIL, "%s: %d %s%s%s", where, s->reply.code, s->reply.status,
+	    s->reply.status[0] ? " " : "", s->reply.text.s);
+}
+
+/* EHLO, and HELO where that is not known (RFC 5321 3.2). */
+static int
+say_hello(struct smtp *s, struct err *e)
+{
+	struct buf line = BUF_INIT;
+	int rc;
+
+	buf_fmt(&line, "EHLO %s", s->opt.helo);
+	rc = command(s, line.s, s->opt.wait->helo, "EHLO", e);
+	memset(&s->can, 0, sizeof s->can);
+	if (!rc && s->reply.code / 100 == 2) {
+		ehlo_parse(&s->can, &s->reply);
+	} else if (!rc && s->reply.code / 100 == 5) {
+		buf_cut(&line, 0);
+		buf_fmt(&line, "HELO %s", s->opt.helo);
+		rc = command(s, line.s, s->opt.wait->helo, "HELO", e);
+	}
+	buf_free(&line);
+	if (!rc && s->reply.code / 100 != 2)
+		rc = refused(s, "EHLO", e);
+	return rc;
+}
+
+static int
+start_tls(struct smtp *s, const char *sni, struct err *e)
+{
+	bool early = false;
+	int rc = command(s, "STARTTLS", s->opt.wait->tls, "STARTTLS", e);
+
+	if (rc || s->reply.code != 220)
+		return rc; /* "454 not now": opportunistic, so we go on as we are */
+	rc = conn_tls_client(&s->c, sni, &early, deadline(s->opt.wait->tls), e);
+	if (rc) {
+		s->tls_failed = true;
+		return err_in(e, "TLS");
+	}
+	/* What stood behind the 220 was sent by nobody we know; it has been thrown away
+	 * (RFC 3207 4.2) and, since it may be an injection, only noted. */
+	tls_describe(s->c.tls, &s->tls);
+	if (early)
+		buf_str(&s->tls, " early-data-discarded");
+	return say_hello(s, e);
+}
+
+void
+smtp_init(struct smtp *s)
+{
+	*s = (struct smtp){.c = CONN_INIT, .reply = REPLY_INIT, .out = BUF_INIT, .tls = BUF_INIT};
+}
+
+int
+smtp_open(struct smtp *s, int fd, const char *sni, const struct smtp_options *opt, struct err *e)
+{
+	int rc;
+
+	conn_init(&s->c, fd);
+	s->opt = *opt;
+	s->open = true;
+	s->need_reset = s->tls_failed = s->slow_down = false;
+	s->done = s->wait_hint_s = 0;
+	buf_cut(&s->out, 0);
+	buf_cut(&s->tls, 0);
+	rc = read_reply(s, opt->wait->greeting, "greeting", e);
+	if (!rc && s->reply.code / 100 != 2)
+		rc = refused(s, "greeting", e);
+	if (!rc)
+		rc = say_hello(s, e);
+	if (!rc && opt->tls && s->can.starttls)
+		rc = start_tls(s, sni, e);
+	if (!rc && !s->open)
+		rc = refused(s, "EHLO", e);
+	if (rc)
+		smtp_close(s);
+	s->idle_since_ms = io_now_ms();
+	return rc;
+}
+
+void
+smtp_close(struct smtp *s)
+{
+	s->open = false;
+	conn_close(&s->c);
+}
+
+void
+smtp_quit(struct smtp *s)
+{
+	struct err e = ERR_INIT;
+
+	/* RFC 5321 4.1.1.10 wants the reply awaited; nothing depends on it any more. */
+	if (s->open)
+		command(s, "QUIT", s->opt.wait->quit, "QUIT", &e);
+	err_free(&e);
+	smtp_close(s);
+}
+
+void
+smtp_free(struct smtp *s)
+{
+	smtp_close(s);
+	reply_free(&s->reply);
+	buf_free(&s->out);
+	buf_free(&s->tls);
+}
+
+void
+smtp_rcpt_free(struct smtp_rcpt *r)
+{
+	buf_free(&r->text);
+}
+
+/* --- verdicts */
+
+static void
+say(struct smtp_rcpt *r, enum smtp_is is, int code, const char *status, struct span text)
+{
+	r->is = is;
+	r->code = code;
+	memcpy(r->status, status, strnlen(status, sizeof r->status - 1) + 1);
+	buf_cut(&r->text, 0);
+	buf_add(&r->text, text.p, text.n);
+}
+
+static void
+say_reply(struct smtp_rcpt *r, const struct reply *p)
+{
+	enum smtp_is is = p->code / 100 == 2 ? SMTP_DELIVERED
+	    : p->code / 100 == 5             ? SMTP_FAILED
+	                                     : SMTP_DEFERRED;
+
+	say(r, is, p->code, p->status, (struct span){p->text.s, p->text.len});
+}
+
+static void
+say_all(struct smtp_mail *m, const struct reply *p)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->rcpts[i].is == SMTP_UNDECIDED)
+			say_reply(&m->rcpts[i], p);
+}
+
+static size_t
+undecided(const struct smtp_mail *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		n += m->rcpts[i].is == SMTP_UNDECIDED;
+	return n;
+}
+
+static bool
+has_utf8(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] > 127)
+			return true;
+	return false;
+}
+
+static struct span
+local_part(struct span mailbox)
+{
+	struct span d = addr_domain(mailbox);
+
+	return (struct span){mailbox.p, d.n ? mailbox.n - d.n - 1 : mailbox.n};
+}
+
+/* Who can be sent in this transaction, before a word is said: RFC 6531 3.2 and RFC 1870 6.1.
+ * True when SMTPUTF8 has to be asked for. */
+static bool
+sort_out(struct smtp *s, struct smtp_mail *m)
+{
+	bool all = m->utf8_header || has_utf8(local_part(m->sender));
+	size_t plain = 0, n = 0;
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct smtp_rcpt *r = &m->rcpts[i];
+
+		r->is = SMTP_UNDECIDED;
+		r->needs_utf8 = all || has_utf8(local_part(r->addr));
+		plain += !r->needs_utf8;
+	}
+	for (size_t i = 0; i < m->n; i++) {
+		struct smtp_rcpt *r = &m->rcpts[i];
+
+		if (s->can.size_known && s->can.size && m->size > s->can.size)
+			say(r, SMTP_FAILED, 552, "5.3.4", SPAN("message is larger than the server takes"));
+		else if (r->needs_utf8 && !s->can.smtputf8)
+			say(r, SMTP_FAILED, 553, "5.6.7", SPAN("the server does not know SMTPUTF8"));
+		else if (r->needs_utf8 && plain > 0)
+			say(r, SMTP_AGAIN, 0, "", SPAN("in a transaction with SMTPUTF8"));
+		else if (s->can.rcpt_max && n == s->can.rcpt_max)
+			say(r, SMTP_AGAIN, 0, "", SPAN("in the next transaction"));
+		else
+			n++;
+	}
+	return plain == 0;
+}
+
+/* --- the envelope */
+
+/* local@domain as it may be said: without SMTPUTF8 the domain goes as A-labels. */
+static void
+put_path(struct smtp *s, struct span mailbox, bool utf8)
+{
+	struct span domain = addr_domain(mailbox);
+	struct err ignored = ERR_INIT;
+
+	buf_ch(&s->out, '<');
+	if (!utf8 && has_utf8(domain)) {
+		buf_add(&s->out, mailbox.p, mailbox.n - domain.n);
+		if (idn_to_ascii(domain, &s->out, &ignored))
+			buf_add(&s->out, domain.p, domain.n); /* the peer will say what is wrong */
+		err_free(&ignored);
+	} else {
+		buf_add(&s->out, mailbox.p, mailbox.n);
+	}
+	buf_ch(&s->out, '>');
+}
+
+static void
+put_mail(struct smtp *s, const struct smtp_mail *m, bool utf8)
+{
+	buf_add(&s->out, "MAIL FROM:", 10);
+	put_path(s, m->sender, utf8);
+	if (s->can.size_known)
+		buf_fmt(&s->out, " SIZE=%llu", (unsigned long long)m->size);
+	if (s->can.eightbitmime && m->eightbit)
+		buf_str(&s->out, " BODY=8BITMIME");
+	if (utf8)
+		buf_str(&s->out, " SMTPUTF8");
+	if (s->can.dsn && m->params.n > 0) {
+		buf_ch(&s->out, ' ');
+		buf_add(&s->out, m->params.p, m->params.n);
+	}
+	buf_add(&s->out, "\r\n", 2);
+}
+
+static void
+put_rcpt(struct smtp *s, const struct smtp_rcpt *r, bool utf8)
+{
+	buf_add(&s->out, "RCPT TO:", 8);
+	put_path(s, r->addr, utf8);
+	if (s->can.dsn && r->params.n > 0) {
+		buf_ch(&s->out, ' ');
+		buf_add(&s->out, r->params.p, r->params.n);
+	}
+	buf_add(&s->out, "\r\n", 2);
+}
+
+static int
+unexpected(struct smtp *s, const char *where, struct err *e)
+{
+	s->open = false;
+	return err_set(e, EX_PROTOCOL, "unexpected reply %d to %s", s->reply.code, where);
+}
+
+static bool
+is_verdict(const struct reply *r)
+{
+	return r->code / 100 == 4 || r->code / 100 == 5;
+}
+
+static int
+mail_reply(struct smtp *s, struct smtp_mail *m, bool *taken, struct err *e)
+{
+	int rc = read_reply(s, s->opt.wait->mail, "MAIL", e);
+
+	if (rc) {
+		m->stale = s->done > 0 && s->c.eof;
+		return rc;
+	}
+	if (s->reply.code == 421 && s->done > 0) {
+		/* An old connection whose time was over; it says nothing about this message. */
+		m->stale = true;
+		s->slow_down = false;
+		return err_set(e, EX_TEMPFAIL, "MAIL: 421 %s", s->reply.text.s);
+	}
+	if (is_verdict(&s->reply)) {
+		/* It decides for all recipients; whatever is said about them later is noise. */
+		say_all(m, &s->reply);
+		s->need_reset = true;
+	} else if (s->reply.code / 100 == 2) {
+		*taken = true;
+	} else {
+		return unexpected(s, "MAIL", e);
+	}
+	return 0;
+}
+
+/* Too many recipients: RFC 5321 4.5.3.1.10 (452, and 552 from before it was mended). Only believed
+ * where some were taken: otherwise it speaks of this recipient. */
+static bool
+too_many(const struct reply *r, size_t taken)
+{
+	return taken > 0 && (r->code == 452 || r->code == 552) &&
+	    (r->status[0] == '\0' || strcmp(r->status + 1, ".5.3") == 0);
+}
+
+static int
+rcpt_reply(struct smtp *s, struct smtp_rcpt *r, size_t *taken, bool mail_taken, struct err *e)
+{
+	int rc = read_reply(s, s->opt.wait->rcpt, "RCPT", e);
+
+	if (rc || !mail_taken)
+		return rc;
+	if (s->reply.code / 100 == 2) {
+		++*taken;
+		return 0;
+	}
+	if (!is_verdict(&s->reply))
+		return unexpected(s, "RCPT", e);
+	if (s->reply.code == 421)
+		return err_set(e, EX_TEMPFAIL, "RCPT: 421 %s", s->reply.text.s);
+	if (too_many(&s->reply, *taken))
+		say(r, SMTP_AGAIN, s->reply.code, s->reply.status, SPAN("too many recipients"));
+	else
+		say_reply(r, &s->reply);
+	return 0;
+}
+
+/* Where 421 ended it: everybody not yet decided waits, with these words. */
+static void
+say_lost(struct smtp *s, struct smtp_mail *m)
+{
+	if (s->reply.code == 421 && !m->stale)
+		say_all(m, &s->reply);
+}
+
+/* --- content */
+
+static int
+ask_sending(struct smtp_mail *m, struct err *e)
+{
+	if (m->asked)
+		return 0;
+	m->asked = true;
+	return m->sending ? m->sending(m->arg, e) : 0;
+}
+
+/* RFC 5321 4.5.2: a line that begins with a dot gets another.  State between pieces: whether the
+ * piece begins a line. */
+static int
+send_stuffed(struct smtp *s, const char *p, size_t n, bool *bol, struct err *e)
+{
+	struct iovec v[STUFF_IOV];
+	int64_t block = (int64_t)s->opt.wait->block * 1000;
+	int k = 0, rc = 0;
+
+	while (n > 0 && !rc) {
+		const char *dot;
+		size_t len;
+
+		if (*bol && *p == '.')
+			v[k++] = (struct iovec){(void *)(uintptr_t)".", 1};
+		*bol = false;
+		dot = memmem(p, n, "\n.", 2);
+		len = dot ? (size_t)(dot + 1 - p) : n;
+		v[k++] = (struct iovec){(void *)(uintptr_t)p, len};
+		*bol = p[len - 1] == '\n';
+		p += len;
+		n -= len;
+		if (n == 0 || k > STUFF_IOV - 2) {
+			rc = conn_send(&s->c, v, k, block, NULL, e);
+			k = 0;
+		}
+	}
+	return rc;
+}
+
+static int
+send_data(struct smtp *s, const struct smtp_mail *m, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	bool bol = true;
+	int rc = 0;
+
+	if (m->content)
+		rc = send_stuffed(s, m->content, (size_t)m->size, &bol, e);
+	for (uint64_t at = 0; !m->content && at < m->size && !rc;) {
+		size_t n = m->size - at < STUFF_STEP ? (size_t)(m->size - at) : STUFF_STEP, got = 0;
+
+		rc = io_pread(m->file, buf_room(&b, n), n, m->off + at, &got, e);
+		if (!rc && got < n)
+			rc = err_set(e, EX_TEMPFAIL, "the queue file is shorter than it was");
+		if (!rc)
+			rc = send_stuffed(s, b.s, got, &bol, e);
+		at += got;
+		if (!rc && conn_waiting(&s->c).n > 0)
+			break; /* it has made up its mind before the end */
+	}
+	buf_free(&b);
+	if (!rc) {
+		const char *end = bol ? ".\r\n" : "\r\n.\r\n";
+		struct iovec v = {(void *)(uintptr_t)end, strlen(end)};
+
+		if (conn_waiting(&s->c).n > 0)
+			return 0; /* no end is sent: the message stays incomplete there */
+		rc = conn_send(&s->c, &v, 1, (int64_t)s->opt.wait->block * 1000, NULL, e);
+	}
+	return rc;
+}
+
+static int
+send_chunk(struct smtp *s, const struct smtp_mail *m, struct err *e)
+{
+	int64_t block = (int64_t)s->opt.wait->block * 1000;
+	uint64_t at = 0;
+	int rc;
+
+	buf_fmt(&s->out, "BDAT %llu LAST\r\n", (unsigned long long)m->size);
+	if (m->content) {
+		struct iovec v[2] = {{s->out.s, s->out.len},
+		    {(void *)(uintptr_t)m->content, (size_t)m->size}};
+
+		rc = conn_send(&s->c, v, 2, block, NULL, e);
+		buf_cut(&s->out, 0);
+		return rc;
+	}
+	rc = flush_out(s, "BDAT", e);
+	while (!rc && at < m->size && conn_waiting(&s->c).n == 0) {
+		uint64_t n = m->size - at < FILE_STEP ? m->size - at : FILE_STEP;
+
+		rc = conn_send_file(&s->c, m->file, m->off + at, n, block, NULL, e);
+		at += n;
+	}
+	if (!rc && at < m->size)
+		s->open = false; /* replied before all bytes were out: nothing after it can be told apart */
+	return rc;
+}
+
+/* The reply that decides.  A 2xx that came before all was sent is no acceptance of anything. */
+static int
+final_reply(struct smtp *s, struct smtp_mail *m, bool complete, struct err *e)
+{
+	int rc = read_reply(s, s->opt.wait->final, "end of data", e);
+
+	if (rc) {
+		m->in_doubt = complete && undecided(m) > 0;
+		return rc;
+	}
+	if (!complete)
+		s->open = false;
+	if (s->reply.code / 100 == 2 ? !complete : !is_verdict(&s->reply))
+		return unexpected(s, "the end of data", e);
+	say_all(m, &s->reply);
+	s->need_reset = s->reply.code / 100 != 2;
+	return 0;
+}
+
+/* --- the transaction */
+
+/* What goes out in the same write as MAIL and the RCPTs, where PIPELINING allows it. */
+enum along {
+	ALONE,
+	WITH_DATA, /* DATA: the last command of its group, RFC 2920 3.1 */
+	WITH_BDAT  /* BDAT and all of the content, RFC 3030 4.2 */
+};
+
+static int
+send_group(struct smtp *s, struct smtp_mail *m, enum along along, struct err *e)
+{
+	struct iovec v[2];
+	int rc;
+
+	if (along == WITH_DATA)
+		buf_str(&s->out, "DATA\r\n");
+	if (along == WITH_BDAT)
+		buf_fmt(&s->out, "BDAT %llu LAST\r\n", (unsigned long long)m->size);
+	v[0] = (struct iovec){s->out.s, s->out.len};
+	v[1] = (struct iovec){(void *)(uintptr_t)m->content, (size_t)m->size};
+	rc = conn_send(&s->c, v, along == WITH_BDAT && m->size > 0 ? 2 : 1,
+	    (int64_t)s->opt.wait->block * 1000, NULL, e);
+	buf_cut(&s->out, 0);
+	/* A peer that gives up early - 421 and gone - has said why: its words are in the buffer. */
+	if (rc && conn_waiting(&s->c).n > 0)
+		return 0;
+	if (rc)
+		m->stale = s->done > 0;
+	return broken(s, rc, "sending", e);
+}
+
+/* The replies to MAIL and to each RCPT; without pipelining each RCPT is sent here. */
+static int
+envelope_replies(struct smtp *s, struct smtp_mail *m, bool utf8, const uint32_t *who, size_t n,
+    size_t *taken, struct err *e)
+{
+	bool pipe = s->can.pipelining, mail_taken = false;
+	int rc = 0;
+
+	if (s->need_reset) {
+		s->need_reset = false;
+		rc = read_reply(s, s->opt.wait->mail, "RSET", e);
+	}
+	if (!rc)
+		rc = mail_reply(s, m, &mail_taken, e);
+	for (size_t k = 0; k < n && !rc && (pipe || mail_taken); k++) {
+		if (!pipe) {
+			put_rcpt(s, &m->rcpts[who[k]], utf8);
+			rc = flush_out(s, "RCPT", e);
+		}
+		if (!rc)
+			rc = rcpt_reply(s, &m->rcpts[who[k]], taken, mail_taken, e);
+	}
+	if (!rc && !s->open)
+		rc = err_set(e, EX_TEMPFAIL, "connection ended");
+	if (!rc && *taken == 0)
+		s->need_reset = true;
+	return rc;
+}
+
+static int
+send_envelope(struct smtp *s, struct smtp_mail *m, bool utf8, enum along along, size_t *taken,
+    struct err *e)
+{
+	size_t n = undecided(m), k = 0;
+	uint32_t *who = mem_grow(NULL, n + 1, sizeof *who);
+	int rc;
+
+	for (size_t i = 0; i < m->n; i++)
+		if (m->rcpts[i].is == SMTP_UNDECIDED)
+			who[k++] = (uint32_t)i;
+	put_mail(s, m, utf8);
+	for (k = 0; s->can.pipelining && k < n; k++)
+		put_rcpt(s, &m->rcpts[who[k]], utf8);
+	rc = send_group(s, m, along, e);
+	if (!rc)
+		rc = envelope_replies(s, m, utf8, who, n, taken, e);
+	free(who);
+	return rc;
+}
+
+/* MAIL, RCPTs, BDAT and content in one write. */
+static int
+send_at_once(struct smtp *s, struct smtp_mail *m, bool utf8, struct err *e)
+{
+	size_t taken = 0;
+	int rc = ask_sending(m, e);
+
+	if (rc) {
+		buf_cut(&s->out, 0);
+		return rc;
+	}
+	rc = send_envelope(s, m, utf8, WITH_BDAT, &taken, e);
+	if (rc) {
+		m->in_doubt = !m->stale && s->reply.code != 421 && undecided(m) > 0;
+		return rc;
+	}
+	if (taken > 0)
+		return final_reply(s, m, true, e);
+	rc = read_reply(s, s->opt.wait->final, "BDAT", e); /* nobody was taken: it counts for none */
+	return undecided(m) ? rc : 0;
+}
+
+/* The reply to DATA and what follows from it. */
+static int
+data_phase(struct smtp *s, struct smtp_mail *m, size_t taken, bool sent_along, struct err *e)
+{
+	bool complete;
+	int rc = 0;
+
+	if (!sent_along) {
+		if (taken == 0)
+			return 0;
+		buf_str(&s->out, "DATA\r\n");
+		rc = flush_out(s, "DATA", e);
+	}
+	if (!rc)
+		rc = read_reply(s, s->opt.wait->data, "DATA", e);
+	if (rc)
+		return undecided(m) ? rc : 0;
+	if (s->reply.code != 354) {
+		if (taken > 0 && !is_verdict(&s->reply))
+			return unexpected(s, "DATA", e);
+		if (taken > 0)
+			say_all(m, &s->reply);
+		s->need_reset = true;
+		return 0;
+	}
+	if (taken == 0) { /* RFC 2920 3.1: only the dot, and its reply counts for none */
+		rc = command(s, ".", s->opt.wait->final, "end of data", e);
+		s->need_reset = true;
+		return undecided(m) ? rc : 0;
+	}
+	rc = ask_sending(m, e);
+	if (rc) {
+		smtp_close(s); /* nothing but the end of the connection takes DATA back */
+		return rc;
+	}
+	rc = send_data(s, m, e);
+	complete = !rc && conn_waiting(&s->c).n == 0;
+	if (rc && conn_waiting(&s->c).n == 0)
+		return broken(s, rc, "sending", e);
+	return final_reply(s, m, complete, e);
+}
+
+static int
+chunk_phase(struct smtp *s, struct smtp_mail *m, size_t taken, struct err *e)
+{
+	bool complete;
+	int rc;
+
+	if (taken == 0)
+		return 0;
+	rc = ask_sending(m, e);
+	if (rc) {
+		s->need_reset = true;
+		return rc;
+	}
+	rc = send_chunk(s, m, e);
+	complete = !rc && s->open;
+	if (rc && conn_waiting(&s->c).n == 0)
+		return broken(s, rc, "sending", e);
+	return final_reply(s, m, complete, e);
+}
+
+/* Before a connection that was idle is used again: has the peer hung up, or said something? */
+static bool
+gone_stale(struct smtp *s)
+{
+	return s->done > 0 && (conn_waiting(&s->c).n > 0 ||
+	    (io_now_ms() - s->idle_since_ms > IDLE_LOOK_MS && io_ready(s->c.fd, POLLIN)));
+}
+
+int
+smtp_send(struct smtp *s, struct smtp_mail *m, struct err *e)
+{
+	bool utf8, chunk = s->can.chunking;
+	size_t taken = 0;
+	int rc;
+
+	m->asked = m->in_doubt = m->stale = false;
+	s->wait_hint_s = 0;
+	utf8 = sort_out(s, m);
+	if (undecided(m) == 0)
+		return 0;
+	if (gone_stale(s)) {
+		m->stale = true;
+		s->open = false;
+		return err_set(e, EX_TEMPFAIL, "connection closed by peer");
+	}
+	buf_cut(&s->out, 0);
+	if (s->need_reset) {
+		buf_str(&s->out, "RSET\r\n");
+		if (!s->can.pipelining) {
+			rc = flush_out(s, "RSET", e);
+			if (!rc)
+				rc = read_reply(s, s->opt.wait->mail, "RSET", e);
+			if (rc)
+				return rc;
+			s->need_reset = false;
+		}
+	}
+	if (chunk && s->can.pipelining && m->content && m->size <= ONE_WRITE_MAX) {
+		rc = send_at_once(s, m, utf8, e);
+	} else {
+		enum along along = s->can.pipelining && !chunk ? WITH_DATA : ALONE;
+
+		rc = send_envelope(s, m, utf8, along, &taken, e);
+		if (!rc && chunk)
+			rc = chunk_phase(s, m, taken, e);
+		else if (!rc)
+			rc = data_phase(s, m, taken, along == WITH_DATA, e);
+	}
+	if (rc)
+		say_lost(s, m);
+	if (rc && undecided(m) == 0)
+		rc = 0; /* everybody has an answer: the connection's end is no news for this message */
+	s->done++;
+	s->idle_since_ms = io_now_ms();
+	return rc;
+}

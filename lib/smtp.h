@@ -1,0 +1,94 @@
+/* smtp.h - the client's side of SMTP: one connection, transaction after transaction.
+ *
+ * Straight-line and blocking, with the deadlines of RFC 5321 4.5.3.2.  Extensions used
+ * where offered: PIPELINING (2920), SIZE (1870), 8BITMIME (6152), CHUNKING (3030), DSN (3461),
+ * ENHANCEDSTATUSCODES (2034), SMTPUTF8 (6531), STARTTLS (3207), LIMITS (9422).
+ *
+ * One struct smtp belongs to one thread.  What a transaction did is told a
+ * recipient; the journal, the queue and the log are the caller's.
+ */
+#ifndef SMTP_H
+#define SMTP_H
+
+#include "conf.h"
+#include "conn.h"
+#include "reply.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct smtp_options {
+	const char *helo; /* our name */
+	bool tls;         /* STARTTLS wherever it is offered */
+	const struct conf_timeouts *wait;
+};
+
+struct smtp {
+	struct conn c;
+	struct smtp_options opt;
+	struct ehlo can;
+	bool open;        /* another transaction may begin */
+	bool need_reset;  /* RSET goes before the next MAIL */
+	bool tls_failed;  /* smtp_open: the handshake is what failed; try again in clear */
+	bool slow_down;   /* the peer said 421, or that there is too much of us */
+	uint32_t wait_hint_s; /* "try again in 300 seconds" of the last transaction; 0: none */
+	uint32_t done;    /* transactions on this connection */
+	int64_t idle_since_ms;
+	struct reply reply; /* the last one read: after a failed smtp_open its code (0: none) and text */
+	struct buf out;     /* commands to be sent together */
+	struct buf tls;     /* "TLS1.3 TLS_AES_256_GCM_SHA384", "" in clear text */
+};
+
+/* Greeting, EHLO (else HELO), STARTTLS where offered and wanted, EHLO again.  Takes fd over; sni may
+ * be NULL.  On failure the connection is closed and e says why, s->reply what the peer said. */
+int smtp_open(struct smtp *s, int fd, const char *sni, const struct smtp_options *opt,
+    struct err *e);
+void smtp_init(struct smtp *s);  /* before the first smtp_open */
+void smtp_close(struct smtp *s); /* at once, without QUIT; the storage stays for the next smtp_open */
+void smtp_quit(struct smtp *s);  /* QUIT, waits shortly for the answer, closes */
+void smtp_free(struct smtp *s);
+
+enum smtp_is {
+	SMTP_UNDECIDED, /* nothing was said about it: the connection ended before */
+	SMTP_DELIVERED, /* the final reply was 2xx */
+	SMTP_DEFERRED,  /* 4xx, or trouble that may pass */
+	SMTP_FAILED,    /* 5xx, or cannot be done at this server */
+	SMTP_AGAIN      /* too many for one transaction: send it in another, at once */
+};
+
+struct smtp_rcpt {
+	struct span addr, params; /* in: local@domain; "NOTIFY=... ORCPT=..." or empty */
+	enum smtp_is is;          /* out */
+	int code;                 /* 0: we say so, not the peer */
+	char status[12];          /* enhanced status code, "" where there is none */
+	struct buf text;
+	bool needs_utf8; /* its local part has a byte over 127 */
+};
+
+struct smtp_mail {
+	struct span sender, params; /* sender empty: <>; params "RET=... ENVID=..." */
+	struct smtp_rcpt *rcpts;
+	size_t n;
+	const char *content; /* in memory, or NULL: then file and off */
+	int file;
+	uint64_t off, size;
+	bool eightbit, utf8_header;
+
+	/* Called once, when the first byte of content is about to leave (with the recipients whose
+	 * `is` is SMTP_UNDECIDED at that moment): non-zero ends the transaction unsent. */
+	int (*sending)(void *arg, struct err *e);
+	void *arg;
+
+	bool asked;    /* out: sending() was called */
+	bool in_doubt; /* out: all content has left and no final reply came */
+	bool stale;    /* out: a reused connection died before any reply: try a fresh one, at once */
+};
+
+/* One transaction.  0: every recipient is decided or SMTP_AGAIN.  Otherwise those that stayed
+ * SMTP_UNDECIDED are to be deferred for the reason in e - except when e->code is that of sending(),
+ * which is local trouble - and s->open is false. */
+int smtp_send(struct smtp *s, struct smtp_mail *m, struct err *e);
+
+void smtp_rcpt_free(struct smtp_rcpt *r);
+
+#endif
