@@ -224,6 +224,7 @@ do_line(struct journal *j, const struct json_val *line, struct err *e)
 		no_doubt(j);
 	} else if (span_eq(what, SPAN("retry"))) {
 		j->next_s = at_us / SECOND_US;
+		j->retried_us = at_us;
 		no_doubt(j);
 	}
 	return 0;

@@ -1,0 +1,357 @@
+#include "steer.h"
+
+#include "io.h"
+#include "journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define POLL_FIRST_MS 20
+#define POLL_MOST_MS 500
+#define SECOND_US 1000000
+
+const char *const steer_names[] = {[STEER_HOLD] = "hold", [STEER_RELEASE] = "release",
+    [STEER_RETRY] = "retry", [STEER_REMOVE] = "remove"};
+
+static const struct {
+	unsigned from; /* places, as bits */
+	enum event_type event;
+	const char *mark;
+} table[] = {
+    [STEER_HOLD] = {1u << IN_NEW | 1u << IN_CUR, EVENT_HELD, "held"},
+    [STEER_RELEASE] = {1u << IN_HOLD, EVENT_RELEASED, "released"},
+    [STEER_RETRY] = {1u << IN_NEW | 1u << IN_CUR, EVENT_RELEASED, "retry"},
+    [STEER_REMOVE] = {1u << IN_NEW | 1u << IN_CUR | 1u << IN_HOLD, EVENT_REMOVED, NULL},
+};
+
+/* --- one entry */
+
+static void
+tell(struct steer *s, const struct queue_entry *t, enum event_type type, struct span rcpt)
+{
+	uint64_t now = io_time_us(), born = entry_id_us(t->is.id.p);
+	struct span domain = t->is.domain;
+	struct event v = {.type = type, .id = t->is.id, .sender = t->env.sender, .has_sender = true,
+	    .rcpt = rcpt, .domain = span_eq(domain, SPAN("+")) ? (struct span){"", 0} : domain,
+	    .stream = t->is.stream, .tag = t->env.tag, .size = t->is.size,
+	    .queue_us = now > born ? now - born : 0};
+
+	if (type == EVENT_ACCEPTED) {
+		v.accepted_us = born;
+		v.queue_us = 0;
+	} else {
+		v.text = s->why;
+	}
+	if (rcpt.n == 0 && t->env.n == 1)
+		v.rcpt = t->env.rcpts[0].addr;
+	events_write(s->events, &v, now);
+}
+
+static int
+mark(struct steer *s, struct queue_entry *t, struct err *e)
+{
+	struct buf line = BUF_INIT;
+	int rc;
+
+	journal_mark(&line, io_time_us(), table[s->what].mark, s->by, s->why);
+	rc = queue_journal(t, (struct span){line.s, line.len}, 0, e);
+	buf_free(&line);
+	return rc;
+}
+
+static int
+move(struct steer *s, struct queue_entry *t, const struct journal *j, struct err *e)
+{
+	if (s->what == STEER_HOLD)
+		return queue_move(t, IN_HOLD, e);
+	if (s->what == STEER_RETRY)
+		return queue_defer(t, s->start_us / SECOND_US, e);
+	return j->attempts == 0 ? queue_move(t, IN_NEW, e) : queue_defer(t, t->is.due, e);
+}
+
+static void
+removed(struct steer *s, const struct queue_entry *t, const struct journal *j)
+{
+	for (size_t i = 0; i < t->env.n; i++)
+		if (i >= j->n || journal_is_open(&j->rcpts[i]))
+			tell(s, t, EVENT_REMOVED, t->env.rcpts[i].addr);
+}
+
+static int
+act(struct steer *s, struct queue_entry *t, struct err *e)
+{
+	/* Whoever first touches an entry says that it was accepted; submitters cannot. */
+	bool first = t->at.place == IN_NEW && t->journal.len == 0;
+	struct err ignored = ERR_INIT;
+	struct journal j;
+	int rc;
+
+	/* A journal that makes no sense must not keep a person from holding or removing it. */
+	if (journal_replay((struct span){t->journal.s, t->journal.len}, t->env.n, &j, &ignored))
+		j.attempts = 1;
+	err_free(&ignored);
+	if (s->what == STEER_REMOVE) {
+		rc = queue_remove(t, e);
+	} else {
+		rc = mark(s, t, e);
+		if (!rc)
+			rc = move(s, t, &j, e);
+	}
+	if (!rc && first)
+		tell(s, t, EVENT_ACCEPTED, (struct span){"", 0});
+	if (!rc && s->what == STEER_REMOVE)
+		removed(s, t, &j);
+	else if (!rc && s->what != STEER_RETRY)
+		tell(s, t, table[s->what].event, (struct span){"", 0});
+	journal_free(&j);
+	return rc;
+}
+
+/* --- a pass */
+
+struct pass {
+	size_t acted, gone;
+};
+
+/* What retry would make due is due already. */
+static bool
+is_due(const struct steer *s, enum queue_place place, const struct entry_name *n)
+{
+	return s->what == STEER_RETRY && n->due <= s->start_us / SECOND_US &&
+	    (place == IN_CUR || place == IN_NEW);
+}
+
+static int
+found(void *arg, const struct queue_at *at, const char *name, size_t len)
+{
+	struct steer *s = arg;
+	struct entry_name n;
+	size_t i;
+
+	if (!entry_name_parse((struct span){name, len}, &n) || pick_name(s->pick, &n) == PICK_NO)
+		return 0;
+	/* All that is there at the start is meant, whatever its clock said; what comes later is not. */
+	if (s->looks == 1 && entry_id_us(n.id.p) > s->last_us)
+		s->last_us = entry_id_us(n.id.p);
+	if (entry_id_us(n.id.p) > s->last_us)
+		return 0;
+	if (is_due(s, at->place, &n)) {
+		if (pick_id_find(s->pick, n.id, &i))
+			s->met[i] = true;
+		return 0;
+	}
+	names_add(&s->found, at, name, len);
+	return 0;
+}
+
+/* Whether the envelope is meant, without disturbing who works on it. */
+static int
+meant(struct steer *s, const struct names_item *item, const char *name, bool *yes,
+    struct pass *pass, struct err *e)
+{
+	struct queue_entry t;
+	struct entry_name n;
+	enum queue_took took;
+	int rc;
+
+	*yes = true;
+	if (!entry_name_parse(span_of(name), &n) || pick_name(s->pick, &n) == PICK_YES)
+		return 0;
+	rc = queue_peek(s->q, &item->at, name, &t, &took, e);
+	if (rc)
+		return rc;
+	if (took == QUEUE_TOOK) {
+		*yes = pick_envelope(s->pick, &t.env);
+		queue_release(&t);
+	} else if (took == QUEUE_GONE) {
+		pass->gone++;
+		*yes = false;
+	}
+	return 0;
+}
+
+static void
+did(struct steer *s, const struct queue_entry *t)
+{
+	size_t i;
+
+	s->done++;
+	if (pick_id_find(s->pick, t->is.id, &i))
+		s->met[i] = true;
+	if (s->each)
+		s->each(s->arg, t->is.id);
+}
+
+static void
+set_aside(struct steer *s, const char *name, const struct err *why)
+{
+	buf_fmt(&s->damaged, "%s: %s\n", name, err_text(why));
+	events_write(s->events, &(struct event){.type = EVENT_DAMAGED, .id = span_of(name),
+	    .text = span_of(err_text(why))}, io_time_us());
+}
+
+static int
+one(struct steer *s, const struct names_item *item, const char *name, struct pass *pass,
+    struct err *e)
+{
+	struct queue_entry t;
+	enum queue_took took;
+	bool yes;
+	int rc = meant(s, item, name, &yes, pass, e);
+
+	if (rc || !yes)
+		return rc;
+	rc = queue_take(s->q, &item->at, name, false, &t, &took, e);
+	if (rc)
+		return rc;
+	switch (took) {
+	case QUEUE_BUSY: names_add(&s->away, &item->at, name, strlen(name)); break;
+	case QUEUE_GONE: pass->gone++; break;
+	case QUEUE_DAMAGED:
+		set_aside(s, name, e);
+		pass->acted++;
+		break;
+	case QUEUE_TOOK:
+		rc = act(s, &t, e);
+		if (!rc) {
+			did(s, &t);
+			pass->acted++;
+		}
+		queue_release(&t);
+	}
+	return rc;
+}
+
+static int
+one_pass(struct steer *s, struct pass *pass, struct err *e)
+{
+	int rc = 0;
+
+	*pass = (struct pass){0, 0};
+	s->looks++;
+	names_clear(&s->away);
+	names_clear(&s->found);
+	for (unsigned p = IN_NEW; p <= IN_HOLD && !rc; p++)
+		if (table[s->what].from & 1u << p)
+			rc = queue_scan(s->q, (enum queue_place)p, UINT64_MAX, found, s, e);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < s->found.n; i++) {
+		struct err mine = ERR_INIT;
+
+		/* One that fails does not keep the rest from being held. */
+		if (one(s, &s->found.v[i], names_text(&s->found, i), pass, &mine) && !s->first.code)
+			err_set(&s->first, mine.code, "%s", err_text(&mine));
+		err_free(&mine);
+	}
+	return 0;
+}
+
+/* --- all of it */
+
+static int
+mark_met(void *arg, const struct queue_at *at, const char *name, size_t len)
+{
+	struct steer *s = arg;
+	struct entry_name n;
+	size_t i;
+
+	(void)at;
+	if (entry_name_parse((struct span){name, len}, &n) && pick_id_find(s->pick, n.id, &i))
+		s->met[i] = true;
+	return 0;
+}
+
+/* Ids that were given and not met: on hold already is as good as held, others are lost. */
+static int
+find_lost(struct steer *s, struct err *e)
+{
+	size_t n = pick_ids(s->pick), i;
+	int rc = 0;
+
+	for (i = 0; i < n && s->met[i]; i++)
+		continue;
+	if (i == n)
+		return 0;
+	if (s->what == STEER_HOLD)
+		rc = queue_scan(s->q, IN_HOLD, UINT64_MAX, mark_met, s, e);
+	else if (s->what == STEER_RELEASE)
+		for (unsigned p = IN_NEW; p <= IN_CUR && !rc; p++)
+			rc = queue_scan(s->q, (enum queue_place)p, UINT64_MAX, mark_met, s, e);
+	for (i = 0; i < s->away.n; i++)
+		mark_met(s, &s->away.v[i].at, names_text(&s->away, i), strlen(names_text(&s->away, i)));
+	for (i = 0; i < n; i++)
+		if (!s->met[i])
+			buf_add(&s->lost, pick_id_at(s->pick, i).p, ENTRY_ID);
+	return rc;
+}
+
+static void
+pause_ms(int64_t ms)
+{
+	nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
+}
+
+static int
+passes(struct steer *s, struct err *e)
+{
+	int64_t deadline = io_now_ms() + s->wait_ms, poll_ms = POLL_FIRST_MS;
+	struct pass pass;
+
+	for (;;) {
+		int rc = one_pass(s, &pass, e);
+
+		if (rc)
+			return rc;
+		if (pass.acted > 0) {
+			poll_ms = POLL_FIRST_MS;
+			continue;
+		}
+		if (s->away.n == 0 && pass.gone == 0)
+			return 0;
+		/* What is gone may have moved to where we had looked already: look again at once, and
+		 * not for ever. */
+		if (io_now_ms() >= deadline)
+			return 0;
+		if (s->away.n > 0) {
+			pause_ms(poll_ms);
+			poll_ms = poll_ms * 2 < POLL_MOST_MS ? poll_ms * 2 : POLL_MOST_MS;
+		}
+	}
+}
+
+int
+steer(struct steer *s, struct err *e)
+{
+	struct err late = ERR_INIT;
+	int rc;
+
+	s->start_us = s->last_us = io_time_us();
+	s->met = mem_alloc(pick_ids(s->pick) * sizeof *s->met);
+	s->away = s->found = (struct names)NAMES_INIT;
+	s->lost = s->damaged = (struct buf)BUF_INIT;
+	rc = passes(s, e);
+	if (!rc)
+		rc = find_lost(s, e);
+	if (queue_sync(s->q, &late) && !rc)
+		rc = err_set(e, late.code, "%s", err_text(&late));
+	if (!rc && s->first.code)
+		rc = err_set(e, s->first.code, "%s", err_text(&s->first));
+	if (!rc && s->away.n > 0)
+		rc = err_set(e, EX_TEMPFAIL, "%zu still in flight", s->away.n);
+	err_free(&late);
+	return rc;
+}
+
+void
+steer_free(struct steer *s)
+{
+	free(s->met);
+	s->met = NULL;
+	names_free(&s->away);
+	names_free(&s->found);
+	buf_free(&s->lost);
+	buf_free(&s->damaged);
+	err_free(&s->first);
+}

@@ -1,0 +1,131 @@
+#include "why.h"
+
+const char *const why_names[] = {[WHY_FINISHED] = "finished", [WHY_ACTIVE] = "active",
+    [WHY_HELD] = "held", [WHY_HOLD_UNTIL] = "hold-until", [WHY_DUE] = "due", [WHY_DOUBT] = "in-doubt",
+    [WHY_SITE] = "site-closed", [WHY_NO_RUN] = "no-run", [WHY_TURN] = "turn"};
+
+#define SECOND_US 1000000
+
+struct list {
+	struct why *v;
+	size_t n;
+};
+
+static struct why *
+add(struct list *l, enum why_what what, uint64_t since_s, uint64_t until_s)
+{
+	struct why *w = &l->v[l->n++];
+
+	*w = (struct why){what, since_s, until_s, BUF_INIT, BUF_INIT};
+	return w;
+}
+
+static void
+command(struct why *w, const struct why_facts *f, const char *verb)
+{
+	buf_fmt(&w->command, "smtp-queue %s %.*s", verb, SPAN_ARG(f->name->id));
+}
+
+static void
+held(struct list *l, const struct why_facts *f)
+{
+	const struct journal *j = f->journal;
+	struct why *w = add(l, WHY_HELD, j->held_us / SECOND_US, 0);
+
+	buf_str(&w->text, "on hold");
+	if (j->held && *j->held_by)
+		buf_fmt(&w->text, ", by %s", j->held_by);
+	if (j->held && *j->held_why)
+		buf_fmt(&w->text, ": %s", j->held_why);
+	command(w, f, "release");
+}
+
+static void
+not_due(struct list *l, const struct why_facts *f)
+{
+	const struct journal *j = f->journal;
+	struct why *w = add(l, WHY_DUE, j->changed_us / SECOND_US, f->name->due);
+
+	if (j->attempts > 0)
+		buf_fmt(&w->text, "waits for its next attempt, after %u so far", j->attempts);
+	else
+		buf_str(&w->text, "was not tried yet and waits for a later run");
+	command(w, f, "retry");
+}
+
+static void
+doubt(struct list *l, const struct why_facts *f)
+{
+	struct why *w = add(l, WHY_DOUBT, f->journal->doubt_us / SECOND_US, 0);
+
+	buf_fmt(&w->text, "was sent, and the answer is not known: the next run %s",
+	    f->in_doubt == CONF_DOUBT_HOLD ? "puts it on hold" : "takes it as delivered");
+	command(w, f, "retry");
+}
+
+static void
+closed(struct list *l, const struct why_facts *f)
+{
+	struct why *w = add(l, WHY_SITE, 0, f->site_until_s);
+
+	buf_fmt(&w->text, "its site %.*s is closed", SPAN_ARG(f->site));
+	if (f->site_failures > 0)
+		buf_fmt(&w->text, " after %u failed connections in a row", f->site_failures);
+	buf_fmt(&w->command, "smtp-deliver --now --site %.*s", SPAN_ARG(f->site));
+}
+
+size_t
+why_find(const struct why_facts *f, struct why out[WHY_MAX])
+{
+	struct list l = {out, 0};
+
+	if (f->place != IN_NEW && f->place != IN_CUR && f->place != IN_HOLD) {
+		buf_fmt(&add(&l, WHY_FINISHED, f->journal->changed_us / SECOND_US, 0)->text,
+		    "is in %s/ and does not wait", queue_place_names[f->place]);
+		return l.n;
+	}
+	if (f->busy)
+		buf_str(&add(&l, WHY_ACTIVE, 0, 0)->text, "is being worked on at this moment");
+	if (f->place == IN_HOLD)
+		held(&l, f);
+	if (f->env->hold_until_s > f->now_s && !f->journal->retried_us) {
+		struct why *w = add(&l, WHY_HOLD_UNTIL, 0, f->env->hold_until_s);
+
+		buf_str(&w->text, "its sender asked to send it later");
+		command(w, f, "retry");
+	} else if (f->place == IN_CUR && f->name->due > f->now_s) {
+		not_due(&l, f);
+	}
+	if (f->journal->doubts > 0 && f->in_doubt != CONF_DOUBT_RETRY && f->place != IN_HOLD)
+		doubt(&l, f);
+	if (f->site_until_s > f->now_s)
+		closed(&l, f);
+	if (l.n > 0)
+		return l.n;
+	if (f->run) {
+		buf_str(&add(&l, WHY_TURN, f->name->due, 0)->text, "is due, and waits for its turn in the "
+		    "run that is happening");
+	} else {
+		struct why *w = add(&l, WHY_NO_RUN, f->name->due, 0);
+
+		buf_str(&w->text, "is due, and no delivery run is happening");
+		buf_str(&w->command, "smtp-deliver");
+	}
+	return l.n;
+}
+
+void
+why_free(struct why *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf_free(&v[i].text);
+		buf_free(&v[i].command);
+	}
+}
+
+uint64_t
+why_expires(const struct why_facts *f, uint64_t lifetime_s)
+{
+	return entry_id_us(f->name->id.p) / SECOND_US +
+	    (f->env->lifetime_s ? f->env->lifetime_s : lifetime_s);
+}
