@@ -1,5 +1,6 @@
 #include "steer.h"
 
+#include "addr.h"
 #include "io.h"
 #include "journal.h"
 
@@ -45,6 +46,8 @@ tell(struct steer *s, const struct queue_entry *t, enum event_type type, struct 
 	}
 	if (rcpt.n == 0 && t->env.n == 1)
 		v.rcpt = t->env.rcpts[0].addr;
+	if (v.domain.n == 0)
+		v.domain = addr_domain(v.rcpt);
 	events_write(s->events, &v, now);
 }
 

@@ -1,5 +1,9 @@
 #include "why.h"
 
+#include "json.h"
+#include "listing.h"
+#include "prog.h"
+
 const char *const why_names[] = {[WHY_FINISHED] = "finished", [WHY_ACTIVE] = "active",
     [WHY_HELD] = "held", [WHY_HOLD_UNTIL] = "hold-until", [WHY_DUE] = "due", [WHY_DOUBT] = "in-doubt",
     [WHY_SITE] = "site-closed", [WHY_NO_RUN] = "no-run", [WHY_TURN] = "turn"};
@@ -124,8 +128,116 @@ why_free(struct why *v, size_t n)
 }
 
 uint64_t
-why_expires(const struct why_facts *f, uint64_t lifetime_s)
+why_expires(const struct why_facts *f)
 {
 	return entry_id_us(f->name->id.p) / SECOND_US +
-	    (f->env->lifetime_s ? f->env->lifetime_s : lifetime_s);
+	    (f->env->lifetime_s ? f->env->lifetime_s : f->lifetime_s);
+}
+
+/* --- told to people */
+
+static void
+line(struct buf *out, const char *label, struct span text)
+{
+	buf_fmt(out, "  %-11s", label);
+	prog_escape(out, text);
+	buf_ch(out, '\n');
+}
+
+static void
+time_line(struct buf *out, const char *label, uint64_t s)
+{
+	struct buf text = BUF_INIT;
+
+	if (s == 0)
+		return;
+	listing_time(&text, s);
+	line(out, label, (struct span){text.s, text.len});
+	buf_free(&text);
+}
+
+static void
+last_words(struct buf *out, const struct journal *j)
+{
+	struct buf text = BUF_INIT;
+
+	for (size_t i = 0; i < j->n; i++) {
+		const struct journal_reply *r = journal_last(j, i);
+
+		if (!r || (i > 0 && r == journal_last(j, i - 1)))
+			continue;
+		buf_cut(&text, 0);
+		listing_time(&text, r->at_us / SECOND_US);
+		buf_fmt(&text, " %s%s", *r->peer ? r->peer : r->site,
+		    *r->peer || *r->site ? ": " : "");
+		listing_reply(&text, r);
+		line(out, "last reply", (struct span){text.s, text.len});
+	}
+	buf_free(&text);
+}
+
+void
+why_text(struct buf *out, const struct queue_entry *t, const struct why_facts *f,
+    const struct why *v, size_t n)
+{
+	const struct journal *j = f->journal;
+
+	prog_escape(out, f->name->id);
+	buf_ch(out, '\n');
+	for (size_t i = 0; i < j->n; i++)
+		if (journal_is_open(&j->rcpts[i]))
+			line(out, "to", t->env.rcpts[i].addr);
+	for (size_t i = 0; i < n; i++) {
+		line(out, i == 0 ? "why" : "and", (struct span){v[i].text.s, v[i].text.len});
+		time_line(out, "since", v[i].since_s);
+		time_line(out, "until", v[i].until_s);
+		if (v[i].command.len > 0)
+			line(out, "to change", (struct span){v[i].command.s, v[i].command.len});
+	}
+	if (j->doubts > 0 && f->in_doubt == CONF_DOUBT_RETRY)
+		line(out, "in doubt", SPAN("sent, and the answer is not known: will be sent again"));
+	last_words(out, j);
+	if (f->place == IN_CUR)
+		time_line(out, "next", f->name->due);
+	time_line(out, "expires", why_expires(f));
+}
+
+/* --- told to programs */
+
+static void
+json_time(struct buf *out, const char *key, uint64_t s)
+{
+	struct buf text = BUF_INIT;
+
+	if (s == 0)
+		return;
+	listing_time(&text, s);
+	json_str(out, key, (struct span){text.s, text.len});
+	buf_free(&text);
+}
+
+void
+why_json(struct buf *out, const struct queue_entry *t, const struct why_facts *f,
+    const struct why *v, size_t n)
+{
+	listing_json(out, t, f->journal);
+	buf_cut(out, out->len - 2); /* the closing brace and LF: more members follow */
+	json_str(out, "gate", span_of(why_names[v[0].what]));
+	json_arr(out, "gates");
+	for (size_t i = 0; i < n; i++) {
+		json_open(out);
+		json_str(out, "gate", span_of(why_names[v[i].what]));
+		json_str(out, "text", (struct span){v[i].text.s, v[i].text.len});
+		json_time(out, "since", v[i].since_s);
+		json_time(out, "until", v[i].until_s);
+		if (v[i].command.len > 0)
+			json_str(out, "command", (struct span){v[i].command.s, v[i].command.len});
+		json_close(out);
+	}
+	json_arr_end(out);
+	if (f->place == IN_CUR)
+		json_time(out, "next_attempt", f->name->due);
+	json_time(out, "expires", why_expires(f));
+	json_close(out);
+	buf_ch(out, '\n');
 }

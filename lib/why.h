@@ -26,6 +26,7 @@ struct why_facts {
 	struct span site;      /* of its last attempt; empty: not known */
 	uint64_t site_until_s; /* the site is closed until then; 0: it is open */
 	uint32_t site_failures;
+	uint64_t lifetime_s;   /* the configuration's */
 };
 
 enum why_what { WHY_FINISHED, WHY_ACTIVE, WHY_HELD, WHY_HOLD_UNTIL, WHY_DUE, WHY_DOUBT, WHY_SITE,
@@ -43,6 +44,12 @@ struct why {
 size_t why_find(const struct why_facts *f, struct why out[WHY_MAX]); /* at least 1 */
 void why_free(struct why *v, size_t n);
 
-uint64_t why_expires(const struct why_facts *f, uint64_t lifetime_s); /* when delivery is given up */
+uint64_t why_expires(const struct why_facts *f); /* when delivery is given up */
+
+/* For people, several lines; and listing_json's object with "gate", "gates", "expires" in it. */
+void why_text(struct buf *out, const struct queue_entry *t, const struct why_facts *f,
+    const struct why *v, size_t n);
+void why_json(struct buf *out, const struct queue_entry *t, const struct why_facts *f,
+    const struct why *v, size_t n);
 
 #endif

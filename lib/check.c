@@ -1,0 +1,178 @@
+#include "check.h"
+
+#include "date.h"
+#include "io.h"
+#include "journal.h"
+#include "names.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *const check_names[] = {[CHECK_DAMAGED] = "damaged", [CHECK_EARLIER] = "earlier",
+    [CHECK_JOURNAL] = "journal", [CHECK_TWICE] = "twice", [CHECK_FOREIGN] = "foreign"};
+
+static void
+tell(struct check *c, enum check_what what, const struct queue_at *at, const char *name,
+    const char *why)
+{
+	struct buf where = BUF_INIT;
+	char hour[11];
+
+	buf_str(&where, queue_place_names[at->place]);
+	if (at->hour_s && at->place == IN_NEW)
+		buf_fmt(&where, ".%llu", (unsigned long long)at->hour_s);
+	else if (at->hour_s) {
+		date_hour(hour, at->hour_s);
+		buf_fmt(&where, "/%s", hour);
+	}
+	if (what == CHECK_DAMAGED)
+		c->damaged++;
+	else
+		c->other++;
+	c->each(c->arg, what, where.s, name, why);
+	buf_free(&where);
+}
+
+static int
+take(struct check *c, const struct queue_at *at, const char *name, struct err *e)
+{
+	struct queue_entry t;
+	enum queue_took took;
+	struct journal j;
+	int rc = queue_take(c->q, at, name, true, &t, &took, e);
+
+	if (rc)
+		return rc;
+	if (took == QUEUE_BUSY)
+		c->busy++;
+	if (took == QUEUE_DAMAGED) {
+		tell(c, CHECK_DAMAGED, at, name, err_text(e));
+		events_write(c->events, &(struct event){.type = EVENT_DAMAGED, .id = span_of(name),
+		    .text = span_of(err_text(e))}, io_time_us());
+	}
+	if (took != QUEUE_TOOK)
+		return 0;
+	c->good++;
+	c->bytes += t.is.size;
+	if (journal_replay((struct span){t.journal.s, t.journal.len}, t.env.n, &j, e))
+		tell(c, CHECK_JOURNAL, at, name, err_text(e));
+	journal_free(&j);
+	queue_release(&t);
+	return 0;
+}
+
+/* --- names that are no entries' */
+
+static int
+foreign_in(struct check *c, const struct queue_at *at, const char *path, struct err *e)
+{
+	int fd = openat(queue_root_fd(c->q), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *d;
+	struct entry_name n;
+	uint64_t hour;
+	DIR *dir;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "open %s", path);
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return err_sys(e, "read %s", path);
+	}
+	while ((d = readdir(dir))) {
+		struct span name = span_of(d->d_name);
+		bool bucket = at->hour_s == 0 && at->place != IN_NEW && at->place != IN_HOLD;
+
+		if (*d->d_name == '.' || (bucket ? date_hour_parse(name, &hour) :
+		    entry_name_parse(name, &n)))
+			continue;
+		tell(c, CHECK_FOREIGN, at, d->d_name, "not an entry's name");
+	}
+	closedir(dir);
+	return 0;
+}
+
+/* new/, hold/ and the places with buckets, not the buckets: nothing but a person puts files there. */
+static int
+foreign(struct check *c, struct err *e)
+{
+	int rc = 0;
+
+	for (int p = IN_NEW; p <= IN_SENT && !rc; p++) {
+		struct queue_at at = {(enum queue_place)p, 0};
+
+		rc = foreign_in(c, &at, queue_place_names[p], e);
+	}
+	return rc;
+}
+
+/* --- all of it */
+
+static int
+add(void *arg, const struct queue_at *at, const char *name, size_t len)
+{
+	names_add(arg, at, name, len);
+	return 0;
+}
+
+static bool
+same_id(const char *a, const char *b)
+{
+	struct entry_name x, y;
+
+	return entry_name_parse(span_of(a), &x) && entry_name_parse(span_of(b), &y) &&
+	    span_eq(x.id, y.id);
+}
+
+/* Sorted by id, equals stand beside each other.  One that moved while we read is not twice. */
+static void
+twice(struct check *c, const struct names *l)
+{
+	for (size_t i = 1; i < l->n; i++) {
+		struct queue_entry a, b;
+		enum queue_took took_a, took_b = QUEUE_GONE;
+		struct err e = ERR_INIT;
+
+		if (!same_id(names_text(l, i - 1), names_text(l, i)) ||
+		    queue_peek(c->q, &l->v[i - 1].at, names_text(l, i - 1), &a, &took_a, &e)) {
+			err_free(&e);
+			continue;
+		}
+		if (took_a == QUEUE_TOOK) {
+			if (queue_peek(c->q, &l->v[i].at, names_text(l, i), &b, &took_b, &e) == 0 &&
+			    took_b == QUEUE_TOOK) {
+				tell(c, CHECK_TWICE, &l->v[i].at, names_text(l, i), "its id is there twice");
+				queue_release(&b);
+			}
+			queue_release(&a);
+		}
+		err_free(&e);
+	}
+}
+
+int
+check(struct check *c, struct err *e)
+{
+	struct names l = NAMES_INIT, aside = NAMES_INIT;
+	int rc = queue_scan(c->q, IN_DAMAGED, UINT64_MAX, add, &aside, e);
+
+	for (size_t i = 0; i < aside.n && !rc; i++)
+		tell(c, CHECK_EARLIER, &aside.v[i].at, names_text(&aside, i), "set aside earlier");
+	for (int p = IN_NEW; p <= IN_SENT && !rc; p++)
+		rc = queue_scan(c->q, (enum queue_place)p, UINT64_MAX, add, &l, e);
+	names_sort(&l);
+	for (size_t i = 0; i < l.n && !rc; i++)
+		rc = take(c, &l.v[i].at, names_text(&l, i), e);
+	if (!rc)
+		twice(c, &l);
+	if (!rc)
+		rc = foreign(c, e);
+	if (!rc)
+		rc = queue_sync(c->q, e);
+	names_free(&l);
+	names_free(&aside);
+	return rc;
+}
