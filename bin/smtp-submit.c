@@ -447,10 +447,6 @@ find_sender(struct work *k, uid_t uid, struct err *e)
 		if (rc)
 			err_in(e, "sender");
 	}
-	if (k->w->name) {
-		buf_cut(&k->name, 0);
-		buf_str(&k->name, k->w->name);
-	}
 	return rc;
 }
 
@@ -533,7 +529,8 @@ usual_message(const struct work *k)
 	const struct wish *w = k->w;
 
 	return (struct submit_msg){.sender = {k->sender.s, k->sender.len},
-	    .params = {w->params.s, w->params.len}, .name = {k->name.s, k->name.len},
+	    .params = {w->params.s, w->params.len},
+	    .name = w->name ? span_of(w->name) : (struct span){k->name.s, k->name.len},
 	    .stream = span_of(w->stream), .tag = span_of(w->tag),
 	    .notify = w->notify.len ? w->notify.s : NULL, .orcpt = w->notify.len || w->params.len,
 	    .from_header = w->from_header, .smtputf8 = w->smtputf8, .hold_until_s = w->hold_until_s,
@@ -683,7 +680,7 @@ static int
 submit(struct work *k, char *argv[], struct err *e)
 {
 	uid_t uid = getuid();
-	int rc = find_sender(k, uid, e);
+	int rc = k->w->mode == BATCH ? 0 : find_sender(k, uid, e);
 
 	if (!rc)
 		rc = queue_become_owner(k->conf.queue, e);
@@ -745,5 +742,6 @@ main(int argc, char *argv[])
 		prog_warn("%s", err_text(&e));
 	err_free(&e);
 	out = out_close();
-	return rc ? rc : out;
+	/* A message that is queued is queued, and whoever reads 75 would send it again. */
+	return rc || w.mode == MESSAGE ? rc : out;
 }

@@ -133,9 +133,12 @@ intake_skip_bytes(struct intake *t, uint64_t n, struct err *e)
 
 /* --- the header section */
 
+/* What is cut off is nothing: not a message, and not the command behind it. */
 static int
-no_dot(struct err *e)
+no_dot(struct intake *t, struct err *e)
 {
+	t->at = t->in.len;
+	t->over = true;
 	return err_set(e, EX_DATAERR, "input ended before the final dot");
 }
 
@@ -188,12 +191,10 @@ intake_header(struct intake *t, size_t max, struct buf *out, struct err *e)
 			return err_in(e, "header section");
 		if (!more) {
 			t->over = true;
-			return t->end == INTAKE_SMTP ? no_dot(e) : 0;
+			return t->end == INTAKE_SMTP ? no_dot(t, e) : 0;
 		}
-		if (t->end == INTAKE_SMTP && t->in.s[t->at + whole - 1] != '\n') {
-			t->over = true; /* what is cut off may have been more than a dot */
-			return no_dot(e);
-		}
+		if (t->end == INTAKE_SMTP && t->in.s[t->at + whole - 1] != '\n')
+			return no_dot(t, e); /* it may have been more than a dot */
 		if (t->end != INTAKE_EOF && span_eq(line, SPAN("."))) {
 			t->at += whole;
 			t->over = true;
@@ -333,7 +334,7 @@ at_eof(struct intake *t, struct err *e)
 		return 0;
 	}
 	t->over = true;
-	return t->end == INTAKE_SMTP ? no_dot(e) : 0;
+	return t->end == INTAKE_SMTP ? no_dot(t, e) : 0;
 }
 
 int
