@@ -82,15 +82,6 @@ file_link(int fd, int dirfd, const char *name, struct err *e)
 }
 
 bool
-file_is(int fd, int dirfd, const char *name)
-{
-	struct stat a, b;
-
-	return fstat(fd, &a) == 0 && fstatat(dirfd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    a.st_ino == b.st_ino && a.st_dev == b.st_dev;
-}
-
-bool
 file_sync_keeps_name(int fd)
 {
 	struct statfs s;

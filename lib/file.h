@@ -24,9 +24,6 @@ void file_unlock_byte(int fd, uint64_t at);
 /* Gives an O_TMPFILE a name: linkat, which unlike rename never replaces. */
 int file_link(int fd, int dirfd, const char *name, struct err *e);
 
-/* Whether dirfd/name still leads to the file that fd has open. */
-bool file_is(int fd, int dirfd, const char *name);
-
 /* Whether fsync of a file also keeps its newest name on this filesystem: true for ext4,
  * xfs and btrfs only, where replayed power cuts have shown it. */
 bool file_sync_keeps_name(int fd);

@@ -545,7 +545,7 @@ set_aside(struct queue_entry *t, struct err *e)
 
 static int
 open_entry(struct queue *q, const struct queue_at *at, const char *name, int flags,
-    struct queue_entry *t, struct buf *path, struct stat *st, enum queue_took *took, struct err *e)
+    struct queue_entry *t, struct buf *path, enum queue_took *took, struct err *e)
 {
 	*t = (struct queue_entry){.q = q, .fd = -1, .at = *at, .text = BUF_INIT,
 	    .journal = BUF_INIT};
@@ -554,12 +554,23 @@ open_entry(struct queue *q, const struct queue_at *at, const char *name, int fla
 	t->fd = openat(q->root, path->s, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (t->fd < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "open %s", path->s);
-	if (fstat(t->fd, st) < 0)
-		return err_sys(e, "stat %s", path->s);
 	t->name = mem_dup(name, strlen(name));
 	if (!entry_name_parse(span_of(t->name), &t->is) && at->place != IN_DAMAGED)
 		return err_set(e, EX_DATAERR, "%s: not an entry's name", path->s);
 	*took = QUEUE_TOOK;
+	return 0;
+}
+
+static int
+read_open(struct queue_entry *t, const struct stat *st, bool verify, enum queue_took *took,
+    struct err *e)
+{
+	int rc = S_ISREG(st->st_mode) ? read_entry(t, (uint64_t)st->st_size, verify, e)
+	                              : err_set(e, EX_DATAERR, "not a regular file");
+
+	if (rc != EX_DATAERR)
+		return rc;
+	*took = QUEUE_DAMAGED;
 	return 0;
 }
 
@@ -568,28 +579,25 @@ queue_take(struct queue *q, const struct queue_at *at, const char *name, bool ve
     struct queue_entry *t, enum queue_took *took, struct err *e)
 {
 	struct buf path = BUF_INIT;
-	struct stat st;
+	struct stat st, named;
 	bool busy = false;
-	int rc = open_entry(q, at, name, O_RDWR, t, &path, &st, took, e);
+	int rc = open_entry(q, at, name, O_RDWR, t, &path, took, e);
 
 	if (!rc && *took == QUEUE_TOOK)
 		rc = file_trylock(t->fd, &busy, e);
 	if (busy)
 		*took = QUEUE_BUSY;
-	/* It may have been finished or moved between our open and our lock; and while it was being
-	 * written its size was smaller than it is now. */
-	if (!rc && *took == QUEUE_TOOK && !file_is(t->fd, q->root, path.s))
-		*took = QUEUE_GONE;
 	if (!rc && *took == QUEUE_TOOK && fstat(t->fd, &st) < 0)
 		rc = err_sys(e, "stat %s", path.s);
-	if (!rc && *took == QUEUE_TOOK) {
-		rc = S_ISREG(st.st_mode) ? read_entry(t, (uint64_t)st.st_size, verify, e)
-		                         : err_set(e, EX_DATAERR, "not a regular file");
-		if (rc == EX_DATAERR) {
-			*took = QUEUE_DAMAGED;
-			rc = set_aside(t, e);
-		}
-	}
+	/* It may have been finished or moved between our open and our lock. */
+	if (!rc && *took == QUEUE_TOOK &&
+	    (fstatat(q->root, path.s, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
+	        named.st_ino != st.st_ino || named.st_dev != st.st_dev))
+		*took = QUEUE_GONE;
+	if (!rc && *took == QUEUE_TOOK)
+		rc = read_open(t, &st, verify, took, e);
+	if (!rc && *took == QUEUE_DAMAGED)
+		rc = set_aside(t, e);
 	if (rc || *took != QUEUE_TOOK)
 		queue_release(t);
 	buf_free(&path);
@@ -602,16 +610,13 @@ queue_peek(struct queue *q, const struct queue_at *at, const char *name, struct 
 {
 	struct buf path = BUF_INIT;
 	struct stat st;
-	int rc = open_entry(q, at, name, O_RDONLY, t, &path, &st, took, e);
+	int rc = open_entry(q, at, name, O_RDONLY, t, &path, took, e);
 
+	if (!rc && *took == QUEUE_TOOK && fstat(t->fd, &st) < 0)
+		rc = err_sys(e, "stat %s", path.s);
 	if (!rc && *took == QUEUE_TOOK) {
 		t->busy = file_locked(t->fd);
-		rc = S_ISREG(st.st_mode) ? read_entry(t, (uint64_t)st.st_size, false, e)
-		                         : err_set(e, EX_DATAERR, "not a regular file");
-		if (rc == EX_DATAERR) {
-			*took = QUEUE_DAMAGED;
-			rc = 0;
-		}
+		rc = read_open(t, &st, false, took, e);
 	}
 	if (rc || *took != QUEUE_TOOK)
 		queue_release(t);
