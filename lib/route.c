@@ -462,9 +462,14 @@ find_addrs(const struct route *r, const char *name, struct dns *d, int64_t deadl
 	rc = r->configured ? dns_addrs(d, name, deadline_ms, out, e)
 	                   : dns_query_addrs(d, name, deadline_ms, out, e);
 	if (rc == EX_DATAERR)
-		return e->code = EX_NOHOST;
+		rc = EX_NOHOST;
 	if (!rc && out->n == 0)
-		return err_set(e, EX_NOHOST, "%s has no address", name);
+		rc = err_set(e, EX_NOHOST, "%s has no address", name);
+	/* A relay without address is a mistake of ours, and must not bounce what waits for it. */
+	if (rc == EX_NOHOST && r->configured)
+		rc = EX_TEMPFAIL;
+	if (rc)
+		e->code = rc;
 	return rc;
 }
 

@@ -74,7 +74,7 @@ int route_from_mx(const struct dns_mx_list *mx, const char *domain, const struct
  * dropped as being ourselves; then neither this host nor any at or behind its preference may be
  * tried, route_before() says where to stop, and if that leaves no host at all it is 5.4.6.
  * EX_NOHOST: the host has no address, for good; when all hosts say so it is 5.4.4.
- * EX_TEMPFAIL: 4.4.3.  0 with an empty list comes with *loop only. */
+ * EX_TEMPFAIL: 4.4.3; also a configured relay without address, which is nobody's fault but ours.  0 with an empty list comes with *loop only. */
 int route_addrs(const struct route *r, size_t host, const struct route_self *self, struct dns *d,
     int64_t deadline_ms, struct dns_addrs *out, bool *loop, struct err *e);
 

@@ -122,8 +122,10 @@ result $? 'and half a second is enough for it' || echo "# took $(($(now_ms) - st
 is "$(addrs nxaaaa)" 'addr 192.0.2.7:25' 'RFC 4074 4.2: NXDOMAIN for AAAA alone is not believed'
 is "$(addrs failaaaa)" 'addr 192.0.2.7:25' 'SERVFAIL for AAAA alone does no harm'
 is "$(addrs cname)" 'addr 192.0.2.7:25' 'a CNAME alone is followed'
-is "$(addrs nodata)" 'none 68 nodata.example has no address' 'a name without address'
-is "$(addrs nxdomain)" 'none 68 addresses of nxdomain.example: no such host' 'no such name'
+is "$(addrs nodata)" 'none 75 nodata.example has no address' 'a relay without address is temporary'
+is "$(addrs nxdomain)" 'none 75 addresses of nxdomain.example: no such host' 'and one that does not exist'
+is "$(dnsq -r "127.0.0.1@$PORT" -A nodata.example | sed 1,2d)" \
+    'none 68 nodata.example has no address' 'an implicit MX without address is not'
 like "$(addrs servfail)" '^none 75 .*SERVFAIL$' 'SERVFAIL is temporary'
 is "$(addrs manya | wc -l)" 16 'of 100 addresses, 16'
 is "$(addrs loopback)" 'addr 127.0.0.1:25
