@@ -21,6 +21,7 @@
 #define SWEEP_EVERY_MS 60000
 #define NOTIFY_BYTES 65536
 #define CLOCK_EVERY_MS 3600000
+#define CLOCK_WRITE_S 600
 
 struct runner { /* the main thread's own */
 	struct run_state s;
@@ -51,23 +52,27 @@ now_s(void)
 static int
 judge_clock(struct runner *r, struct run_result *res, struct err *e)
 {
-	struct clock_state c = CLOCK_INIT;
+	struct clock_state c = CLOCK_INIT, before;
 	struct buf text = BUF_INIT;
 	struct err none = ERR_INIT;
 	enum clock_trust trust;
-	int rc;
+	int rc = 0;
 
 	if (io_slurp_at(r->s.state_dir, "clock", 4096, &text, &none) == 0)
 		clock_parse(&c, (struct span){text.s, text.len});
 	err_free(&none);
+	before = c;
 	trust = clock_judge(&c, now_s());
 	r->s.d.may_expire = trust == CLOCK_OK;
 	res->clock_ahead = trust == CLOCK_AHEAD;
 	res->clock_behind = trust == CLOCK_BEHIND;
-	buf_cut(&text, 0);
-	clock_text(&c, &text);
-	buf_ch(&text, '\n');
-	rc = file_replace(r->s.state_dir, "clock", text.s, text.len, 0600, e);
+	/* An idle run a minute should cost no sync; the jumps that matter are days. */
+	if (c.candidate_s || before.candidate_s || c.latest_s - before.latest_s > CLOCK_WRITE_S) {
+		buf_cut(&text, 0);
+		clock_text(&c, &text);
+		buf_ch(&text, '\n');
+		rc = file_replace(r->s.state_dir, "clock", text.s, text.len, 0600, e);
+	}
 	buf_free(&text);
 	r->clock_ms = io_now_ms() + CLOCK_EVERY_MS;
 	return rc;
