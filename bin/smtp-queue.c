@@ -50,7 +50,7 @@ struct tool {
 	unsigned places;
 	uint64_t wait_s, older_s;
 	uid_t uid; /* who asked, before root became the queue's owner */
-	bool json, brief, mailq, message, all, verbose, log_failed;
+	bool json, brief, mailq, message, all, verbose, failed;
 };
 
 enum { BRIEF = PROG_OWN, MAILQ, STATE, MESSAGE, FROM, TO, DOMAIN, OLDER, STREAM, ALL, REASON, WAIT };
@@ -123,15 +123,18 @@ collect(const struct tool *t, const struct pick *p, unsigned places, struct name
 	or_die(look_names(t->q, p, places, out, e), e);
 }
 
+/* What cannot be read is told, and the rest is shown. */
 static bool
-looked(const struct tool *t, const struct pick *p, const struct names *l, size_t i, struct look *k,
+looked(struct tool *t, const struct pick *p, const struct names *l, size_t i, struct look *k,
     struct err *e)
 {
 	enum look_says says;
 
 	err_free(e);
-	or_die(look_open(t->q, p, l, i, k, &says, e), e);
-	if (says == LOOK_DAMAGED)
+	if (look_open(t->q, p, l, i, k, &says, e)) {
+		prog_warn("%s: %s", names_text(l, i), err_text(e));
+		t->failed = true;
+	} else if (says == LOOK_DAMAGED)
 		prog_warn("%s is not complete (smtp-queue check sets it aside): %s", names_text(l, i),
 		    err_text(e));
 	else if (*err_text(e))
@@ -420,7 +423,7 @@ why_one(const struct tool *t, const struct look *k, bool run, struct buf *b)
 
 /* Those that p means, once each: `met` has the ids that were told already. */
 static size_t
-why_all(const struct tool *t, const struct pick *p, unsigned places, struct pick *met, struct err *e)
+why_all(struct tool *t, const struct pick *p, unsigned places, struct pick *met, struct err *e)
 {
 	struct names l = NAMES_INIT;
 	struct buf b = BUF_INIT;
@@ -609,15 +612,18 @@ static int
 do_check(struct tool *t, char **args, struct err *e)
 {
 	struct check c = {.q = t->q, .events = t->events, .each = say_found, .arg = t};
+	int rc;
 
 	if (args[0])
 		prog_usage(usage);
-	or_die(check(&c, e), e);
+	rc = check(&c, e);
+	if (rc)
+		prog_warn("%s", err_text(e));
 	if (t->verbose)
 		prog_warn("%llu complete, %llu bytes; %llu in flight and not looked at; %llu set aside",
 		    (unsigned long long)c.good, (unsigned long long)c.bytes, (unsigned long long)c.busy,
 		    (unsigned long long)c.damaged);
-	return c.damaged ? EX_DATAERR : 0;
+	return rc ? rc : c.damaged ? EX_DATAERR : 0;
 }
 
 /* --- the start */
@@ -691,7 +697,7 @@ open_queue(struct tool *t, const struct command *c, struct err *e)
 	if (c->changes && events_open(&t->events, queue_log_fd(t->q), e)) {
 		prog_warn("event log: %s", err_text(e)); /* it never stops the work */
 		err_free(e);
-		t->log_failed = true;
+		t->failed = true;
 	}
 }
 
@@ -716,7 +722,7 @@ main(int argc, char *argv[])
 	if (events_lost(t.events) > 0) {
 		prog_warn("%llu lines of the event log were lost",
 		    (unsigned long long)events_lost(t.events));
-		t.log_failed = true;
+		t.failed = true;
 	}
 	events_close(t.events);
 	queue_close(t.q);
@@ -724,5 +730,5 @@ main(int argc, char *argv[])
 	pick_free(&t.pick);
 	err_free(&e);
 	out = out_close();
-	return rc ? rc : out ? out : t.log_failed ? EX_TEMPFAIL : 0;
+	return rc ? rc : out ? out : t.failed ? EX_TEMPFAIL : 0;
 }

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 const char *const check_names[] = {[CHECK_DAMAGED] = "damaged", [CHECK_EARLIER] = "earlier",
-    [CHECK_JOURNAL] = "journal", [CHECK_TWICE] = "twice", [CHECK_FOREIGN] = "foreign"};
+    [CHECK_UNREADABLE] = "unreadable", [CHECK_JOURNAL] = "journal", [CHECK_TWICE] = "twice", [CHECK_FOREIGN] = "foreign"};
 
 static void
 tell(struct check *c, enum check_what what, const struct queue_at *at, const char *name,
@@ -36,16 +36,29 @@ tell(struct check *c, enum check_what what, const struct queue_at *at, const cha
 	buf_free(&where);
 }
 
+static void
+journal(struct check *c, const struct queue_entry *t, const struct queue_at *at, const char *name)
+{
+	struct err e = ERR_INIT;
+	struct journal j;
+
+	if (journal_replay((struct span){t->journal.s, t->journal.len}, t->env.n, &j, &e))
+		tell(c, CHECK_JOURNAL, at, name, err_text(&e));
+	journal_free(&j);
+	err_free(&e);
+}
+
 static int
 take(struct check *c, const struct queue_at *at, const char *name, struct err *e)
 {
 	struct queue_entry t;
 	enum queue_took took;
-	struct journal j;
 	int rc = queue_take(c->q, at, name, true, &t, &took, e);
 
-	if (rc)
+	if (rc) {
+		tell(c, CHECK_UNREADABLE, at, name, err_text(e));
 		return rc;
+	}
 	if (took == QUEUE_BUSY)
 		c->busy++;
 	if (took == QUEUE_DAMAGED) {
@@ -57,9 +70,7 @@ take(struct check *c, const struct queue_at *at, const char *name, struct err *e
 		return 0;
 	c->good++;
 	c->bytes += t.is.size;
-	if (journal_replay((struct span){t.journal.s, t.journal.len}, t.env.n, &j, e))
-		tell(c, CHECK_JOURNAL, at, name, err_text(e));
-	journal_free(&j);
+	journal(c, &t, at, name);
 	queue_release(&t);
 	return 0;
 }
@@ -157,15 +168,20 @@ int
 check(struct check *c, struct err *e)
 {
 	struct names l = NAMES_INIT, aside = NAMES_INIT;
-	int rc = queue_scan(c->q, IN_DAMAGED, UINT64_MAX, add, &aside, e);
+	int rc = queue_scan(c->q, IN_DAMAGED, UINT64_MAX, add, &aside, e), first = 0;
 
 	for (size_t i = 0; i < aside.n && !rc; i++)
 		tell(c, CHECK_EARLIER, &aside.v[i].at, names_text(&aside, i), "set aside earlier");
 	for (int p = IN_NEW; p <= IN_SENT && !rc; p++)
 		rc = queue_scan(c->q, (enum queue_place)p, UINT64_MAX, add, &l, e);
 	names_sort(&l);
-	for (size_t i = 0; i < l.n && !rc; i++)
-		rc = take(c, &l.v[i].at, names_text(&l, i), e);
+	for (size_t i = 0; i < l.n && !rc; i++) {
+		struct err mine = ERR_INIT;
+
+		if (take(c, &l.v[i].at, names_text(&l, i), &mine) && !first)
+			first = err_set(e, mine.code, "%s", err_text(&mine));
+		err_free(&mine);
+	}
 	if (!rc)
 		twice(c, &l);
 	if (!rc)
@@ -174,5 +190,5 @@ check(struct check *c, struct err *e)
 		rc = queue_sync(c->q, e);
 	names_free(&l);
 	names_free(&aside);
-	return rc;
+	return rc ? rc : first;
 }

@@ -9,11 +9,12 @@
 #include <stdint.h>
 
 enum check_what {
-	CHECK_DAMAGED, /* not a complete entry; now in damaged/ */
-	CHECK_EARLIER, /* was set aside before */
-	CHECK_JOURNAL, /* complete, but its journal makes no sense */
-	CHECK_TWICE,   /* an id that another entry has, too */
-	CHECK_FOREIGN  /* a file that is no entry, left where it is */
+	CHECK_DAMAGED,    /* not a complete entry; now in damaged/ */
+	CHECK_EARLIER,    /* was set aside before */
+	CHECK_UNREADABLE, /* could not be read, and so it is not known */
+	CHECK_JOURNAL,    /* complete, but its journal makes no sense */
+	CHECK_TWICE,      /* an id that another entry has, too */
+	CHECK_FOREIGN     /* a file that is no entry, left where it is */
 };
 extern const char *const check_names[]; /* "damaged", ... */
 
@@ -27,6 +28,7 @@ struct check {
 
 	uint64_t good, bytes, busy, damaged, other; /* results; busy: in flight, not looked at */
 };
+/* What cannot be read does not end it; the first reason is its result. */
 int check(struct check *c, struct err *e);
 
 #endif

@@ -113,6 +113,17 @@ act(struct steer *s, struct queue_entry *t, struct err *e)
 
 /* --- a pass */
 
+/* An id that was given is accounted for. */
+static void
+met(struct steer *s, const char *name)
+{
+	struct entry_name n;
+	size_t i;
+
+	if (entry_name_parse(span_of(name), &n) && pick_id_find(s->pick, n.id, &i))
+		s->met[i] = true;
+}
+
 struct pass {
 	size_t acted, gone;
 };
@@ -130,7 +141,6 @@ found(void *arg, const struct queue_at *at, const char *name, size_t len)
 {
 	struct steer *s = arg;
 	struct entry_name n;
-	size_t i;
 
 	if (!entry_name_parse((struct span){name, len}, &n) || pick_name(s->pick, &n) == PICK_NO)
 		return 0;
@@ -139,12 +149,10 @@ found(void *arg, const struct queue_at *at, const char *name, size_t len)
 		s->last_us = entry_id_us(n.id.p);
 	if (entry_id_us(n.id.p) > s->last_us)
 		return 0;
-	if (is_due(s, at->place, &n)) {
-		if (pick_id_find(s->pick, n.id, &i))
-			s->met[i] = true;
-		return 0;
-	}
-	names_add(&s->found, at, name, len);
+	if (is_due(s, at->place, &n))
+		met(s, name);
+	else
+		names_add(&s->found, at, name, len);
 	return 0;
 }
 
@@ -177,11 +185,8 @@ meant(struct steer *s, const struct names_item *item, const char *name, bool *ye
 static void
 did(struct steer *s, const struct queue_entry *t)
 {
-	size_t i;
-
 	s->done++;
-	if (pick_id_find(s->pick, t->is.id, &i))
-		s->met[i] = true;
+	met(s, t->name);
 	if (s->each)
 		s->each(s->arg, t->is.id);
 }
@@ -244,8 +249,11 @@ one_pass(struct steer *s, struct pass *pass, struct err *e)
 		struct err mine = ERR_INIT;
 
 		/* One that fails does not keep the rest from being held. */
-		if (one(s, &s->found.v[i], names_text(&s->found, i), pass, &mine) && !s->first.code)
-			err_set(&s->first, mine.code, "%s", err_text(&mine));
+		if (one(s, &s->found.v[i], names_text(&s->found, i), pass, &mine)) {
+			met(s, names_text(&s->found, i));
+			if (!s->first.code)
+				err_set(&s->first, mine.code, "%s", err_text(&mine));
+		}
 		err_free(&mine);
 	}
 	return 0;
@@ -256,13 +264,9 @@ one_pass(struct steer *s, struct pass *pass, struct err *e)
 static int
 mark_met(void *arg, const struct queue_at *at, const char *name, size_t len)
 {
-	struct steer *s = arg;
-	struct entry_name n;
-	size_t i;
-
 	(void)at;
-	if (entry_name_parse((struct span){name, len}, &n) && pick_id_find(s->pick, n.id, &i))
-		s->met[i] = true;
+	(void)len;
+	met(arg, name);
 	return 0;
 }
 
@@ -283,7 +287,7 @@ find_lost(struct steer *s, struct err *e)
 		for (unsigned p = IN_NEW; p <= IN_CUR && !rc; p++)
 			rc = queue_scan(s->q, (enum queue_place)p, UINT64_MAX, mark_met, s, e);
 	for (i = 0; i < s->away.n; i++)
-		mark_met(s, &s->away.v[i].at, names_text(&s->away, i), strlen(names_text(&s->away, i)));
+		met(s, names_text(&s->away, i));
 	for (i = 0; i < n; i++)
 		if (!s->met[i])
 			buf_add(&s->lost, pick_id_at(s->pick, i).p, ENTRY_ID);
