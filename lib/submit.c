@@ -115,9 +115,6 @@ put_header(struct making *k, struct span header, struct err *e)
 		rcpts_get(&k->m->rcpts, 0, 1, &only);
 	c.rcpt = only.addr;
 	rc = compose_header(header, &c, &out, e);
-	if (!rc && out.len > s->conf->max_header_bytes)
-		rc = err_set(e, EX_DATAERR, "header section over %llu bytes",
-		    (unsigned long long)s->conf->max_header_bytes);
 	buf_add(&out, "\r\n", 2);
 	/* A header in Latin-1 needs a peer that takes 8 bits, and SMTPUTF8 would not help it. */
 	if (!rc)
