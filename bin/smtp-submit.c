@@ -57,7 +57,8 @@ struct work {
 	struct submit submit;
 	struct intake in;
 	struct buf sender, name; /* the sender, and its display name */
-	int64_t run_ms;          /* when a batch last started one */
+	int64_t run_ms;          /* when a batch last started a run */
+	bool unseen;             /* it has queued something since */
 };
 
 static _Noreturn void __attribute__((format(printf, 1, 2)))
@@ -565,10 +566,11 @@ one_message(struct work *k, char *argv[], struct err *e)
 static int
 batch_result(void *arg, const struct batch_result *r, struct err *e)
 {
-	const struct work *k = arg;
+	struct work *k = arg;
 	struct buf line = BUF_INIT;
 
 	(void)e;
+	k->unseen |= r->code == 250;
 	if (k->w->json) {
 		struct cur c = cur_span(r->ids);
 
@@ -603,10 +605,11 @@ batch_synced(void *arg, struct err *e)
 
 	if (fflush(stdout) != 0)
 		return err_sys(e, "stdout");
-	if (how != CONF_BACKGROUND || (k->run_ms && now_ms - k->run_ms < RUN_PAUSE_MS))
-		return 0;
-	k->run_ms = now_ms;
-	start_run(k);
+	if (how == CONF_BACKGROUND && k->unseen && (!k->run_ms || now_ms - k->run_ms >= RUN_PAUSE_MS)) {
+		k->run_ms = now_ms;
+		k->unseen = false;
+		start_run(k);
+	}
 	return 0;
 }
 
@@ -619,7 +622,7 @@ a_batch(struct work *k, struct err *e)
 	    .params = BUF_INIT, .text = BUF_INIT};
 	int rc = batch_run(&b, e);
 
-	if (b.queued && how == CONF_BACKGROUND)
+	if (k->unseen && how == CONF_BACKGROUND)
 		start_run(k);
 	else if (b.queued && how == CONF_INTERACTIVE)
 		run_now(k, &(struct buf)BUF_INIT);
