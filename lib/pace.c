@@ -188,7 +188,7 @@ pace_parse(struct pace *p, struct span line, int64_t written_ms)
 	p->slowed = slowed == 1;
 	p->failures = (uint32_t)failures;
 	p->closed_until_ms = most_ms > 0 ? later(written_ms, most_ms) : INT64_MIN;
-	p->asked = false;
+	p->asked = failures == 0; /* closed without a failure: by a hint */
 	p->good = 0;
 	return true;
 }

@@ -123,6 +123,9 @@ hints(void)
 	p = fresh(20, 0);
 	pace_event(&p, PACE_UNREACHABLE, 3600, 0, 0);
 	ok(pace_closed(&p, 0, &when) && when == 3600000, "a hint later than the backoff");
+	pace_event(&p, PACE_UNREACHABLE, 0, 3600000, 0);
+	pace_event(&p, PACE_CONNECTED, 0, 3600001, 0);
+	ok(!pace_closed(&p, 3600001, &when), "a wish that is over does not keep what failed later closed");
 	p = fresh(1, 0);
 	pace_event(&p, PACE_SLOW_DOWN, 2, 0, 0);
 	ok(pace_closed(&p, 0, &when) && when == 2000, "a hint stands for the first backoff");
@@ -227,7 +230,12 @@ memory(void)
 	    "cut to the limit");
 	ok(parse(&q, "allowed=1 slowed=0 failures=4294967295 closed_for=4294967295", 0) &&
 	    pace_closed(&q, 0, &when) && when == 86400000, "no closing longer than we would choose");
-	q.closed_until_ms = INT64_MIN;
+	pace_event(&q, PACE_CONNECTED, 0, 1, 0);
+	ok(!pace_closed(&q, 1, &when), "closed by failures: opened by what works");
+	ok(parse(&q, "allowed=8 slowed=1 failures=0 closed_for=60", 0), "closed by a hint");
+	pace_event(&q, PACE_CONNECTED, 0, 1, 0);
+	ok(pace_closed(&q, 1, &when) && when == 60000, "is not");
+	ok(parse(&q, "allowed=1 slowed=0 failures=4294967295 closed_for=0", 0), "open");
 	pace_event(&q, PACE_UNREACHABLE, 0, 10, 0);
 	ok(q.failures == UINT32_MAX && pace_closed(&q, 10, &when) && when == 10800010,
 	    "failures do not wrap");

@@ -99,13 +99,20 @@ overtaking(void)
 	ok(sched_more(s, big, 6001).what == SCHED_SEND, "and only that one");
 	sched_left(s, big);
 	ok(sends(sched_start(s, 6002), other, mail, 200001), "for the mail");
+	sched_left(s, other);
+	ok(sched_more(s, big, 6002).what == SCHED_SEND, "nobody waits: no close");
+	ok(sends(sched_start(s, 6002), big, bulk, 5022), "all are used again");
+	sched_push(s, other, mail, 200010, 4096);
+	ok(sched_more(s, big, 6002).what == SCHED_CLOSE, "a mail soon after has the same right");
+	sched_left(s, big);
+	ok(sends(sched_start(s, 6002), other, mail, 200010), "and leaves");
 	sched_push(s, big, mail, 200002, 25000000);
 	o = sched_more(s, big, 6003);
 	ok(sends(o, big, mail, 200002), "a large one too");
 	sched_push(s, big, mail, 200003, 100);
 	ok(sched_more(s, big, 6003).stream == bulk, "which has to be paid for");
 	sched_left(s, other);
-	ok(sends(sched_start(s, 6004), big, bulk, 5022), "bulk went on in order");
+	ok(sends(sched_start(s, 6004), big, bulk, 5024), "bulk went on in order");
 	sched_del(s);
 }
 
@@ -160,6 +167,51 @@ shares(void)
 		ok(closes < 40000 / 16, "connections are kept: %u closed", closes);
 		sched_del(s);
 	}
+}
+
+/* Two sites of one stream, the second with one item: one close makes room for it, however long
+ * that connection takes to end. */
+static void
+one_close_for_one(void)
+{
+	struct sched *s = sched_new(20, 1);
+	uint32_t a = sched_add_stream(s, 1), big = site_of(s, 20, 0), small = site_of(s, 20, 0);
+	uint32_t closes = 0;
+
+	for (uint32_t i = 0; i < 2000; i++)
+		sched_push(s, big, a, i, 4096);
+	for (int i = 0; i < 20; i++)
+		sched_start(s, 0);
+	sched_push(s, small, a, 5000, 4096);
+	for (int i = 0; i < 1000; i++)
+		closes += sched_more(s, big, 1).what == SCHED_CLOSE;
+	is_num(closes, 1, "one close for one that waits");
+	sched_left(s, big);
+	ok(sends(sched_start(s, 2), small, a, 5000), "which is for it");
+	sched_del(s);
+}
+
+/* A stream that was idle for long has no claim to all that time. */
+static void
+credit(void)
+{
+	struct sched *s = sched_new(1, 1);
+	uint32_t a = sched_add_stream(s, 1), b = sched_add_stream(s, 1), closes;
+	uint64_t by_stream[2] = {0}, by_site[2] = {0};
+
+	site_of(s, 5, 0);
+	site_of(s, 5, 0);
+	for (uint32_t i = 0; i < 20000; i++)
+		sched_push(s, 0, a, i, 4096);
+	run(s, 1, 10000, by_stream, by_site, &closes);
+	is_num((long long)by_stream[a], 10000, "one stream alone");
+	for (uint32_t i = 0; i < 10000; i++)
+		sched_push(s, 1, b, i, 4096);
+	sched_left(s, 0);
+	run(s, 1, 1000, by_stream, by_site, &closes);
+	ok(by_stream[b] >= 450 && by_stream[b] <= 600, "a second one shares from now on: %llu",
+	    (unsigned long long)by_stream[b]);
+	sched_del(s);
 }
 
 /* The same site: shares by weight on its connections, whatever the streams do elsewhere. */
@@ -292,8 +344,8 @@ static void
 holding(void)
 {
 	struct sched *s = sched_new(9, 1);
-	uint32_t mail = sched_add_stream(s, 10), a = site_of(s, 9, 0), b = site_of(s, 9, 0);
-	uint32_t stream, item;
+	uint32_t mail = sched_add_stream(s, 10), bulk = sched_add_stream(s, 1), stream, item;
+	uint32_t a = site_of(s, 9, 0), b = site_of(s, 9, 0);
 
 	for (uint32_t i = 0; i < 9; i++)
 		sched_push(s, a, mail, i, 100);
@@ -307,9 +359,13 @@ holding(void)
 	sched_return(s, a, mail, 1, 100);
 	sched_left(s, a);
 	ok(sends(sched_start(s, 2), a, mail, 1), "returned: first again");
+	sched_push(s, a, bulk, 20, 100);
+	sched_take(s, a, &stream, &item);
+	sched_return(s, a, mail, 2, 100);
 	ok(sched_take(s, a, &stream, &item) && item == 2, "returned: taken in order too");
 	sched_return(s, b, mail, 2, 100);
 	sched_push(s, b, mail, 9, 100);
+	ok(sends(sched_start(s, 2), a, bulk, 20), "the other stream's, which was idle");
 	ok(sends(sched_start(s, 2), a, mail, 3), "a's turn");
 	ok(sends(sched_start(s, 2), b, mail, 2), "returned elsewhere");
 	ok(sends(sched_more(s, b, 2), b, mail, 9), "and the next");
@@ -342,6 +398,8 @@ main(void)
 	shares();
 	shares_at_one_site();
 	shares_by_cost();
+	one_close_for_one();
+	credit();
 	pacing();
 	merging();
 	oldest_first();

@@ -183,7 +183,7 @@ world_peers(struct world *w, uint64_t *r)
 		p->kind = w->opt.overtake ? HEALTHY : peer_kind(i, draw(r, 100));
 		p->connect_ms = 20 + (uint32_t)draw(r, 180);
 		p->reply_ms = w->opt.overtake ? 200 : 20 + (uint32_t)draw(r, draw(r, 20) ? 200 : 5000);
-		p->period_ms = (int64_t)(w->opt.days * DAY / 10 + (int64_t)draw(r, w->opt.days * DAY / 3));
+		p->period_ms = w->end_ms / 10 + (int64_t)draw(r, (uint64_t)w->end_ms / 3);
 		p->down_ms = HOUR + (int64_t)draw(r, (uint64_t)p->period_ms / 2);
 		p->hint_s = draw(r, 2) ? 30 + (uint32_t)draw(r, 570) : 0;
 		p->room = p->kind == CROWDED ? 1 + (uint32_t)draw(r, 8) : 20 + (uint32_t)draw(r, 100);
