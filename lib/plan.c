@@ -148,20 +148,37 @@ stream_number(struct plan *p, struct span name)
 	return i;
 }
 
+struct place { /* of an item in the scheduler */
+	uint32_t site, stream, cost;
+};
+
+static struct place
+place_of(struct plan *p, const struct plan_item *i)
+{
+	struct entry_name n = {0};
+
+	if (i->parcel)
+		n = i->parcel->t.is;
+	else
+		entry_name_parse(span_of(i->name), &n);
+	return (struct place){p->dests[i->dest].site, stream_number(p, n.stream),
+	    n.size > UINT32_MAX ? UINT32_MAX : (uint32_t)n.size};
+}
+
 void
 plan_push(struct plan *p, uint32_t item)
 {
-	struct plan_item *i = &p->items[item];
-	struct entry_name n;
-	uint64_t size = i->parcel ? i->parcel->t.is.size : 0;
-	struct span stream = i->parcel ? i->parcel->t.is.stream : (struct span){"", 0};
+	struct place at = place_of(p, &p->items[item]);
 
-	if (i->name && entry_name_parse(span_of(i->name), &n)) {
-		size = n.size;
-		stream = n.stream;
-	}
-	sched_push(p->s, p->dests[i->dest].site, stream_number(p, stream), item,
-	    size > UINT32_MAX ? UINT32_MAX : (uint32_t)size);
+	sched_push(p->s, at.site, at.stream, item, at.cost);
+}
+
+void
+plan_return(struct plan *p, uint32_t item)
+{
+	struct place at = place_of(p, &p->items[item]);
+
+	sched_return(p->s, at.site, at.stream, item, at.cost);
 }
 
 /* --- sites and destinations */

@@ -86,6 +86,8 @@ uint32_t plan_dest(struct plan *p, struct span domain, int64_t now_ms);
 uint32_t plan_site(struct plan *p, struct route *r, int64_t now_ms);
 /* Into the scheduler, at its destination's site of the moment. */
 void plan_push(struct plan *p, uint32_t item);
+/* As if it had not been taken: it goes next at its destination's site of the moment. */
+void plan_return(struct plan *p, uint32_t item);
 /* The destination's waiting items follow it to its real site. */
 void plan_resolved(struct plan *p, uint32_t dest, uint32_t site, int64_t again_ms);
 /* Its route is too old: until it is resolved again it is a site of its own. */

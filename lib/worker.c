@@ -234,7 +234,7 @@ finish(struct run_state *r, struct load *l)
 static void
 later(struct run_state *r, struct load *l)
 {
-	static const int64_t waits_ms[] = {5, 25, 125};
+	static const int64_t waits_ms[] = {5, 25, 125, 500, 2000, 5000};
 
 	pthread_mutex_lock(&r->lock);
 	if (l->i.place == IN_NEW && l->i.tries < sizeof waits_ms / sizeof *waits_ms && !r->stop) {
@@ -447,7 +447,7 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 		site_opened(r, site);
 		plan_resolved(&r->plan, dest, site, io_now_ms() + ttl * 1000);
 		report(r, own, PACE_CONNECTED, 0);
-		plan_push(&r->plan, item);
+		plan_return(&r->plan, item);
 		pthread_mutex_unlock(&r->lock);
 		if (r->o->site && strcmp(r->plan.sites[site]->name, r->o->site) != 0 &&
 		    next_at(r, site, &l))
@@ -808,9 +808,9 @@ get_slot(struct worker *w, uint32_t site, uint32_t item)
 	got = s->slots.fd < 0 ||
 	    slots_take(&s->slots, sched_pace(r->plan.s, site)->limits.connections, &w->slot);
 	if (!got) {
-		sched_pace(r->plan.s, site)->closed_until_ms = io_now_ms() + SLOT_WAIT_MS;
-		plan_push(&r->plan, item);
+		plan_return(&r->plan, item);
 		sched_left(r->plan.s, site);
+		sched_hold(r->plan.s, site, io_now_ms() + SLOT_WAIT_MS);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return got;
