@@ -1,6 +1,7 @@
 #include "tls.h"
 
 #include "io.h"
+#include "net.h"
 
 #include <errno.h>
 #include <gnutls/crypto.h>
@@ -15,9 +16,15 @@ static const char priorities[] = "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1:-VERS-DTLS-AL
 
 #define YEAR_S (365 * 86400)
 
+/* GnuTLS writes into `out` what the socket does not take, so it never has half a record under
+ * way: were it to read a peer's wish for new keys then, it would send the record's bytes twice
+ * (3.7.9, gnutls_record_send with the same data after a KeyUpdate). */
 struct tls {
 	gnutls_session_t s;
 	int fd;
+	struct buf out; /* encrypted, not yet in the socket */
+	size_t held;    /* bytes of the caller's that are in there, not yet called sent */
+	bool shaken;
 };
 
 struct tls_identity {
@@ -63,10 +70,47 @@ harmless(int r)
 	    r == GNUTLS_E_REHANDSHAKE || r == GNUTLS_E_GOT_APPLICATION_DATA;
 }
 
+static ssize_t
+push(gnutls_transport_ptr_t p, const giovec_t *iov, int n)
+{
+	struct tls *t = p;
+	struct err ignored = ERR_INIT;
+	size_t put = 0, all = 0;
+
+	if (t->out.len == 0 && net_send(t->fd, iov, n, &put, &ignored)) {
+		err_free(&ignored);
+		gnutls_transport_set_errno(t->s, EPIPE);
+		return -1;
+	}
+	for (int i = 0; i < n; i++) {
+		size_t skip = put < iov[i].iov_len ? put : iov[i].iov_len;
+
+		buf_add(&t->out, (const char *)iov[i].iov_base + skip, iov[i].iov_len - skip);
+		put -= skip;
+		all += iov[i].iov_len;
+	}
+	return (ssize_t)all;
+}
+
+/* As much of `out` as the socket takes now. */
+static int
+flush(struct tls *t, const char *what, struct err *e)
+{
+	struct iovec v = {t->out.s, t->out.len};
+	size_t put = 0;
+
+	if (t->out.len == 0)
+		return 0;
+	if (net_send(t->fd, &v, 1, &put, e))
+		return err_set(e, EX_TEMPFAIL, "%s: connection closed by peer", what);
+	buf_drop(&t->out, put);
+	return 0;
+}
+
 short
 tls_wants(const struct tls *t)
 {
-	return gnutls_record_get_direction(t->s) ? POLLOUT : POLLIN;
+	return t->out.len > 0 ? POLLIN | POLLOUT : POLLIN;
 }
 
 /* closed_code: what a connection that just ended is called. */
@@ -84,25 +128,36 @@ broken(const struct tls *t, const char *what, int closed_code, int r, struct err
 	return err_set(e, EX_PROTOCOL, "%s: peer says: %s", what, alert ? alert : "unknown alert");
 }
 
+int
+tls_shake(struct tls *t, bool *done, struct err *e)
+{
+	int r = t->shaken ? 0 : gnutls_handshake(t->s);
+
+	*done = false;
+	if (r < 0 && r != GNUTLS_E_AGAIN && !harmless(r))
+		return broken(t, "TLS handshake", EX_PROTOCOL, r, e);
+	t->shaken = r >= 0;
+	if (flush(t, "TLS handshake", e))
+		return e->code = EX_PROTOCOL;
+	*done = t->shaken && t->out.len == 0;
+	return 0;
+}
+
 static int
 handshake(struct tls *t, int64_t deadline_ms, struct err *e)
 {
-	int r;
+	bool done;
+	int rc;
 
-	while ((r = gnutls_handshake(t->s)) < 0) {
-		int rc = 0;
-
-		if (r == GNUTLS_E_AGAIN)
-			rc = io_wait(t->fd, tls_wants(t), deadline_ms, e);
-		else if (!harmless(r))
-			return broken(t, "TLS handshake", EX_PROTOCOL, r, e);
+	while (!(rc = tls_shake(t, &done, e)) && !done) {
+		rc = io_wait(t->fd, t->shaken ? POLLOUT : tls_wants(t), deadline_ms, e);
 		/* A peer that always has one more byte ready would never let io_wait() see it. */
 		if (!rc && io_now_ms() >= deadline_ms)
 			rc = err_set(e, EX_TEMPFAIL, "timed out");
 		if (rc)
 			return err_in(e, "TLS handshake");
 	}
-	return 0;
+	return rc;
 }
 
 static int
@@ -117,7 +172,8 @@ open_session(struct tls **out, int fd, unsigned role, gnutls_certificate_credent
 		return rc;
 	t = mem_alloc(sizeof *t);
 	t->fd = fd;
-	r = gnutls_init(&t->s, role | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
+	t->out = (struct buf)BUF_INIT;
+	r = gnutls_init(&t->s, role | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS);
 	if (r >= 0)
 		r = gnutls_priority_set(t->s, priority);
 	if (r >= 0)
@@ -128,7 +184,8 @@ open_session(struct tls **out, int fd, unsigned role, gnutls_certificate_credent
 		tls_free(t);
 		return fail(e, EX_TEMPFAIL, "TLS", r);
 	}
-	gnutls_transport_set_int(t->s, fd);
+	gnutls_transport_set_ptr2(t->s, (gnutls_transport_ptr_t)(intptr_t)fd, t);
+	gnutls_transport_set_vec_push_function(t->s, push);
 	*out = t;
 	return 0;
 }
@@ -163,10 +220,20 @@ tls_server(struct tls **t, int fd, const struct tls_identity *id, int64_t deadli
 }
 
 int
+tls_server_begin(struct tls **t, int fd, const struct tls_identity *id, struct err *e)
+{
+	return open_session(t, fd, GNUTLS_SERVER, id->cred, NULL, e);
+}
+
+int
 tls_recv(struct tls *t, void *p, size_t n, size_t *got, bool *eof, struct err *e)
 {
-	ssize_t r = gnutls_record_recv(t->s, p, n);
+	struct err ignored = ERR_INIT;
+	ssize_t r;
 
+	flush(t, "", &ignored); /* a peer that waits for it would never write; failing is tls_send()'s */
+	err_free(&ignored);
+	r = gnutls_record_recv(t->s, p, n);
 	*got = r > 0 ? (size_t)r : 0;
 	/* The end without close_notify is an end too: SMTP knows by itself what is complete. */
 	*eof = n > 0 && (r == 0 || r == GNUTLS_E_PREMATURE_TERMINATION);
@@ -178,12 +245,24 @@ tls_recv(struct tls *t, void *p, size_t n, size_t *got, bool *eof, struct err *e
 int
 tls_send(struct tls *t, const void *p, size_t n, size_t *put, struct err *e)
 {
-	ssize_t r = gnutls_record_send(t->s, p, n < TLS_RECORD_MAX ? n : TLS_RECORD_MAX);
+	ssize_t r;
 
-	*put = r > 0 ? (size_t)r : 0;
-	if (r >= 0 || r == GNUTLS_E_AGAIN || r == GNUTLS_E_INTERRUPTED)
+	*put = 0;
+	if (flush(t, "TLS write", e))
+		return e->code;
+	if (t->out.len > 0)
 		return 0;
-	return broken(t, "TLS write", EX_TEMPFAIL, (int)r, e);
+	if (t->held == 0) {
+		r = gnutls_record_send(t->s, p, n < TLS_RECORD_MAX ? n : TLS_RECORD_MAX);
+		if (r < 0 && r != GNUTLS_E_AGAIN && r != GNUTLS_E_INTERRUPTED)
+			return broken(t, "TLS write", EX_TEMPFAIL, (int)r, e);
+		t->held = r > 0 ? (size_t)r : 0;
+	}
+	if (t->out.len > 0)
+		return 0;
+	*put = t->held;
+	t->held = 0;
+	return 0;
 }
 
 int
@@ -210,7 +289,9 @@ tls_write(struct tls *t, const void *p, size_t n, int64_t deadline_ms, struct er
 	for (size_t done = 0, put; !rc && done < n; done += put) {
 		rc = tls_send(t, (const char *)p + done, n - done, &put, e);
 		if (!rc && put == 0)
-			rc = io_wait(t->fd, tls_wants(t), deadline_ms, e);
+			rc = io_wait(t->fd, POLLOUT, deadline_ms, e);
+		if (!rc && done + put < n && io_now_ms() >= deadline_ms)
+			rc = err_set(e, EX_TEMPFAIL, "timed out");
 	}
 	return rc;
 }
@@ -234,6 +315,7 @@ tls_free(struct tls *t)
 		return;
 	if (t->s)
 		gnutls_deinit(t->s);
+	buf_free(&t->out);
 	free(t);
 }
 

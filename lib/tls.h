@@ -26,6 +26,10 @@ int tls_start(struct err *e);
 int tls_client(struct tls **t, int fd, const char *sni, int64_t deadline_ms, struct err *e);
 int tls_server(struct tls **t, int fd, const struct tls_identity *id, int64_t deadline_ms,
     struct err *e);
+/* A server's handshake in steps, for an event loop: tls_shake() again and again, when the socket
+ * has what tls_wants(), until *done.  What fails is not freed. */
+int tls_server_begin(struct tls **t, int fd, const struct tls_identity *id, struct err *e);
+int tls_shake(struct tls *t, bool *done, struct err *e);
 
 /* Up to n bytes; *got 0 at close_notify or end of file. */
 int tls_read(struct tls *t, void *p, size_t n, size_t *got, int64_t deadline_ms, struct err *e);
@@ -36,7 +40,7 @@ int tls_write(struct tls *t, const void *p, size_t n, int64_t deadline_ms, struc
 #define TLS_RECORD_MAX 16384
 int tls_recv(struct tls *t, void *p, size_t n, size_t *got, bool *eof, struct err *e);
 int tls_send(struct tls *t, const void *p, size_t n, size_t *put, struct err *e);
-short tls_wants(const struct tls *t); /* POLLIN or POLLOUT: what the last call stopped for */
+short tls_wants(const struct tls *t); /* before reading again: POLLIN, or both events */
 bool tls_pending(const struct tls *t); /* decrypted bytes are waiting */
 
 void tls_bye(struct tls *t); /* sends close_notify, waits for nothing */
