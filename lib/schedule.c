@@ -40,7 +40,8 @@ struct site {
 	uint64_t vt;           /* where the one served last began */
 	int64_t timer_ms;
 	int64_t hold_start_ms; /* no new connections before: out of tokens, or as told */
-	uint32_t lanes, waiting, connections;
+	uint32_t lanes, waiting;
+	uint32_t connections, closing; /* of connections, `closing` were told to CLOSE */
 	uint32_t heap_at;      /* NONE: waits for no time */
 	uint32_t before, after; /* in the list of sites with items */
 	bool ready;
@@ -66,7 +67,7 @@ struct sched {
 	uint32_t n_streams;
 	uint32_t *heap, n_heap, heap_room;
 	uint32_t busy_first; /* sites with items */
-	uint32_t limit, connections, closing; /* of connections, `closing` were told to CLOSE */
+	uint32_t limit, connections, closing; /* sums of the sites' */
 	uint32_t age;
 	uint64_t waiting;
 	uint64_t lead;   /* the furthest virtual time at which a stream was served */
@@ -543,7 +544,7 @@ free_connection(struct sched *s, uint32_t id, int64_t *wait_ms)
 	bool full = s->connections - s->closing >= s->limit;
 	struct lane *l;
 
-	if (t->connections > t->pace.allowed)
+	if (t->connections - t->closing > t->pace.allowed)
 		return SCHED_CLOSE;
 	/* What failures closed, this connection proves to be alive. */
 	if (t->pace.asked && pace_closed(&t->pace, s->now_ms, wait_ms))
@@ -569,6 +570,7 @@ sched_more(struct sched *s, uint32_t site, int64_t now_ms)
 	if (o.what == SCHED_SEND)
 		return send(s, site);
 	if (o.what == SCHED_CLOSE) {
+		site_at(s, site)->closing++;
 		s->closing++;
 		o.until_ms = INT64_MAX;
 	}
@@ -582,8 +584,10 @@ sched_left(struct sched *s, uint32_t site)
 
 	t->connections--;
 	s->connections--;
-	if (s->closing > 0) /* perhaps another's: then we think one fewer is on its way out */
+	if (t->closing > 0) { /* perhaps another: then we think one fewer is on its way out */
+		t->closing--;
 		s->closing--;
+	}
 	update(s, site);
 }
 

@@ -280,10 +280,10 @@ pacing(void)
 	ok(sends(sched_start(s, until), a, mail, 4), "the others follow");
 	sched_report(s, a, PACE_SLOW_DOWN, 0, until);
 	ok(sched_more(s, a, until).what == SCHED_CLOSE, "halved: one ends");
-	sched_left(s, a);
 	ok(sched_more(s, a, until).what == SCHED_CLOSE, "and another");
-	sched_left(s, a);
 	ok(sends(sched_more(s, a, until), a, mail, 5), "two stay");
+	sched_left(s, a);
+	sched_left(s, a);
 	ok(waits(sched_start(s, until), INT64_MAX), "no new one");
 	sched_report(s, a, PACE_SLOW_DOWN, 300, until + 1);
 	ok(sched_more(s, a, until + 1).what == SCHED_CLOSE, "asked for a pause: end it");
