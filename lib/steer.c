@@ -46,7 +46,7 @@ tell(struct steer *s, const struct queue_entry *t, enum event_type type, struct 
 	}
 	if (rcpt.n == 0 && t->env.n == 1)
 		v.rcpt = t->env.rcpts[0].addr;
-	if (v.domain.n == 0)
+	if (v.rcpt.n > 0)
 		v.domain = addr_domain(v.rcpt);
 	events_write(s->events, &v, now);
 }
@@ -101,8 +101,8 @@ act(struct steer *s, struct queue_entry *t, struct err *e)
 		if (!rc)
 			rc = move(s, t, &j, e);
 	}
-	if (!rc && first)
-		tell(s, t, EVENT_ACCEPTED, (struct span){"", 0});
+	for (size_t i = 0; i < t->env.n && first && !rc; i++)
+		tell(s, t, EVENT_ACCEPTED, t->env.rcpts[i].addr);
 	if (!rc && s->what == STEER_REMOVE)
 		removed(s, t, &j);
 	else if (!rc && s->what != STEER_RETRY)

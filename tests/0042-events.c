@@ -238,12 +238,41 @@ trouble(void)
 	err_free(&e);
 }
 
+/* The example of relaykit-events(5) is what we write. */
+static void
+page(void)
+{
+	static char text[65536];
+	FILE *f = fopen("man/relaykit-events.5", "r");
+	size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+	struct buf got = BUF_INIT, want = BUF_INIT;
+	const char *p = n ? strstr(text, "{\"type\":\"delivered\"") : NULL;
+
+	if (f)
+		fclose(f);
+	for (; p && *p && strncmp(p, "\n.Ed", 4) != 0; p++)
+		if (*p != '\n')
+			buf_ch(&want, *p);
+	buf_ch(&want, '\n');
+	events_text(&got, &(struct event){.type = EVENT_DELIVERED, .id = SPAN("361pmb1qmmxabgyh"),
+	    .sender = SPAN("alice@example.org"), .rcpt = SPAN("bob@example.net"),
+	    .site = SPAN("mx.example.net"), .domain = SPAN("example.net"), .stream = SPAN("mail"),
+	    .size = 54, .attempts = 2, .peer = SPAN("mx.example.net"), .peer_addr = SPAN("192.0.2.1:25"),
+	    .code = 250, .status = SPAN("2.0.0"), .text = SPAN("queued"),
+	    .tls = SPAN("TLS1.3 TLS_AES_256_GCM_SHA384"), .queue_us = 300123456, .connect_us = 81204,
+	    .send_us = 50007}, T0);
+	is_str(got.s, want.s, "the page's example");
+	buf_free(&got);
+	buf_free(&want);
+}
+
 int
 main(void)
 {
 	struct buf b = BUF_INIT;
 
 	text();
+	page();
 	types();
 	if (!mkdtemp(dir) || (dir_fd = open(dir, O_RDONLY | O_DIRECTORY)) < 0)
 		return 1;
