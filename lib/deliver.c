@@ -260,7 +260,8 @@ look_over(struct parcel *p, uint64_t now_s, bool *settled, struct err *e)
 	size_t n;
 	int rc;
 
-	if (p->t.env.hold_until_s > now_s) {
+	/* "smtp-queue retry" ends the sender's wish to send it later. */
+	if (p->t.env.hold_until_s > now_s && p->j.retried_us == 0) {
 		*settled = true;
 		return p->t.at.place == IN_CUR && p->t.is.due == p->t.env.hold_until_s
 		    ? 0
