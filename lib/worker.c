@@ -234,7 +234,7 @@ finish(struct run_state *r, struct load *l)
 static void
 later(struct run_state *r, struct load *l)
 {
-	static const int64_t waits_ms[] = {5, 25, 125, 500, 2000, 5000};
+	static const int64_t waits_ms[] = {2, 4, 20, 125, 500, 2000, 5000};
 
 	pthread_mutex_lock(&r->lock);
 	if (l->i.place == IN_NEW && l->i.tries < sizeof waits_ms / sizeof *waits_ms && !r->stop) {
