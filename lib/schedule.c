@@ -1,9 +1,11 @@
 #include "schedule.h"
 
+#include "pool.h"
+
 #include <stdlib.h>
 
-/* Everything is an index into chunked pools: nothing moves (sched_pace hands out addresses), growth
- * copies nothing, and an item is 16 bytes.
+/* Everything is an index into a pool: nothing moves (sched_pace hands out addresses), and an item
+ * is 16 bytes.
  *
  *   site   one receiving operation; owns its lanes
  *   lane   what waits for one (site, stream): a FIFO of items.  While its site is ready and it
@@ -16,8 +18,6 @@
  * ends there. */
 
 #define NONE UINT32_MAX
-#define CHUNK_BITS 10
-#define CHUNK ((uint32_t)1 << CHUNK_BITS)
 #define VT_BITS 10 /* virtual time: cost << VT_BITS / weight, so that weights up to 1000 matter */
 
 struct item {
@@ -55,14 +55,9 @@ struct stream {
 	bool forced;          /* it did since it last had nothing to start */
 };
 
-struct pool {
-	char **chunk;
-	size_t size;
-	uint32_t n, free;
-};
-
 struct sched {
 	struct pool items, lanes, sites;
+	uint32_t free_item, free_lane;
 	struct stream *streams;
 	uint32_t n_streams;
 	uint32_t *heap, n_heap, heap_room;
@@ -76,34 +71,7 @@ struct sched {
 	int64_t now_ms;
 };
 
-/* --- pools */
-
-static void *
-pool_at(const struct pool *p, uint32_t i)
-{
-	return p->chunk[i >> CHUNK_BITS] + (i & (CHUNK - 1)) * p->size;
-}
-
-static uint32_t
-pool_add(struct pool *p)
-{
-	if ((p->n & (CHUNK - 1)) == 0) {
-		uint32_t k = p->n >> CHUNK_BITS;
-
-		if ((k & (k - 1)) == 0) /* the table doubles at powers of two */
-			p->chunk = mem_grow(p->chunk, k ? (size_t)k * 2 : 1, sizeof *p->chunk);
-		p->chunk[k] = mem_alloc(CHUNK * p->size);
-	}
-	return p->n++;
-}
-
-static void
-pool_free(struct pool *p)
-{
-	for (uint32_t i = 0; i < p->n; i += CHUNK)
-		free(p->chunk[i >> CHUNK_BITS]);
-	free(p->chunk);
-}
+/* --- by number */
 
 static struct item *
 item_at(const struct sched *s, uint32_t i)
@@ -126,22 +94,22 @@ site_at(const struct sched *s, uint32_t i)
 static uint32_t
 item_new(struct sched *s)
 {
-	uint32_t i = s->items.free;
+	uint32_t i = s->free_item;
 
 	if (i == NONE)
 		return pool_add(&s->items);
-	s->items.free = item_at(s, i)->next;
+	s->free_item = item_at(s, i)->next;
 	return i;
 }
 
 static uint32_t
 lane_new(struct sched *s)
 {
-	uint32_t i = s->lanes.free;
+	uint32_t i = s->free_lane;
 
 	if (i == NONE)
 		return pool_add(&s->lanes);
-	s->lanes.free = lane_at(s, i)->sibling;
+	s->free_lane = lane_at(s, i)->sibling;
 	return i;
 }
 
@@ -354,8 +322,8 @@ lane_pop(struct sched *s, struct lane *l)
 	l->first = it->next;
 	if (--l->n == 0)
 		l->last = NONE;
-	it->next = s->items.free;
-	s->items.free = i;
+	it->next = s->free_item;
+	s->free_item = i;
 	s->waiting--;
 	site_loses(s, l->site, 1);
 	return copy;
@@ -678,8 +646,8 @@ sched_merge(struct sched *s, uint32_t from, uint32_t into)
 			site_gains(s, into, l->n);
 			site_loses(s, from, l->n);
 		}
-		l->sibling = s->lanes.free;
-		s->lanes.free = i;
+		l->sibling = s->free_lane;
+		s->free_lane = i;
 	}
 	f->lanes = NONE;
 	update(s, from);
@@ -724,10 +692,10 @@ sched_new(uint32_t connections, uint64_t seed)
 {
 	struct sched *s = mem_alloc(sizeof *s);
 
-	s->items = (struct pool){.size = sizeof(struct item), .free = NONE};
-	s->lanes = (struct pool){.size = sizeof(struct lane), .free = NONE};
-	s->sites = (struct pool){.size = sizeof(struct site), .free = NONE};
-	s->busy_first = NONE;
+	s->items.size = sizeof(struct item);
+	s->lanes.size = sizeof(struct lane);
+	s->sites.size = sizeof(struct site);
+	s->free_item = s->free_lane = s->busy_first = NONE;
 	s->limit = connections;
 	s->random = seed;
 	s->now_ms = INT64_MIN;

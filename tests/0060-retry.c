@@ -23,8 +23,8 @@ bounds(void)
 			low = w < low ? w : low;
 			high = w > high ? w : high;
 		}
-		is_num((long long)low, (long long)(t[i].base * 3 / 4), "shortest is 0.75 of the base");
-		is_num((long long)high, (long long)(t[i].base * 5 / 4), "longest is 1.25 of the base");
+		is_num((long long)low, (long long)(t[i].base * 3 / 4), "shortest: 0.75 of it");
+		is_num((long long)high, (long long)(t[i].base * 5 / 4), "longest: 1.25 of it");
 	}
 }
 
@@ -34,7 +34,7 @@ hints(void)
 	is_num((long long)retry_wait(&policy, 1, 3600, 7), 3600, "a later hint is obeyed");
 	ok(retry_wait(&policy, 1, 60, 0) == 225, "an earlier one is not");
 	is_num((long long)retry_wait(&policy, 1, RETRY_HINT_MAX_S, 7), 86400, "a day is obeyed");
-	is_num((long long)retry_wait(&policy, 1, RETRY_HINT_MAX_S + 1, 7), 86400, "no more than that");
+	is_num((long long)retry_wait(&policy, 1, RETRY_HINT_MAX_S + 1, 7), 86400, "and no more");
 	is_num((long long)retry_wait(&policy, 1, UINT64_MAX, 7), 86400, "nor the largest number");
 }
 
@@ -75,7 +75,8 @@ wrong_births(void)
 	ok(retry_over(&policy, 10, 36, now), "born in 1970: 36 attempts");
 	ok(!retry_over(&policy, now + 1, 35, now), "born in the future: 35 attempts");
 	ok(retry_over(&policy, now + 1, 36, now), "born in the future: 36 attempts");
-	ok(!retry_over(&quick, 10, 432000, now) && retry_over(&quick, 10, 432001, now), "every second");
+	ok(!retry_over(&quick, 10, 432000, now) && retry_over(&quick, 10, 432001, now),
+	    "every second");
 	ok(retry_over(&odd, 10, 1, now), "no lifetime at all");
 }
 

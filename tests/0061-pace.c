@@ -65,7 +65,8 @@ connections(void)
 	    "again, and no message between: the second");
 	pace_event(&p, PACE_DELIVERED, 0, 700000, 0);
 	pace_event(&p, PACE_SLOW_DOWN, 0, 701000, 0);
-	ok(p.allowed == 1 && !pace_closed(&p, 701000, &when), "a message got through: two, then one");
+	ok(p.allowed == 1 && !pace_closed(&p, 701000, &when),
+	    "a message got through: two, then one");
 	pace_event(&p, PACE_SLOW_DOWN, 0, 702000, 0);
 	ok(pace_closed(&p, 702000, &when) && when == 702000 + 225000, "the first backoff again");
 	p = fresh(3, 0);
@@ -86,7 +87,8 @@ health(void)
 	for (size_t i = 0; i < sizeof closed / sizeof closed[0]; i++) {
 		events(&p, PACE_UNREACHABLE, 8, now);
 		is_num(p.failures, (long long)i + 1, "failures of one moment count once");
-		ok(!pace_may_connect(&p, 0, now, &when) && when == now + closed[i], "backoff doubles");
+		ok(!pace_may_connect(&p, 0, now, &when) && when == now + closed[i],
+		    "backoff doubles");
 		now = when;
 		ok(pace_may_connect(&p, 0, now, &when), "then one may try");
 		ok(!pace_may_connect(&p, 1, now, &when) && when == INT64_MAX, "and no second");
@@ -125,7 +127,7 @@ hints(void)
 	ok(pace_closed(&p, 0, &when) && when == 3600000, "a hint later than the backoff");
 	pace_event(&p, PACE_UNREACHABLE, 0, 3600000, 0);
 	pace_event(&p, PACE_CONNECTED, 0, 3600001, 0);
-	ok(!pace_closed(&p, 3600001, &when), "a wish that is over does not keep what failed later closed");
+	ok(!pace_closed(&p, 3600001, &when), "a wish that is over keeps nothing closed");
 	p = fresh(1, 0);
 	pace_event(&p, PACE_SLOW_DOWN, 2, 0, 0);
 	ok(pace_closed(&p, 0, &when) && when == 2000, "a hint stands for the first backoff");
@@ -203,16 +205,19 @@ memory(void)
 	int64_t when = 0;
 	static const char *const bad[] = {"", "allowed=0 slowed=0 failures=0 closed_for=0",
 	    "allowed=8", "allowed=8 slowed=2 failures=0 closed_for=0", "x",
-	    "allowed=8 slowed=0 failures=0 closed_for=0 ", "allowed=-1 slowed=0 failures=0 closed_for=0",
+	    "allowed=8 slowed=0 failures=0 closed_for=0 ",
+	    "allowed=-1 slowed=0 failures=0 closed_for=0",
 	    "allowed=8 slowed=0 failures=0 closed_for=4294967296",
 	    "allowed=4294967296 slowed=0 failures=0 closed_for=0",
-	    "allowed=8 slowed=0 failures=0 closed_for=0\n\n", " allowed=8 slowed=0 failures=0 closed_for=0"};
+	    "allowed=8 slowed=0 failures=0 closed_for=0\n\n",
+	    " allowed=8 slowed=0 failures=0 closed_for=0"};
 
 	pace_event(&p, PACE_UNREACHABLE, 0, 1000, 0); /* until 226000 */
 	pace_text(&p, 1001, &b);
 	is_mem(b.s, b.len, B("allowed=8 slowed=0 failures=1 closed_for=225"), "rounded up");
 	ok(parse(&q, b.s, 5000000), "and read");
-	ok(pace_closed(&q, 5000000, &when) && when == 5225000 && q.failures == 1, "on another clock");
+	ok(pace_closed(&q, 5000000, &when) && when == 5225000 && q.failures == 1,
+	    "on another clock");
 	buf_cut(&b, 0);
 	pace_event(&p, PACE_CONNECTED, 0, 226000, 0);
 	pace_event(&p, PACE_DELIVERED, 0, 226000, 0);
@@ -229,7 +234,7 @@ memory(void)
 	ok(parse(&q, "allowed=21 slowed=0 failures=0 closed_for=0", 0) && q.allowed == 20,
 	    "cut to the limit");
 	ok(parse(&q, "allowed=1 slowed=0 failures=4294967295 closed_for=4294967295", 0) &&
-	    pace_closed(&q, 0, &when) && when == 86400000, "no closing longer than we would choose");
+	    pace_closed(&q, 0, &when) && when == 86400000, "no longer than we would choose");
 	pace_event(&q, PACE_CONNECTED, 0, 1, 0);
 	ok(!pace_closed(&q, 1, &when), "closed by failures: opened by what works");
 	ok(parse(&q, "allowed=8 slowed=1 failures=0 closed_for=60", 0), "closed by a hint");

@@ -28,7 +28,8 @@ sends(struct sched_order o, uint32_t site, uint32_t stream, uint32_t item)
 	bool good = o.what == SCHED_SEND && o.site == site && o.stream == stream && o.item == item;
 
 	if (!good)
-		printf("# what %d site %u stream %u item %u\n", (int)o.what, o.site, o.stream, o.item);
+		printf("# what %d site %u stream %u item %u\n", (int)o.what, o.site, o.stream,
+		    o.item);
 	return good;
 }
 
@@ -95,7 +96,7 @@ overtaking(void)
 	sched_push(s, big, mail, 200000, 4096);
 	ok(sends(sched_more(s, big, 6000), big, mail, 200000), "mail at the same site is next");
 	sched_push(s, other, mail, 200001, 4096);
-	ok(sched_more(s, big, 6001).what == SCHED_CLOSE, "mail elsewhere: the first one free closes");
+	ok(sched_more(s, big, 6001).what == SCHED_CLOSE, "mail elsewhere: the first free closes");
 	ok(sched_more(s, big, 6001).what == SCHED_SEND, "and only that one");
 	sched_left(s, big);
 	ok(sends(sched_start(s, 6002), other, mail, 200001), "for the mail");
@@ -159,8 +160,8 @@ shares(void)
 			sched_push(s, 5 + i % 5, b, i, 4096);
 		}
 		run(s, conns, 40000, by_stream, by_site, &closes);
-		ok(by_stream[b] > 28500 && by_stream[b] < 31500, "%u connections: the stream of weight 3 "
-		    "beside one of 1 gets three quarters: %llu", conns, (unsigned long long)by_stream[b]);
+		ok(by_stream[b] > 28500 && by_stream[b] < 31500, "%u connections: weight 3 beside "
+		    "1 gets three quarters: %llu", conns, (unsigned long long)by_stream[b]);
 		for (uint32_t i = 0; i < 10; i++)
 			ok(by_site[i] > (i < 5 ? 1800 : 5400) && by_site[i] < (i < 5 ? 2200 : 6600),
 			    "site %u has its share: %llu", i, (unsigned long long)by_site[i]);

@@ -43,7 +43,7 @@ limits(void)
 	ok(clock_judge(&c, NOW + DAY - HOUR) == CLOCK_OK, "an hour back");
 	is_num((long long)c.latest_s, NOW + DAY, "does not move the latest");
 	ok(clock_judge(&c, NOW + DAY - HOUR - 1) == CLOCK_BEHIND, "an hour and a second is behind");
-	ok(clock_judge(&c, NOW + DAY) == CLOCK_OK && c.candidate_s == 0, "back again, and forgotten");
+	ok(clock_judge(&c, NOW + DAY) == CLOCK_OK && c.candidate_s == 0, "back, and forgotten");
 	c = (struct clock_state)CLOCK_INIT;
 	ok(clock_judge(&c, 0) == CLOCK_OK && clock_judge(&c, 0) == CLOCK_OK, "1970 itself");
 	ok(clock_judge(&c, UINT64_MAX) == CLOCK_AHEAD, "the end of time");
@@ -56,6 +56,7 @@ jump_to_2030(void)
 {
 	struct clock_state c = CLOCK_INIT;
 	struct seen s;
+	uint64_t t;
 
 	runs(&c, NOW, NOW + DAY, MINUTE);
 	s = runs(&c, IN_2030, IN_2030 + 5 * HOUR, MINUTE);
@@ -65,7 +66,8 @@ jump_to_2030(void)
 	for (int i = 0; i < 10; i++) {
 		s = runs(&c, IN_2030, IN_2030 + 23 * HOUR, HOUR);
 		is_num((long long)s.n[CLOCK_OK], 0, "23 hours in 2030, again and again");
-		s = runs(&c, NOW + (uint64_t)(9 + i) * DAY, NOW + (uint64_t)(9 + i) * DAY + HOUR, MINUTE);
+		t = NOW + (uint64_t)(9 + i) * DAY;
+		s = runs(&c, t, t + HOUR, MINUTE);
 		is_num((long long)s.n[CLOCK_OK], 60, "and back");
 	}
 	for (uint64_t i = 0; i < 100; i++)
@@ -126,7 +128,7 @@ dead_rtc(void)
 	for (uint64_t boot = 0; boot < 40; boot++) {
 		s = runs(&c, 10, 10 + HOUR, MINUTE);
 		is_num((long long)s.n[CLOCK_BEHIND], 60, "1970 at each start: behind");
-		ok(clock_judge(&c, NOW + DAY + boot * HOUR) == CLOCK_OK, "set by NTP: at once good");
+		ok(clock_judge(&c, NOW + DAY + boot * HOUR) == CLOCK_OK, "set by NTP: good");
 	}
 	/* The first start of all has no time: 1970 is believed, then NTP comes. */
 	c = (struct clock_state)CLOCK_INIT;
@@ -168,7 +170,7 @@ kept(void)
 	clock_text(&c, &b);
 	is_mem(b.s, b.len, B("latest=1 candidate=2 last=18446744073709551615"), "one line");
 	ok(clock_parse(&d, span_of(b.s)) && memcmp(&c, &d, sizeof c) == 0, "and back");
-	ok(clock_parse(&d, SPAN("latest=7 candidate=0 last=0\n")) && d.latest_s == 7, "with its LF");
+	ok(clock_parse(&d, SPAN("latest=7 candidate=0 last=0\n")) && d.latest_s == 7, "with LF");
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		ok(!clock_parse(&d, span_of(bad[i])) && d.latest_s == 7, "refused: %s", bad[i]);
 	buf_free(&b);

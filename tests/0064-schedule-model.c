@@ -48,7 +48,8 @@ static void
 push_back(struct fifo *f, uint32_t item)
 {
 	if (f->last == ITEMS * 3) {
-		memmove(f->item + ITEMS, f->item + f->first, (f->last - f->first) * sizeof *f->item);
+		memmove(f->item + ITEMS, f->item + f->first,
+		    (f->last - f->first) * sizeof *f->item);
 		f->last -= f->first - ITEMS;
 		f->first = ITEMS;
 	}
@@ -155,10 +156,11 @@ more(uint32_t site)
 		if (ripe || connections[site] > p.allowed)
 			FAIL("site %u could have sent", site);
 		if (o.until_ms <= now_ms || (size_at(site) > 0 && o.until_ms != when))
-			FAIL("site %u waits until %" PRId64 " for %" PRId64, site, o.until_ms, when);
+			FAIL("site %u waits until %" PRId64 " for %" PRId64, site, o.until_ms,
+			    when);
 	} else {
-		if (connections[site] <= p.allowed && !(closed && when > now_ms + SCHED_PATIENCE_MS) &&
-		    waiting == size_at(site))
+		if (connections[site] <= p.allowed && waiting == size_at(site) &&
+		    !(closed && when > now_ms + SCHED_PATIENCE_MS))
 			FAIL("site %u need not close", site);
 		left(site);
 	}

@@ -13,7 +13,7 @@ days(uint64_t seed, uint32_t n, uint32_t sites, uint32_t messages)
 	simulate(&opt, &a);
 	simulate(&opt, &b);
 	is_str(a.broken, "", "every promise is kept");
-	is_num((long long)(a.delivered + a.refused + a.expired), messages, "every message has an end");
+	is_num((long long)(a.delivered + a.refused + a.expired), messages, "every message ends");
 	ok(a.hash == b.hash, "seed %" PRIu64 ": the same events again", seed);
 	ok(a.expired > 0 && a.refused > 0 && a.moves > 0 && a.merges > 0 && a.runs > 100,
 	    "there was something to see: %" PRIu64 " attempts, %" PRIu64 " expired, %" PRIu64

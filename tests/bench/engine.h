@@ -146,7 +146,8 @@ static uint32_t
 site_new(struct engine *g, uint32_t domain, uint32_t peer)
 {
 	struct peer *p = &g->w->peers[peer];
-	struct pace_limits l = {domain == NONE ? SITE_CONNECTIONS : 1, domain == NONE ? p->our_rate : 0,
+	bool real = domain == NONE;
+	struct pace_limits l = {real ? SITE_CONNECTIONS : 1, real ? p->our_rate : 0,
 	    g->w->policy.min_s * SECOND, g->w->policy.max_s * SECOND};
 	uint32_t site = sched_add_site(g->s, &l, g->w->now_ms);
 
@@ -401,7 +402,8 @@ step(struct engine *g, uint32_t k)
 	} else {
 		l->idle = k;
 		u->generation++;
-		event_add(g, o.until_ms < u->idle_until_ms ? o.until_ms : u->idle_until_ms, IDLED, k);
+		event_add(g, o.until_ms < u->idle_until_ms ? o.until_ms : u->idle_until_ms, IDLED,
+		    k);
 	}
 }
 

@@ -26,8 +26,12 @@ number(int argc, char *argv[], int i, uint32_t deflt)
 int
 main(int argc, char *argv[])
 {
-	struct sim_options opt = {.seed = number(argc, argv, 1, 1), .days = number(argc, argv, 2, 30),
-	    .sites = number(argc, argv, 3, 10000), .messages = number(argc, argv, 4, 1000000)};
+	struct sim_options opt = {
+		.seed = number(argc, argv, 1, 1),
+		.days = number(argc, argv, 2, 30),
+		.sites = number(argc, argv, 3, 10000),
+		.messages = number(argc, argv, 4, 1000000),
+	};
 	struct sim_result r;
 	struct timespec a, b;
 
@@ -38,9 +42,10 @@ main(int argc, char *argv[])
 	    opt.messages);
 	printf("delivered %" PRIu64 ", refused %" PRIu64 ", expired %" PRIu64 "\n", r.delivered,
 	    r.refused, r.expired);
-	printf("attempts %" PRIu64 " (at most %u a message), connections %" PRIu64 ", moved by name %"
-	    PRIu64 ", sites merged %" PRIu64 ", runs %" PRIu64 "\n", r.attempts, r.most_attempts,
-	    r.connections, r.moves, r.merges, r.runs);
+	printf("attempts %" PRIu64 " (at most %u a message), connections %" PRIu64 "\n", r.attempts,
+	    r.most_attempts, r.connections);
+	printf("moved by name %" PRIu64 ", sites merged %" PRIu64 ", runs %" PRIu64 "\n", r.moves,
+	    r.merges, r.runs);
 	printf("hash %016" PRIx64 "\n", r.hash);
 	printf("seconds %.2f\n", (double)(b.tv_sec - a.tv_sec) +
 	    (double)(b.tv_nsec - a.tv_nsec) / 1e9);

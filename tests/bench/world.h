@@ -182,11 +182,13 @@ world_peers(struct world *w, uint64_t *r)
 
 		p->kind = w->opt.overtake ? HEALTHY : peer_kind(i, draw(r, 100));
 		p->connect_ms = 20 + (uint32_t)draw(r, 180);
-		p->reply_ms = w->opt.overtake ? 200 : 20 + (uint32_t)draw(r, draw(r, 20) ? 200 : 5000);
+		p->reply_ms = 20 + (uint32_t)draw(r, draw(r, 20) ? 200 : 5000);
+		if (w->opt.overtake)
+			p->reply_ms = 200;
 		p->period_ms = w->end_ms / 10 + (int64_t)draw(r, (uint64_t)w->end_ms / 3);
 		p->down_ms = HOUR + (int64_t)draw(r, (uint64_t)p->period_ms / 2);
 		p->hint_s = draw(r, 2) ? 30 + (uint32_t)draw(r, 570) : 0;
-		p->room = p->kind == CROWDED ? 1 + (uint32_t)draw(r, 8) : 20 + (uint32_t)draw(r, 100);
+		p->room = (uint32_t)(p->kind == CROWDED ? 1 + draw(r, 8) : 20 + draw(r, 100));
 		p->not_before_ms = INT64_MIN;
 		p->minute = -1;
 		if (p->kind != OUR_RATE)
