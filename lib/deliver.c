@@ -702,7 +702,8 @@ parcel_finish(struct parcel *p)
 	pthread_mutex_unlock(&p->lock);
 	if (!last)
 		return;
-	if (p->j.open > 0 && p->tried && p->d->may_expire && retry_expired(&policy, born, now))
+	if (p->j.open > 0 && p->tried && p->d->may_expire &&
+	    retry_over(&policy, born, p->attempt, now))
 		expire(p);
 	if (p->j.open == 0) {
 		/* An unlink right after the final reply has done it already. */

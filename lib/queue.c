@@ -353,23 +353,33 @@ list_hours(struct queue *q, enum queue_place place, struct hours *h, struct err 
 }
 
 int
+queue_scan_hours(struct queue *q, enum queue_place place, uint64_t from_s, uint64_t until_s,
+    queue_each *each, void *arg, struct err *e)
+{
+	struct queue_at at = {place, 0};
+	struct hours h;
+	int rc = list_hours(q, place, &h, e);
+
+	for (size_t i = 0; i < h.n && !rc; i++) {
+		at.hour_s = h.v[i];
+		if (place == IN_NEW || (at.hour_s >= from_s && at.hour_s <= until_s))
+			rc = scan_dir(q, &at, each, arg, e);
+	}
+	free(h.v);
+	return rc;
+}
+
+int
 queue_scan(struct queue *q, enum queue_place place, uint64_t until_s, queue_each *each, void *arg,
     struct err *e)
 {
 	struct queue_at at = {place, 0};
-	struct hours h = {NULL, 0};
 	int rc = 0;
 
 	if (!bucketed(place))
 		rc = scan_dir(q, &at, each, arg, e);
 	if (!rc && (bucketed(place) || place == IN_NEW))
-		rc = list_hours(q, place, &h, e);
-	for (size_t i = 0; i < h.n && !rc; i++) {
-		at.hour_s = h.v[i];
-		if (place == IN_NEW || at.hour_s <= until_s)
-			rc = scan_dir(q, &at, each, arg, e);
-	}
-	free(h.v);
+		rc = queue_scan_hours(q, place, 0, until_s, each, arg, e);
 	return rc;
 }
 

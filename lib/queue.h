@@ -57,6 +57,9 @@ struct queue_at { /* where a name was found */
 typedef int queue_each(void *arg, const struct queue_at *at, const char *name, size_t len);
 int queue_scan(struct queue *q, enum queue_place place, uint64_t until_s, queue_each *each,
     void *arg, struct err *e);
+/* Only the buckets of a place that begin from from_s to until_s. */
+int queue_scan_hours(struct queue *q, enum queue_place place, uint64_t from_s, uint64_t until_s,
+    queue_each *each, void *arg, struct err *e);
 
 /* --- working on one entry */
 

@@ -22,6 +22,7 @@
 #define NOTIFY_BYTES 65536
 #define CLOCK_EVERY_MS 3600000
 #define CLOCK_WRITE_S 600
+#define FAR_S (86400 + 3600)
 
 struct runner { /* the main thread's own */
 	struct run_state s;
@@ -30,6 +31,7 @@ struct runner { /* the main thread's own */
 	int lock_fd, notify_fd, stop_fd;
 	const volatile bool *stop;
 	int64_t end_ms, sweep_ms, sync_ms, clock_ms;
+	bool look_far;       /* for names that a wrong clock put years ahead */
 	uint64_t scanned_us; /* when new/ was last read */
 	bool found;          /* names by the last scan */
 	char **names;        /* found and not yet planned: sorted first */
@@ -71,6 +73,7 @@ judge_clock(struct runner *r, struct run_result *res, struct err *e)
 		buf_cut(&text, 0);
 		clock_text(&c, &text);
 		buf_ch(&text, '\n');
+		r->look_far = trust == CLOCK_OK;
 		rc = file_replace(r->s.state_dir, "clock", text.s, text.len, 0600, e);
 	}
 	buf_free(&text);
@@ -91,6 +94,16 @@ wanted(const struct runner *r, const struct entry_name *n)
 	return o->n_ids == 0;
 }
 
+/* No wait of ours is longer: what is due later than this was put there by hold-until, or while the
+ * clock was wrong.  Its envelope tells which. */
+static uint64_t
+far_s(const struct runner *r)
+{
+	uint64_t longest = r->c->retry_max_s + r->c->retry_max_s / 2;
+
+	return now_s() + (longest > FAR_S ? longest : FAR_S);
+}
+
 static int
 on_name(void *arg, const struct queue_at *at, const char *name, size_t len)
 {
@@ -100,7 +113,8 @@ on_name(void *arg, const struct queue_at *at, const char *name, size_t len)
 	if (!entry_name_parse((struct span){name, len}, &n) || !wanted(r, &n))
 		return 0;
 	/* In new/ the time is a hint: the envelope says whether it has to wait. */
-	if (at->place == IN_CUR && n.due > now_s() && !r->s.o->now && r->s.o->n_ids == 0)
+	if (at->place == IN_CUR && n.due > now_s() && !r->s.o->now && r->s.o->n_ids == 0 &&
+	    n.due < far_s(r))
 		return 0;
 	if ((r->n & (r->n - 1)) == 0) {
 		r->names = mem_grow(r->names, r->n * 2 + 1, sizeof *r->names);
@@ -172,6 +186,9 @@ scan(struct runner *r, struct err *e)
 	rc = queue_scan(r->q, IN_NEW, 0, on_name, r, e);
 	if (!rc)
 		rc = queue_scan(r->q, IN_CUR, all ? UINT64_MAX : now_s(), on_name, r, e);
+	if (!rc && !all && r->look_far)
+		rc = queue_scan_hours(r->q, IN_CUR, far_s(r), UINT64_MAX, on_name, r, e);
+	r->look_far = false;
 	return rc;
 }
 

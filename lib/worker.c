@@ -16,6 +16,7 @@
 #define STACK_BYTES (256 * 1024)
 #define HOST_BAD_MS 60000    /* a host that failed is passed over for so long */
 #define SHORT_WAIT_MS 30000  /* a closure up to this is waited for within the run */
+#define RETRY_SOON_MS 1000   /* but what failed is not tried again by the same few of its messages */
 #define SLOT_WAIT_MS 100     /* another run holds all connections the site may have */
 #define OPEN_PARCELS 64      /* messages to several destinations in hand at once */
 #define MIN_ROUTE_TTL_S 60
@@ -306,15 +307,19 @@ next_at(struct run_state *r, uint32_t site, struct load *l)
 	return more;
 }
 
+/* Over its lifetime - or of a birth that cannot be true, so that only attempts count. */
 static bool
 too_old(const struct run_state *r, const struct load *l)
 {
 	const struct conf *c = r->d.conf;
 	struct retry_policy policy = {c->retry_min_s, c->retry_max_s, c->lifetime_s};
 	struct entry_name n;
+	uint64_t born;
 
-	return r->d.may_expire && entry_name_parse(span_of(l->i.name), &n) &&
-	    retry_expired(&policy, entry_id_us(n.id.p) / 1000000, now_s());
+	if (!r->d.may_expire || !entry_name_parse(span_of(l->i.name), &n))
+		return false;
+	born = entry_id_us(n.id.p) / 1000000;
+	return !retry_born_ok(born, now_s()) || retry_expired(&policy, born, now_s());
 }
 
 /* A wait that we choose: by name alone, and no attempt is counted.  Only what is over its lifetime
@@ -346,24 +351,29 @@ static void
 drain_if_closed(struct run_state *r, uint32_t site)
 {
 	struct plan_site *s;
+	const struct pace *p;
 	struct load l;
-	int64_t until = 0, now = io_now_ms();
+	int64_t until = 0, now = io_now_ms(), soon;
+	uint64_t due;
 	bool closed;
 
 	pthread_mutex_lock(&r->lock);
 	s = r->plan.sites[site];
-	closed = pace_closed(sched_pace(r->plan.s, site), now, &until);
+	p = sched_pace(r->plan.s, site);
+	closed = pace_closed(p, now, &until);
+	soon = p->failures > 0 ? RETRY_SOON_MS : SHORT_WAIT_MS;
 	if (closed && s->real && s->slots.fd >= 0) {
 		struct err e = ERR_INIT;
 
-		slots_save(&s->slots, sched_pace(r->plan.s, site), now, &e);
+		slots_save(&s->slots, p, now, &e);
 		err_free(&e);
 	}
 	pthread_mutex_unlock(&r->lock);
-	if (!closed || until - now <= SHORT_WAIT_MS)
+	if (!closed || until - now <= soon)
 		return;
+	due = now_s() + (uint64_t)(until - now) / 1000 + 1; /* all at once: each may be the one that tries */
 	while (!r->d.trouble && next_at(r, site, &l))
-		move_on(r, s, &l, now_s() + (uint64_t)(until - now) / 1000 + 1);
+		move_on(r, s, &l, due);
 }
 
 static void
@@ -446,7 +456,7 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 		site = plan_site(&r->plan, &route, io_now_ms());
 		site_opened(r, site);
 		plan_resolved(&r->plan, dest, site, io_now_ms() + ttl * 1000);
-		report(r, own, PACE_CONNECTED, 0);
+		report(r, own, PACE_DELIVERED, 0);
 		plan_return(&r->plan, item);
 		pthread_mutex_unlock(&r->lock);
 		if (r->o->site && strcmp(r->plan.sites[site]->name, r->o->site) != 0 &&
@@ -728,6 +738,10 @@ settle(struct worker *w, uint32_t site, const struct parcel_way *way)
 	allowed = p->allowed;
 	report(r, site, way->s->slow_down ? PACE_SLOW_DOWN : PACE_DELIVERED,
 	    way->s->slow_down ? way->s->wait_hint_s : 0);
+	if (way->s->slow_down) { /* a refusal too, for those it makes wait past their lifetime */
+		plan_why(r->plan.sites[site], "4.4.5", "the site asked for a pause");
+		r->plan.sites[site]->failed = true;
+	}
 	if (p->allowed > allowed)
 		worker_nudge(r, site);
 	pthread_mutex_unlock(&r->lock);
