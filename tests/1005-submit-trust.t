@@ -49,6 +49,10 @@ is "$(stat -c '%a %u %g' "$(entry)")" "660 $user $user" 'its mode lets the owner
 like "$(envelope)" "^user=$user\$" 'the uid is told'
 
 # setgid
+if ldd "$BUILD/bin/smtp-submit" | grep -qE 'lib[atl]san'; then
+	result 0 'setgid # SKIP the leak checker cannot look into a setgid process'
+	done_testing
+fi
 # Under AT_SECURE only /etc/relaykit.conf and the default queue count, so both stand in a namespace.
 chgrp "$group" "$T/bin/smtp-submit"
 chmod 2755 "$T/bin/smtp-submit"
