@@ -232,38 +232,41 @@ options_of(struct wish *w, int argc, char *argv[])
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, LETTERS, long_options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, LETTERS, long_options, NULL)) != -1) {
+		const char *arg = optarg ? optarg : "";
+
 		switch (c) {
-		case 'B': body_of(optarg); break;
-		case 'b': mode_of(w, optarg); break;
-		case 'C': place_of(w, &w->config, optarg, "-C"); break;
-		case 'e': w->quiet = *optarg == 'q'; break;
-		case 'F': w->name = optarg; break;
+		case 'B': body_of(arg); break;
+		case 'b': mode_of(w, arg); break;
+		case 'C': place_of(w, &w->config, arg, "-C"); break;
+		case 'e': w->quiet = *arg == 'q'; break;
+		case 'F': w->name = arg; break;
 		case 'f':
 		case 'r':
-			w->sender = optarg;
+			w->sender = arg;
 			w->sender_said = true;
 			break;
 		case 'I': w->mode = ALIASES; break;
 		case 'i': w->ignore_dots = true; break;
-		case 'N': notify_of(w, optarg); break;
-		case 'O': option_of(w, optarg); break;
-		case 'o': old_option_of(w, optarg); break;
+		case 'N': notify_of(w, arg); break;
+		case 'O': option_of(w, arg); break;
+		case 'o': old_option_of(w, arg); break;
 		case 'q':
 			w->mode = RUN;
-			w->run = optarg ? optarg : "";
+			w->run = arg;
 			break;
-		case 'R': return_of(w, optarg); break;
+		case 'R': return_of(w, arg); break;
 		case 't': w->from_header = true; break;
-		case 'V': envid_of(w, optarg); break;
+		case 'V': envid_of(w, arg); break;
 		case 'v': w->verbose = true; break;
-		case PROG_QUEUE: place_of(w, &w->queue, optarg, "--queue"); break;
+		case PROG_QUEUE: place_of(w, &w->queue, arg, "--queue"); break;
 		case PROG_JSON: w->json = true; break;
 		case PROG_HELP: prog_help(usage);
 		case PROG_VERSION_OPT: prog_version();
 		case '?': prog_usage(usage);
 		default: break;
 		}
+	}
 	if (optind > 1 && strcmp(argv[optind - 1], "--") == 0)
 		return;
 	for (int i = optind; i < argc; i++)

@@ -337,12 +337,22 @@ at_eof(struct intake *t, struct err *e)
 	return t->end == INTAKE_SMTP ? no_dot(t, e) : 0;
 }
 
+static int
+drop(void *arg, const void *p, size_t n, struct err *e)
+{
+	(void)arg, (void)p, (void)n, (void)e;
+	return 0;
+}
+
 int
 intake_body(struct intake *t, int (*emit)(void *arg, const void *p, size_t n, struct err *e),
     void *arg, struct err *e)
 {
+	bool skipping = !emit;
 	int rc = 0;
 
+	if (skipping)
+		emit = drop;
 	while (!t->over && !rc) {
 		struct slice s = next_slice(t);
 		size_t n = (size_t)(s.end - s.p);
@@ -351,8 +361,8 @@ intake_body(struct intake *t, int (*emit)(void *arg, const void *p, size_t n, st
 			rc = t->eof ? at_eof(t, e) : fill(t, e);
 			continue;
 		}
-		s.has_cr = emit && memchr(s.p, '\r', n);
-		if (!emit)
+		s.has_cr = !skipping && memchr(s.p, '\r', n);
+		if (skipping)
 			skip(t, &s);
 		else
 			rc = convert(t, &s, e);

@@ -14,8 +14,6 @@
 
 #define PATH_STEP 256
 
-extern char **environ;
-
 /* The program beside our own binary, or its bare name where there is none and PATH may be asked. */
 static int
 find(const struct launch *l, struct buf *out, struct err *e)

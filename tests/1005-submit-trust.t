@@ -92,7 +92,7 @@ shared
 in_etc "$owner"
 until_true 5 grep -q '|' "$T/ran"
 is "$(sed -n 1,2p "$T/ran" | tr '\n' ' ')" "$owner $owner " 'a run is started as the owner, without the group'
-like "$(sed -n 4p "$T/ran")" "^[[:space:]]*$owner[[:space:]]+$owner[[:space:]]+$owner[[:space:]]+$owner" 'saved and filesystem ids included'
+like "$(sed -n 4p "$T/ran")" "^[[:space:]]*${owner}[[:space:]]+${owner}[[:space:]]+${owner}[[:space:]]+${owner}" 'saved and filesystem ids included'
 like "$(sed -n 5p "$T/ran")" '^\|\|' 'with an empty environment'
 # Others' entries cannot be listed, read or removed with the group's rights.
 shared
