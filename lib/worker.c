@@ -599,8 +599,7 @@ try_addr(struct worker *w, struct plan_site *s, const struct route_host *h, stru
 	else
 		a->u.in4.sin_port = htons(h->port);
 	buf_cut(&w->addr, 0);
-	net_addr_text(a, &w->addr);
-	buf_fmt(&w->addr, ":%u", (unsigned)h->port);
+	net_endpoint_text(a, &w->addr);
 	rc = open_at(w, a, h->name, tls, e);
 	if (rc && w->s.tls_failed && !w->r->stop) {
 		/* Opportunistic: better in clear than not at all, within the same attempt. */
@@ -615,38 +614,59 @@ try_addr(struct worker *w, struct plan_site *s, const struct route_host *h, stru
 	return 0;
 }
 
+static void
+mark_bad(struct run_state *r, struct plan_site *s, size_t host)
+{
+	pthread_mutex_lock(&r->lock);
+	s->host_bad_ms[host] = io_now_ms() + HOST_BAD_MS;
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* status: what to report where this host is the reason. */
 static int
-try_host(struct worker *w, struct plan_site *s, size_t i, struct err *e)
+find_host(struct worker *w, struct plan_site *s, size_t i, struct dns_addrs *addrs, char status[12],
+    struct err *e)
 {
 	struct run_state *r = w->r;
-	struct dns_addrs addrs = {NULL, 0};
 	bool loop = false;
 	int rc = route_addrs(&s->route, i, &r->self, w->dns,
-	    io_now_ms() + (int64_t)r->d.conf->timeouts.dns * 1000, &addrs, &loop, e);
+	    io_now_ms() + (int64_t)r->d.conf->timeouts.dns * 1000, addrs, &loop, e);
 
-	if (!rc && loop) { /* RFC 5321 5.1: neither this host nor any at or behind its preference */
+	if (rc) {
+		memcpy(status, rc == EX_NOHOST ? "5.4.4" : "4.4.3", 6);
+		mark_bad(r, s, i);
+	} else if (loop) { /* RFC 5321 5.1: neither this host nor any at or behind its preference */
 		pthread_mutex_lock(&r->lock);
 		s->usable = route_before(&s->route, i);
 		pthread_mutex_unlock(&r->lock);
+		memcpy(status, "5.4.6", 6);
 		rc = err_set(e, EX_UNAVAILABLE, "%s leads back to this machine",
 		    s->route.hosts[i].name);
 	}
+	return rc;
+}
+
+static int
+try_host(struct worker *w, struct plan_site *s, size_t i, char status[12], struct err *e)
+{
+	struct dns_addrs addrs = {NULL, 0};
+	int rc = find_host(w, s, i, &addrs, status, e);
+
 	if (rc) {
 		dns_addrs_free(&addrs);
 		return rc;
 	}
+	memcpy(status, "4.4.1", 6);
+	rc = EX_TEMPFAIL;
 	for (size_t k = 0; k < addrs.n; k++) {
 		rc = try_addr(w, s, &s->route.hosts[i], &addrs.v[k], e);
-		if (rc == 0 || r->stop)
+		if (rc == 0 || w->r->stop)
 			break;
 		rc = EX_TEMPFAIL;
 	}
 	dns_addrs_free(&addrs);
-	if (rc) {
-		pthread_mutex_lock(&r->lock);
-		s->host_bad_ms[i] = io_now_ms() + HOST_BAD_MS;
-		pthread_mutex_unlock(&r->lock);
-	}
+	if (rc)
+		mark_bad(w->r, s, i);
 	return rc;
 }
 
@@ -674,33 +694,55 @@ host_order(struct run_state *r, struct plan_site *s, size_t *order)
 	return n;
 }
 
+static bool
+usable(struct run_state *r, const struct plan_site *s, size_t host)
+{
+	bool yes;
+
+	pthread_mutex_lock(&r->lock);
+	yes = host < s->usable;
+	pthread_mutex_unlock(&r->lock);
+	return yes;
+}
+
+/* Where no host takes us, the last temporary failure is what is told: it is why we try again. */
 static int
 connect_site(struct worker *w, struct plan_site *s, char status[12], struct err *e)
 {
 	size_t *order = mem_grow(NULL, s->route.n + 1, sizeof *order);
-	size_t n = host_order(w->r, s, order);
-	int rc = 0, worst = 0;
+	size_t n = host_order(w->r, s, order), tried = 0;
+	struct err worst = ERR_INIT;
+	int rc = err_set(&worst, EX_UNAVAILABLE, "every host leads back to this machine");
 	bool gone = false;
 
-	if (n == 0)
-		rc = worst = err_set(e, EX_UNAVAILABLE, "every host leads back to this machine");
-	for (size_t k = 0; k < n && order[k] < s->usable; k++) {
-		rc = try_host(w, s, order[k], e);
-		if (rc == 0 || w->r->stop)
-			break;
-		if (rc == EX_TEMPFAIL || worst == 0)
-			worst = rc;
+	memcpy(status, "5.4.6", 6);
+	for (size_t k = 0; k < n && rc && !(tried && w->r->stop); k++) {
+		char what[12];
+
+		if (!usable(w->r, s, order[k]))
+			continue;
+		rc = try_host(w, s, order[k], what, e);
+		if (rc == EX_TEMPFAIL || (rc && tried == 0)) {
+			err_free(&worst);
+			worst = (struct err){rc, e->text};
+			*e = (struct err)ERR_INIT;
+			memcpy(status, what, sizeof what);
+		}
 		gone = rc == EX_TEMPFAIL && (w->s.reply.code == 521 || w->s.reply.code == 556);
+		tried++;
 	}
 	free(order);
-	if (rc == 0)
+	if (rc == 0) {
+		err_free(&worst);
 		return 0;
+	}
+	err_free(e);
+	*e = worst;
 	if (gone && n == 1) { /* RFC 7504: it takes no mail, and says so */
 		memcpy(status, "5.3.2", 6);
 		return e->code = EX_UNAVAILABLE;
 	}
-	memcpy(status, worst == EX_UNAVAILABLE ? "5.4.6" : worst == EX_NOHOST ? "5.4.4" : "4.4.1", 6);
-	return e->code = worst ? worst : EX_TEMPFAIL;
+	return e->code;
 }
 
 /* No connection: the message that asked for one has made an attempt, those behind it have not. */
