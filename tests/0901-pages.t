@@ -23,7 +23,7 @@ for source in "$TOP"/bin/*.c; do
 	ok "$p --help" "$p" --help
 	is "$(cat "$T/.err")" '' "$p --help says it on standard output"
 	is "$(one_line <"$T/.out" | sed 's/^usage: //')" "$(synopsis "$page")" "$p: usage is the SYNOPSIS"
-	is "$("$p" --version)" "$p $(sed -n 's/^#define PROG_VERSION "\(.*\)"/\1/p' "$TOP/lib/prog.h")" \
+	is "$("$p" --version)" "$p (relaykit) $(sed -n 's/^#define PROG_VERSION "\(.*\)"/\1/p' "$TOP/lib/prog.h")" \
 	    "$p --version"
 	for s in NAME SYNOPSIS DESCRIPTION 'EXIT STATUS' EXAMPLES; do
 		ok "$p.1 has $s" grep -q "^\.Sh $s\$" "$page"

@@ -4,6 +4,7 @@
 
 export RELAYKIT_QUEUE="$T/queue" RELAYKIT_CONFIG="$T/conf"
 cd "$T" || exit 1
+: >"$RELAYKIT_CONFIG"
 
 # recipe N: the N-th block of shell in the README
 recipe() {
@@ -38,7 +39,7 @@ run 3 'why, and again'
 like "$(cat "$T/.out")" '451' 'the reason is what the server said'
 is "$(grep -h '"type":"deferred"' queue/log/* | wc -l)" 2 'it was tried again at once'
 
-rm "$RELAYKIT_CONFIG"
+: >"$RELAYKIT_CONFIG"
 run 4 'try an application without a leak'
 kill "$(cat trap.pid)"
 ok 'the trap has it' has caught hello

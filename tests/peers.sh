@@ -37,8 +37,8 @@ in_postfix() {
 
 postfix_dirs() {
 	mkdir -p "$1/etc" "$1/data" "$1/queue/pid"
-	for d in active bounce corrupt defer deferred flush hold incoming private saved trace; do
-		install -d -o $POSTFIX_USER -m 700 "$1/queue/$d"
+	for state in active bounce corrupt defer deferred flush hold incoming private saved trace; do
+		install -d -o $POSTFIX_USER -m 700 "$1/queue/$state"
 	done
 	install -d -o $POSTFIX_USER -g $POSTFIX_GROUP -m 730 "$1/queue/maildrop"
 	install -d -o $POSTFIX_USER -g $POSTFIX_GROUP -m 710 "$1/queue/public"
