@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 
 static const char usage[] =
-    "usage: smtp-deliver [-v] [-C FILE] [--queue DIR] [--follow] [--now] [--id ID]...\n"
+    "usage: smtp-deliver [-v] [-C FILE] [--queue DIR] [--follow] [--now] [--id ID ...]\n"
     "                    [--site SITE] [--relay HOST:PORT] [--resolver ADDR@PORT]\n"
     "                    [--no-sandbox]";
 
