@@ -53,7 +53,8 @@ struct tool {
 	bool json, brief, mailq, message, all, verbose, failed;
 };
 
-enum { BRIEF = PROG_OWN, MAILQ, STATE, MESSAGE, FROM, TO, DOMAIN, OLDER, STREAM, ALL, REASON, WAIT };
+enum { BRIEF = PROG_OWN, MAILQ, STATE, MESSAGE, FROM, TO, DOMAIN, OLDER, STREAM, ALL, REASON,
+	WAIT };
 static const struct option options[] = {PROG_OPTIONS, {"config", required_argument, NULL, 'C'},
     {"queue", required_argument, NULL, PROG_QUEUE}, {"json", no_argument, NULL, PROG_JSON},
     {"brief", no_argument, NULL, BRIEF}, {"mailq", no_argument, NULL, MAILQ},
@@ -118,7 +119,8 @@ place_bit(const char *name, struct err *e)
 
 /* Names that may be meant, by age. */
 static void
-collect(const struct tool *t, const struct pick *p, unsigned places, struct names *out, struct err *e)
+collect(const struct tool *t, const struct pick *p, unsigned places, struct names *out,
+    struct err *e)
 {
 	or_die(look_names(t->q, p, places, out, e), e);
 }
@@ -135,8 +137,8 @@ looked(struct tool *t, const struct pick *p, const struct names *l, size_t i, st
 		prog_warn("%s: %s", names_text(l, i), err_text(e));
 		t->failed = true;
 	} else if (says == LOOK_DAMAGED)
-		prog_warn("%s is not complete (smtp-queue check sets it aside): %s", names_text(l, i),
-		    err_text(e));
+		prog_warn("%s is not complete (smtp-queue check sets it aside): %s",
+		    names_text(l, i), err_text(e));
 	else if (*err_text(e))
 		prog_warn("%s: %s", names_text(l, i), err_text(e));
 	return says == LOOK_OPEN;
@@ -408,9 +410,16 @@ out:
 static void
 why_one(const struct tool *t, const struct look *k, bool run, struct buf *b)
 {
-	struct why_facts f = {.place = k->t.at.place, .name = &k->t.is, .env = &k->t.env,
-	    .journal = &k->j, .now_s = io_time_us() / SECOND_US, .busy = k->t.busy, .run = run,
-	    .in_doubt = t->conf.in_doubt, .lifetime_s = t->conf.lifetime_s, .site = last_site(&k->j)};
+	struct why_facts f = {.place = k->t.at.place,
+	    .name = &k->t.is,
+	    .env = &k->t.env,
+	    .journal = &k->j,
+	    .now_s = io_time_us() / SECOND_US,
+	    .busy = k->t.busy,
+	    .run = run,
+	    .in_doubt = t->conf.in_doubt,
+	    .lifetime_s = t->conf.lifetime_s,
+	    .site = last_site(&k->j)};
 	struct why w[WHY_MAX];
 	size_t n;
 
@@ -473,8 +482,8 @@ do_why(struct tool *t, char **args, struct err *e)
 	pick_free(&from);
 	pick_free(&met);
 	if (told == 0)
-		prog_warn("nothing in the queue is, comes from or goes to %s; what became of it is in the "
-		    "event log", what);
+		prog_warn("nothing in the queue is, comes from or goes to %s; the event log says "
+		    "what became of it", what);
 	return told ? 0 : EX_NOINPUT;
 }
 
@@ -538,8 +547,14 @@ do_steer(struct tool *t, enum steer_what what, char **args, struct err *e)
 {
 	struct err late = ERR_INIT;
 	struct buf by = BUF_INIT;
-	struct steer s = {.q = t->q, .events = t->events, .pick = &t->pick, .what = what,
-	    .why = span_of(t->reason), .wait_ms = (int64_t)t->wait_s * 1000, .each = say_did, .arg = t};
+	struct steer s = {.q = t->q,
+	    .events = t->events,
+	    .pick = &t->pick,
+	    .what = what,
+	    .why = span_of(t->reason),
+	    .wait_ms = (int64_t)t->wait_s * 1000,
+	    .each = say_did,
+	    .arg = t};
 	int rc;
 
 	selectors(t, args, e);
@@ -620,9 +635,10 @@ do_check(struct tool *t, char **args, struct err *e)
 	if (rc)
 		prog_warn("%s", err_text(e));
 	if (t->verbose)
-		prog_warn("%llu complete, %llu bytes; %llu in flight and not looked at; %llu set aside",
-		    (unsigned long long)c.good, (unsigned long long)c.bytes, (unsigned long long)c.busy,
-		    (unsigned long long)c.damaged);
+		prog_warn(
+		    "%llu complete, %llu bytes; %llu in flight and not looked at; %llu set aside",
+		    (unsigned long long)c.good, (unsigned long long)c.bytes,
+		    (unsigned long long)c.busy, (unsigned long long)c.damaged);
 	return rc ? rc : c.damaged ? EX_DATAERR : 0;
 }
 
@@ -704,8 +720,8 @@ open_queue(struct tool *t, const struct command *c, struct err *e)
 int
 main(int argc, char *argv[])
 {
-	const char *slash = strrchr(argv[0] ? argv[0] : "", '/');
-	bool mailq = argc > 0 && strcmp(slash ? slash + 1 : argv[0], "mailq") == 0;
+	const char *name = argc > 0 ? argv[0] : "", *slash = strrchr(name, '/');
+	bool mailq = strcmp(slash ? slash + 1 : name, "mailq") == 0;
 	struct tool t = {.pick = PICK_INIT, .wait_s = WAIT_S, .mailq = mailq};
 	const struct command *command;
 	struct err e = ERR_INIT;

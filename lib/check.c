@@ -11,8 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const check_names[] = {[CHECK_DAMAGED] = "damaged", [CHECK_EARLIER] = "earlier",
-    [CHECK_UNREADABLE] = "unreadable", [CHECK_JOURNAL] = "journal", [CHECK_TWICE] = "twice", [CHECK_FOREIGN] = "foreign"};
+const char *const check_names[] = {[CHECK_DAMAGED] = "damaged",
+    [CHECK_EARLIER] = "earlier",
+    [CHECK_UNREADABLE] = "unreadable",
+    [CHECK_JOURNAL] = "journal",
+    [CHECK_TWICE] = "twice",
+    [CHECK_FOREIGN] = "foreign"};
 
 static void
 tell(struct check *c, enum check_what what, const struct queue_at *at, const char *name,
@@ -106,7 +110,7 @@ foreign_in(struct check *c, const struct queue_at *at, const char *path, struct 
 	return 0;
 }
 
-/* new/, hold/ and the places with buckets, not the buckets: nothing but a person puts files there. */
+/* new/, hold/ and the places with buckets, not the buckets: only a person puts files there. */
 static int
 foreign(struct check *c, struct err *e)
 {
@@ -155,7 +159,8 @@ twice(struct check *c, const struct names *l)
 		if (took_a == QUEUE_TOOK) {
 			if (queue_peek(c->q, &l->v[i].at, names_text(l, i), &b, &took_b, &e) == 0 &&
 			    took_b == QUEUE_TOOK) {
-				tell(c, CHECK_TWICE, &l->v[i].at, names_text(l, i), "its id is there twice");
+				tell(c, CHECK_TWICE, &l->v[i].at, names_text(l, i),
+				    "its id is there twice");
 				queue_release(&b);
 			}
 			queue_release(&a);

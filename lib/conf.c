@@ -95,8 +95,10 @@ static const struct key stream_keys[] = {
 #define WEIGHT_DEFAULT 10
 #define WEIGHT_BULK 1
 
-_Static_assert(sizeof(enum conf_tls) == sizeof(unsigned) && sizeof(enum conf_fix) == sizeof(unsigned) &&
-    sizeof(enum conf_doubt) == sizeof(unsigned) && sizeof(enum conf_delivery) == sizeof(unsigned),
+_Static_assert(sizeof(enum conf_tls) == sizeof(unsigned) &&
+		   sizeof(enum conf_fix) == sizeof(unsigned) &&
+		   sizeof(enum conf_doubt) == sizeof(unsigned) &&
+		   sizeof(enum conf_delivery) == sizeof(unsigned),
     "WORDS are stored as unsigned");
 
 const char *
@@ -157,7 +159,8 @@ conf_duration(const char *text, uint64_t *seconds, struct err *e)
 	uint64_t ms;
 
 	if (!duration_ms(text, &ms) || ms % 1000)
-		return err_set(e, EX_USAGE, "not a duration such as 90, 15m, 4h or 5d: \"%s\"", text);
+		return err_set(
+		    e, EX_USAGE, "not a duration such as 90, 15m, 4h or 5d: \"%s\"", text);
 	*seconds = ms / 1000;
 	return 0;
 }
@@ -266,8 +269,11 @@ store_text(void *field, const char *text)
 static int
 set_text(void *field, const struct key *k, const char *text, struct err *e)
 {
-	bool good = k->type == HOST ? host_ok(text) : k->type == STREAM ? conf_stream_name_ok(text) :
-	    k->type == RESOLVER ? resolver_ok(text) : k->type == RELAY ? relay_ok(text) : *text;
+	bool good = k->type == HOST       ? host_ok(text)
+		    : k->type == STREAM   ? conf_stream_name_ok(text)
+		    : k->type == RESOLVER ? resolver_ok(text)
+		    : k->type == RELAY    ? relay_ok(text)
+					  : *text;
 
 	if (!good)
 		return err_set(e, EX_CONFIG, "%s: \"%s\" is not %s", k->name, text,
@@ -299,7 +305,8 @@ set_bool(void *field, const struct key *k, const char *text, struct err *e)
 {
 	bool yes = strcmp(text, "yes") == 0 || strcmp(text, "true") == 0 || strcmp(text, "on") == 0;
 
-	if (!yes && strcmp(text, "no") != 0 && strcmp(text, "false") != 0 && strcmp(text, "off") != 0)
+	if (!yes && strcmp(text, "no") != 0 && strcmp(text, "false") != 0 &&
+	    strcmp(text, "off") != 0)
 		return err_set(e, EX_CONFIG, "%s: \"%s\" is neither yes nor no", k->name, text);
 	memcpy(field, &yes, sizeof yes);
 	return 0;
@@ -327,9 +334,11 @@ set_number(void *field, const struct key *k, const char *text, struct err *e)
 		return err_set(e, EX_CONFIG, "%s: not a %s: \"%s\"", k->name,
 		    k->type == NUMBER ? "number" : "duration", text);
 	if (v < k->min * scale || v > k->max * scale)
-		return err_set(e, EX_CONFIG, "%s: %s is not in the range %llu to %llu%s", k->name, text,
-		    (unsigned long long)k->min, (unsigned long long)k->max,
-		    k->type == SIZE ? " bytes" : k->type == NUMBER ? "" : " seconds");
+		return err_set(e, EX_CONFIG, "%s: %s is not in the range %llu to %llu%s", k->name,
+		    text, (unsigned long long)k->min, (unsigned long long)k->max,
+		    k->type == SIZE     ? " bytes"
+		    : k->type == NUMBER ? ""
+					: " seconds");
 	memcpy(field, &v, sizeof v);
 	return 0;
 }
@@ -408,7 +417,8 @@ values(const struct file *f, cfg_t *cfg, void *base, const struct key *k, size_t
 
 		if (text && set(base, k, text, e))
 			return err_in(e, "%s:%u", f->name,
-			    conftext_line(&f->text, section, section ? cfg_title(cfg) : NULL, k->name));
+			    conftext_line(
+				&f->text, section, section ? cfg_title(cfg) : NULL, k->name));
 	}
 	return 0;
 }
@@ -599,7 +609,8 @@ home_path(struct buf *out, const char *xdg, const char *fallback, const char *le
 	const struct passwd *pw;
 
 	buf_cut(out, 0);
-	if (base && *base == '/') { /* the XDG base directory specification: a relative path is invalid */
+	/* The XDG base directory specification: a relative path is invalid. */
+	if (base && *base == '/') {
 		buf_fmt(out, "%s/%s", base, leaf);
 		return true;
 	}

@@ -80,18 +80,14 @@ void conf_set(char **field, const char *value);
 /* One relay for every domain, instead of all route sections. */
 void conf_relay(struct conf *c, const char *relay);
 
-/* An option beats the file: a copy of value takes the place of a string. */
-void conf_set(char **field, const char *value);
-/* One relay for every domain, instead of all route sections. */
-void conf_relay(struct conf *c, const char *relay);
-
 /* "4h", "90" and so on, as in the file; EX_USAGE.  For options of the same meaning. */
 int conf_duration(const char *text, uint64_t *seconds, struct err *e);
 int conf_size(const char *text, uint64_t *bytes, struct err *e);
 
 /* A traffic class: 1 to 16 of a-z 0-9 and "-". */
 bool conf_stream_name_ok(const char *name);
-uint64_t conf_stream_weight(const struct conf *c, const char *name); /* 10, bulk 1, unless configured */
+/* 10, bulk 1, unless configured. */
+uint64_t conf_stream_weight(const struct conf *c, const char *name);
 
 /* The i-th key with its default as text, for the page's test; NULL past the last.  Keys of
  * sections are "route relay"; *deflt is NULL where the system decides. */

@@ -27,7 +27,8 @@ bad(const struct scan *s, unsigned line, struct err *e, const char *what)
 static int
 bad_key(const struct scan *s, const struct token *key, struct err *e, const char *what)
 {
-	return err_set(e, EX_CONFIG, "%s:%u: %.*s: %s", s->file, key->line, SPAN_ARG(key->text), what);
+	return err_set(
+	    e, EX_CONFIG, "%s:%u: %.*s: %s", s->file, key->line, SPAN_ARG(key->text), what);
 }
 
 static bool
@@ -181,9 +182,10 @@ item(struct scan *s, const struct token *key, struct err *e)
 	if (t.kind != OPEN)
 		return bad_key(s, key, e, "\"=\" or a section is expected");
 	if (s->scope)
-		return err_set(e, EX_CONFIG, "%s:%u: %.*s: a section inside the section of line %u: is "
-		    "its closing brace missing?", s->file, key->line, SPAN_ARG(key->text),
-		    s->opened_line);
+		return err_set(e, EX_CONFIG,
+		    "%s:%u: %.*s: a section inside the section of line %u: is "
+		    "its closing brace missing?",
+		    s->file, key->line, SPAN_ARG(key->text), s->opened_line);
 	s->scope = i->opens = ++s->scopes;
 	s->opened_line = key->line;
 	return 0;
@@ -201,8 +203,9 @@ items(struct scan *s, struct err *e)
 		else if (t.kind == CLOSE && s->scope)
 			s->scope = 0;
 		else
-			rc = bad(s, s->line, e, t.kind == CLOSE ? "closing brace without an opening one" :
-			    "a key is expected");
+			rc = bad(s, s->line, e,
+			    t.kind == CLOSE ? "closing brace without an opening one"
+					    : "a key is expected");
 		if (rc)
 			return rc;
 	}
@@ -244,9 +247,9 @@ repeats(const struct conftext *t, const char *file, struct err *e)
 
 		if (a->scope == b->scope && compare_span(a->name, b->name) == 0 &&
 		    compare_span(a->title, b->title) == 0)
-			return err_set(e, EX_CONFIG, "%s:%u: %.*s%s%.*s is given twice, first in line %u",
-			    file, b->line, SPAN_ARG(b->name), b->title.n ? " " : "", SPAN_ARG(b->title),
-			    a->line);
+			return err_set(e, EX_CONFIG,
+			    "%s:%u: %.*s%s%.*s is given twice, first in line %u", file, b->line,
+			    SPAN_ARG(b->name), b->title.n ? " " : "", SPAN_ARG(b->title), a->line);
 	}
 	return 0;
 }

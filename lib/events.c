@@ -159,7 +159,8 @@ open_day(struct events *v, uint64_t day, struct err *e)
 	date_day(text, day * (DAY_US / SECOND_US));
 	buf_fmt(&name, "events-%s.jsonl", text);
 	v->day = day;
-	v->fd = openat(v->dir, name.s, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOG_MODE);
+	v->fd =
+	    openat(v->dir, name.s, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, LOG_MODE);
 	if (v->fd < 0)
 		rc = err_sys(e, "open log/%s", name.s);
 	else
@@ -190,7 +191,7 @@ events_open(struct events **out, int log_dir_fd, struct err *e)
 	return 0;
 }
 
-/* Holds the lock for reading with the right day's file open; that may take two turns at midnight. */
+/* Holds the lock for reading, with the right day's file open. */
 static bool
 hold_day(struct events *v, uint64_t day)
 {
@@ -201,8 +202,8 @@ hold_day(struct events *v, uint64_t day)
 		return true;
 	pthread_rwlock_unlock(&v->lock);
 	pthread_rwlock_wrlock(&v->lock);
-	/* Who took its time before midnight and writes behind it stays with the new day; a clock that
-	 * was far ahead and came back does not. */
+	/* Who took its time before midnight and writes behind it stays with the new day; a clock
+	 * that was far ahead and came back does not. */
 	if ((v->fd < 0 || day > v->day || day + 1 < v->day) && open_day(v, day, &e))
 		err_free(&e);
 	pthread_rwlock_unlock(&v->lock);

@@ -56,7 +56,7 @@ struct journal {
 	struct journal_reply *last; /* of the whole message: connection trouble; NULL: none */
 	bool held;
 	uint64_t held_us, changed_us; /* when it was held; when anything was last written */
-	uint64_t retried_us; /* when a person last said retry: the sender's hold-until is over; 0: never */
+	uint64_t retried_us; /* when a person last said retry, which ends hold-until; 0: never */
 	char *held_by, *held_why;     /* "" where not said */
 };
 

@@ -9,7 +9,8 @@ comma(struct buf *b)
 {
 	char last = b->len ? b->s[b->len - 1] : '\n';
 
-	if (last != '{' && last != '[' && last != ':' && last != '\n' && last != ' ' && last != '\t')
+	if (last != '{' && last != '[' && last != ':' && last != '\n' && last != ' ' &&
+	    last != '\t')
 		buf_ch(b, ',');
 }
 

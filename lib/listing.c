@@ -280,8 +280,8 @@ listing_mailq(struct buf *out, const struct queue_entry *t, const struct journal
 
 	if (localtime_r(&born, &tm))
 		strftime(when, sizeof when, "%a %b %e %H:%M:%S", &tm);
-	buf_fmt(out, "%.*s%c %8llu %19.19s ", SPAN_ARG(t->is.id), mark, (unsigned long long)t->is.size,
-	    when);
+	buf_fmt(out, "%.*s%c %8llu %19.19s ", SPAN_ARG(t->is.id), mark,
+	    (unsigned long long)t->is.size, when);
 	if (t->env.sender.n == 0)
 		buf_str(out, "MAILER-DAEMON");
 	else
@@ -308,8 +308,9 @@ listing_mailq_foot(struct buf *out, uint64_t messages, uint64_t bytes)
 	if (messages == 0)
 		buf_str(out, "Mail queue is empty\n");
 	else
-		buf_fmt(out, "-- %llu Kbytes in %llu Request%s.\n", (unsigned long long)(bytes / 1024),
-		    (unsigned long long)messages, messages == 1 ? "" : "s");
+		buf_fmt(out, "-- %llu Kbytes in %llu Request%s.\n",
+		    (unsigned long long)(bytes / 1024), (unsigned long long)messages,
+		    messages == 1 ? "" : "s");
 }
 
 /* --- show */

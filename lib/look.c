@@ -52,7 +52,8 @@ look_open(struct queue *q, const struct pick *p, const struct names *l, size_t i
 		return 0;
 	}
 	*says = LOOK_OPEN;
-	if (journal_replay((struct span){k->t.journal.s, k->t.journal.len}, k->t.env.n, &k->j, &journal))
+	if (journal_replay(
+		(struct span){k->t.journal.s, k->t.journal.len}, k->t.env.n, &k->j, &journal))
 		err_set(e, 0, "%s", err_text(&journal));
 	err_free(&journal);
 	return 0;

@@ -26,8 +26,8 @@ enum look_says {
 	LOOK_DAMAGED  /* not a complete entry: e says why */
 };
 /* A journal that makes no sense is told in e, too: the entry is LOOK_OPEN all the same. */
-int look_open(struct queue *q, const struct pick *p, const struct names *l, size_t i, struct look *k,
-    enum look_says *says, struct err *e);
+int look_open(struct queue *q, const struct pick *p, const struct names *l, size_t i,
+    struct look *k, enum look_says *says, struct err *e);
 void look_close(struct look *k);
 
 /* Content in blocks to each: all of it, or the header section with the empty line behind it. */

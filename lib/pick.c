@@ -60,7 +60,8 @@ mailbox(struct pick_mailbox *m, const char *option, const char *address, struct 
 		s = (struct span){s.p + 1, s.n - 2};
 	domain = s.n > 0 && s.p[0] == '@' ? (struct span){s.p + 1, s.n - 1} : addr_domain(s);
 	if (s.n > 0 && domain.n == 0)
-		return err_set(e, EX_USAGE, "%s: neither an address nor @domain: \"%s\"", option, address);
+		return err_set(
+		    e, EX_USAGE, "%s: neither an address nor @domain: \"%s\"", option, address);
 	set_mailbox(m, s, domain);
 	return 0;
 }
@@ -109,7 +110,8 @@ pick_free(struct pick *p)
 bool
 pick_any(const struct pick *p)
 {
-	return p->by_id || p->from.text || p->to.text || p->domain.text || p->stream || p->before_us;
+	return p->by_id || p->from.text || p->to.text || p->domain.text || p->stream ||
+	       p->before_us;
 }
 
 /* --- ids */
@@ -220,7 +222,7 @@ mailbox_is(const struct pick_mailbox *m, struct span mailbox)
 	}
 	if (!domain_is(m, domain, own))
 		return false;
-	/* Local parts are the receiver's business, RFC 5321 2.4; who looks for one means any case. */
+	/* Local parts are the receiver's business, RFC 5321 2.4; who looks means any case. */
 	return want.p[0] == '@' ||
 	    span_ieq(local, (struct span){mailbox.p, own.n ? mailbox.n - own.n - 1 : mailbox.n});
 }

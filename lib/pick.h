@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 struct pick_mailbox {
-	char *text;   /* NULL: any.  local@domain, "@domain" for all of it, "" for the empty sender */
+	char *text; /* NULL: any.  local@domain, "@domain" for all of it, "" for the empty sender */
 	char *domain; /* as names have it; NULL: cannot be told from a name */
 };
 struct pick {

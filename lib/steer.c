@@ -144,7 +144,8 @@ found(void *arg, const struct queue_at *at, const char *name, size_t len)
 
 	if (!entry_name_parse((struct span){name, len}, &n) || pick_name(s->pick, &n) == PICK_NO)
 		return 0;
-	/* All that is there at the start is meant, whatever its clock said; what comes later is not. */
+	/* All that is there at the start is meant, whatever its clock said; what comes later is
+	 * not. */
 	if (s->looks == 1 && entry_id_us(n.id.p) > s->last_us)
 		s->last_us = entry_id_us(n.id.p);
 	if (entry_id_us(n.id.p) > s->last_us)
@@ -317,8 +318,8 @@ passes(struct steer *s, struct err *e)
 		}
 		if (s->away.n == 0 && pass.gone == 0)
 			return 0;
-		/* What is gone may have moved to where we had looked already: look again at once, and
-		 * not for ever. */
+		/* What is gone may have moved to where we had looked already: look again at once,
+		 * and not for ever. */
 		if (io_now_ms() >= deadline)
 			return 0;
 		if (s->away.n > 0) {

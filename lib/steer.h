@@ -36,7 +36,7 @@ struct steer {
 	/* results */
 	size_t done;
 	struct names away;  /* still in flight when the wait was over */
-	struct buf lost;    /* ids given that are neither done nor in the queue, ENTRY_ID bytes each */
+	struct buf lost; /* ids given that are neither done nor in the queue, ENTRY_ID bytes each */
 	struct buf damaged; /* what was set aside on the way: lines */
 
 	/* its own */

@@ -64,7 +64,8 @@ tally_states(struct tally *t, unsigned places)
 	for (unsigned p = IN_NEW; p <= IN_DAMAGED; p++) {
 		if (!(places & 1u << p))
 			continue;
-		tally_add(&out, (enum queue_place)p, &(struct entry_name){.stream = none, .domain = none});
+		tally_add(&out, (enum queue_place)p,
+		    &(struct entry_name){.stream = none, .domain = none});
 		out.v[out.n - 1].messages = 0;
 		for (size_t i = 0; i < t->n; i++)
 			if (t->v[i].place == (enum queue_place)p) {
@@ -86,8 +87,8 @@ tally_free(struct tally *t)
 void
 tally_text(struct buf *out, const struct tally_row *r, bool by_state)
 {
-	buf_fmt(out, "%llu\t%llu\t%s", (unsigned long long)r->messages, (unsigned long long)r->bytes,
-	    queue_place_names[r->place]);
+	buf_fmt(out, "%llu\t%llu\t%s", (unsigned long long)r->messages,
+	    (unsigned long long)r->bytes, queue_place_names[r->place]);
 	if (!by_state) {
 		buf_ch(out, '\t');
 		prog_escape(out, r->stream);

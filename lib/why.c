@@ -4,9 +4,15 @@
 #include "listing.h"
 #include "prog.h"
 
-const char *const why_names[] = {[WHY_FINISHED] = "finished", [WHY_ACTIVE] = "active",
-    [WHY_HELD] = "held", [WHY_HOLD_UNTIL] = "hold-until", [WHY_DUE] = "due", [WHY_DOUBT] = "in-doubt",
-    [WHY_SITE] = "site-closed", [WHY_NO_RUN] = "no-run", [WHY_TURN] = "turn"};
+const char *const why_names[] = {[WHY_FINISHED] = "finished",
+    [WHY_ACTIVE] = "active",
+    [WHY_HELD] = "held",
+    [WHY_HOLD_UNTIL] = "hold-until",
+    [WHY_DUE] = "due",
+    [WHY_DOUBT] = "in-doubt",
+    [WHY_SITE] = "site-closed",
+    [WHY_NO_RUN] = "no-run",
+    [WHY_TURN] = "turn"};
 
 #define SECOND_US 1000000
 
@@ -107,7 +113,8 @@ why_find(const struct why_facts *f, struct why out[WHY_MAX])
 	if (l.n > 0)
 		return l.n;
 	if (f->run) {
-		buf_str(&add(&l, WHY_TURN, f->name->due, 0)->text, "is due, and waits for its turn in the "
+		buf_str(&add(&l, WHY_TURN, f->name->due, 0)->text,
+		    "is due, and waits for its turn in the "
 		    "run that is happening");
 	} else {
 		struct why *w = add(&l, WHY_NO_RUN, f->name->due, 0);
@@ -195,7 +202,8 @@ why_text(struct buf *out, const struct queue_entry *t, const struct why_facts *f
 			line(out, "to change", (struct span){v[i].command.s, v[i].command.len});
 	}
 	if (j->doubts > 0 && f->in_doubt == CONF_DOUBT_RETRY)
-		line(out, "in doubt", SPAN("sent, and the answer is not known: will be sent again"));
+		line(out, "in doubt",
+		    SPAN("sent, and the answer is not known: will be sent again"));
 	last_words(out, j);
 	if (f->place == IN_CUR)
 		time_line(out, "next", f->name->due);

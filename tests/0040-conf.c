@@ -27,13 +27,15 @@ static const struct {
 } refused[] = {
     {"nonsense = 1", "78 f:1: no such option 'nonsense'"},
     {"# one\n// two\n/* three\n four */\nnonsense = 1\n", "78 f:5: no such option 'nonsense'"},
-    {"route \"a.example\" {\n relay = \"b\"\n", "78 f:1: the closing brace of this section is missing"},
+    {"route \"a.example\" {\n relay = \"b\"\n",
+	"78 f:1: the closing brace of this section is missing"},
     {"route \"a.example\" {\n relay = \"b\"\nroute \"c.example\" { relay = \"d\" }\n",
-        "78 f:3: route: a section inside the section of line 1: is its closing brace missing?"},
+	"78 f:3: route: a section inside the section of line 1: is its closing brace missing?"},
     {"lifetime = 5d }", "78 f:1: closing brace without an opening one"},
     {"lifetime = 5d\n\nlifetime = 6d", "78 f:3: lifetime is given twice, first in line 1"},
     {"route \"a\" { }\nroute \"A\" { }\n", "78 f:2: route A is given twice, first in line 1"},
-    {"route \"a\" {\nrelay = \"b\"\nrelay = \"c\"\n}", "78 f:3: relay is given twice, first in line 2"},
+    {"route \"a\" {\nrelay = \"b\"\nrelay = \"c\"\n}",
+	"78 f:3: relay is given twice, first in line 2"},
     {"queue = \"${HOME}/q\"", "78 f:1: ${...} is not expanded here: write the value"},
     {"queue = ${HOME}", "78 f:1: ${...} is not expanded here: write the value"},
     {"queue = /a${HOME}", "78 f:1: ${...} is not expanded here: write the value"},
@@ -49,50 +51,54 @@ static const struct {
     {"queue = \"\"", "78 f:1: queue: \"\" is not a path"},
     {"queue = \"a\001\"", "78 f:1: control character"},
     {"\nlifetime = forever",
-        "78 f:2: lifetime: not a duration such as 90, 15m, 4h or 5d: \"forever\""},
+	"78 f:2: lifetime: not a duration such as 90, 15m, 4h or 5d: \"forever\""},
     {"lifetime = 1500ms", "78 f:1: lifetime: not a duration such as 90, 15m, 4h or 5d: \"1500ms\""},
     {"lifetime = 0", "78 f:1: lifetime: 0 is not in the range 1 to 31536000 seconds"},
     {"lifetime = 366d", "78 f:1: lifetime: 366d is not in the range 1 to 31536000 seconds"},
     {"lifetime = 18446744073709551615d",
-        "78 f:1: lifetime: not a duration such as 90, 15m, 4h or 5d: \"18446744073709551615d\""},
+	"78 f:1: lifetime: not a duration such as 90, 15m, 4h or 5d: \"18446744073709551615d\""},
     {"connections = 0", "78 f:1: connections: 0 is not in the range 1 to 20000"},
     {"connections = 20001", "78 f:1: connections: 20001 is not in the range 1 to 20000"},
     {"connections = -1", "78 f:1: connections: not a number: \"-1\""},
     {"connections = 5x", "78 f:1: connections: not a number: \"5x\""},
     {"max_message_bytes = 10Q",
-        "78 f:1: max_message_bytes: not a size such as 1000, 64K or 50M: \"10Q\""},
+	"78 f:1: max_message_bytes: not a size such as 1000, 64K or 50M: \"10Q\""},
     {"max_header_bytes = 1023",
-        "78 f:1: max_header_bytes: 1023 is not in the range 1024 to 67108864 bytes"},
-    {"connection_idle = 601s", "78 f:1: connection_idle: 601s is not in the range 0 to 600 seconds"},
+	"78 f:1: max_header_bytes: 1023 is not in the range 1024 to 67108864 bytes"},
+    {"connection_idle = 601s",
+	"78 f:1: connection_idle: 601s is not in the range 0 to 600 seconds"},
     {"delivery = never", "78 f:1: delivery: \"never\" is none of: background queue interactive"},
     {"delivery = back", "78 f:1: delivery: \"back\" is none of: background queue interactive"},
     {"delivery = \"queue interactive\"",
-        "78 f:1: delivery: \"queue interactive\" is none of: background queue interactive"},
+	"78 f:1: delivery: \"queue interactive\" is none of: background queue interactive"},
     {"fsync_log = perhaps", "78 f:1: fsync_log: \"perhaps\" is neither yes nor no"},
     {"hostname = \"a b\"", "78 f:1: hostname: \"a b\" is not a host name"},
     {"hostname = \"a\\nb\"", "78 f:1: hostname: \"a\nb\" is not a host name"},
     {"default_stream = Mail",
-        "78 f:1: default_stream: \"Mail\" is not a stream's name: 1 to 16 of a-z, 0-9 and \"-\""},
+	"78 f:1: default_stream: \"Mail\" is not a stream's name: 1 to 16 of a-z, 0-9 and \"-\""},
     {"resolver = \"127.0.0.1#53\"", "78 f:1: resolver: \"127.0.0.1#53\" is not ADDRESS[@PORT],..."},
     {"retry_min = 1h\nretry_max = 30m", "78 f: retry_max is below retry_min"},
     {"route \"a b\" { }", "78 f:1: route \"a b\": neither a domain, nor .domain, nor *"},
     {"\nroute \"\" { }", "78 f:2: route \"\": neither a domain, nor .domain, nor *"},
-    {"route x {\n relay = \"h:0\" }", "78 f:2: relay: \"h:0\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
+    {"route x {\n relay = \"h:0\" }",
+	"78 f:2: relay: \"h:0\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
     {"route x {\n relay = \"h:65536\" }",
-        "78 f:2: relay: \"h:65536\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
+	"78 f:2: relay: \"h:65536\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
     {"route x {\n relay = \"2001:db8::1\" }",
-        "78 f:2: relay: \"2001:db8::1\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
+	"78 f:2: relay: \"2001:db8::1\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
     {"route x {\n relay = \"a.example, [2001:db8::1]:26,192.0.2.1:587\" }", "0 "},
-    {"route x {\n relay = \"h,\" }", "78 f:2: relay: \"h,\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
+    {"route x {\n relay = \"h,\" }",
+	"78 f:2: relay: \"h,\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
     {"route x {\n relay = \"h,i:0\" }",
-        "78 f:2: relay: \"h,i:0\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
-    {"route y { tls = may }\nroute x {\n tls = must }", "78 f:3: tls: \"must\" is none of: may none"},
+	"78 f:2: relay: \"h,i:0\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
+    {"route y { tls = may }\nroute x {\n tls = must }",
+	"78 f:3: tls: \"must\" is none of: may none"},
     {"route x {\n connections = 4 }", "78 f:2: no such option 'connections'"},
     {"route { relay = h }", "78 f:1: missing title for section 'route'"},
     {"stream bulk { weight = 1001 }", "78 f:1: weight: 1001 is not in the range 1 to 1000"},
     {"stream sixteen-letters1 { }", "0 "},
     {"stream sixteen-letters17 { }", "78 f:1: stream \"sixteen-letters17\": a stream's name is 1 "
-        "to 16 of a-z, 0-9 and \"-\""},
+				     "to 16 of a-z, 0-9 and \"-\""},
 };
 
 static void
@@ -125,8 +131,10 @@ full(void)
 	is_str(c.domain, "example.org", "in single quotes");
 	is_str(c.resolver, "127.0.0.1@5353,::1", "resolver");
 	is_str(c.stream, "bulk", "default_stream");
-	ok(c.delivery == CONF_INTERACTIVE && c.bare_cr == CONF_REPAIR && c.long_lines == CONF_REFUSE &&
-	    c.in_doubt == CONF_DOUBT_SENT && c.tls == CONF_TLS_NONE, "words");
+	ok(c.delivery == CONF_INTERACTIVE && c.bare_cr == CONF_REPAIR &&
+		c.long_lines == CONF_REFUSE && c.in_doubt == CONF_DOUBT_SENT &&
+		c.tls == CONF_TLS_NONE,
+	    "words");
 	is_num((long long)c.max_message_bytes, 52428800, "50M");
 	is_num((long long)c.max_header_bytes, 65536, "64K");
 	ok(c.lifetime_s == 172800 && c.retry_min_s == 90 && c.retry_max_s == 90 &&
@@ -134,7 +142,8 @@ full(void)
 	is_num((long long)c.connection_idle_ms, 500, "milliseconds");
 	ok(c.connections == 20000 && c.site_connections == 1 && c.site_rate == 60, "numbers");
 	ok(c.fsync_log, "yes");
-	ok(c.timeouts.connect == 1 && c.timeouts.final == 3600 && c.timeouts.data == 120, "timeouts");
+	ok(c.timeouts.connect == 1 && c.timeouts.final == 3600 && c.timeouts.data == 120,
+	    "timeouts");
 	is_num((long long)c.n_routes, 3, "three routes");
 	is_str(c.routes[0].match, "example.net", "in lower case");
 	is_str(c.routes[0].relay, "smart:587", "a relay");
@@ -158,9 +167,12 @@ the_defaults(void)
 	is_num(conf_parse(&c, "f", SPAN("# nothing\n"), &e), 0, "an empty file");
 	ok(c.queue == NULL && c.hostname == NULL && c.domain == NULL, "the system's are left open");
 	is_str(c.stream, "mail", "stream mail");
-	ok(c.delivery == CONF_BACKGROUND && c.bare_cr == CONF_REFUSE && c.long_lines == CONF_REPAIR &&
-	    c.in_doubt == CONF_DOUBT_RETRY && c.tls == CONF_TLS_MAY && !c.fsync_log, "words");
-	ok(c.max_message_bytes == 104857600 && c.max_header_bytes == 1048576 && c.max_received == 100,
+	ok(c.delivery == CONF_BACKGROUND && c.bare_cr == CONF_REFUSE &&
+		c.long_lines == CONF_REPAIR && c.in_doubt == CONF_DOUBT_RETRY &&
+		c.tls == CONF_TLS_MAY && !c.fsync_log,
+	    "words");
+	ok(c.max_message_bytes == 104857600 && c.max_header_bytes == 1048576 &&
+		c.max_received == 100,
 	    "limits of a message");
 	ok(c.lifetime_s == 432000 && c.retry_min_s == 300 && c.retry_max_s == 14400, "retries");
 	ok(c.keep_failed_s == 604800 && c.keep_sent_s == 0 && c.run_time_s == 600, "times");
@@ -181,7 +193,8 @@ comments(void)
 {
 	static const char *const form[] = {"#%.*s\nlifetime = 1d\n", "//%.*s\nlifetime = 1d\n",
 	    "/*%.*s*/\nlifetime = 1d\n", "lifetime = 1d\n#%.*s"};
-	static const char pad[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+	static const char pad[] =
+	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 	char text[200];
 	bool good = true;
 
@@ -194,7 +207,8 @@ comments(void)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 			snprintf(text, sizeof text, form[i], n, pad);
 #pragma GCC diagnostic pop
-			good = good && conf_parse(&c, "f", span_of(text), &e) == 0 && c.lifetime_s == 86400;
+			good = good && conf_parse(&c, "f", span_of(text), &e) == 0 &&
+			       c.lifetime_s == 86400;
 			conf_free(&c);
 			err_free(&e);
 		}
@@ -244,7 +258,8 @@ places(void)
 	conf_free(&c);
 	unlink(path);
 	conf_load(&c, NULL, false, &e);
-	ok(strlen(c.hostname) > 0 && strcmp(c.hostname, c.domain) == 0, "no file: names of the system");
+	ok(strlen(c.hostname) > 0 && strcmp(c.hostname, c.domain) == 0,
+	    "no file: names of the system");
 	conf_free(&c);
 	setenv("RELAYKIT_CONFIG", path, 1);
 	is_num(conf_load(&c, NULL, false, &e), EX_CONFIG, "a named file that is missing");
@@ -308,8 +323,8 @@ int
 main(void)
 {
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
-		is_str(refusal(refused[i].text), refused[i].want, refused[i].text[0] == '\n' ? "line 2" :
-		    "refused, and why");
+		is_str(refusal(refused[i].text), refused[i].want,
+		    refused[i].text[0] == '\n' ? "line 2" : "refused, and why");
 	full();
 	the_defaults();
 	comments();

@@ -29,15 +29,30 @@ line_is(const struct event *v, const char *want, const char *what)
 static void
 text(void)
 {
-	line_is(&(struct event){.type = EVENT_DELIVERED, .id = SPAN("0123456789abcdef"),
-	    .sender = SPAN("a@example.org"), .rcpt = SPAN("b@example.net"), .site = SPAN("google"),
-	    .domain = SPAN("example.net"), .stream = SPAN("mail"), .tag = SPAN("t 1"), .size = 4096,
-	    .attempts = 2, .peer = SPAN("mx1.example.net"), .peer_addr = SPAN("192.0.2.1:25"),
-	    .code = 250, .status = SPAN("2.0.0"), .text = SPAN("ok\nqueued"),
-	    .tls = SPAN("TLS1.3 X"), .queue_us = 1234567, .connect_us = 1000, .send_us = 50,
-	    .next_s = 1795341601, .accepted_us = T0 + 1},
+	line_is(&(struct event){.type = EVENT_DELIVERED,
+		    .id = SPAN("0123456789abcdef"),
+		    .sender = SPAN("a@example.org"),
+		    .rcpt = SPAN("b@example.net"),
+		    .site = SPAN("google"),
+		    .domain = SPAN("example.net"),
+		    .stream = SPAN("mail"),
+		    .tag = SPAN("t 1"),
+		    .size = 4096,
+		    .attempts = 2,
+		    .peer = SPAN("mx1.example.net"),
+		    .peer_addr = SPAN("192.0.2.1:25"),
+		    .code = 250,
+		    .status = SPAN("2.0.0"),
+		    .text = SPAN("ok\nqueued"),
+		    .tls = SPAN("TLS1.3 X"),
+		    .queue_us = 1234567,
+		    .connect_us = 1000,
+		    .send_us = 50,
+		    .next_s = 1795341601,
+		    .accepted_us = T0 + 1},
 	    "{\"type\":\"delivered\",\"timestamp\":\"2026-11-22T10:00:00.123456Z\","
-	    "\"id\":\"0123456789abcdef\",\"sender\":\"a@example.org\",\"recipient\":\"b@example.net\","
+	    "\"id\":\"0123456789abcdef\",\"sender\":\"a@example.org\",\"recipient\":\"b@example."
+	    "net\","
 	    "\"site\":\"google\",\"domain\":\"example.net\",\"stream\":\"mail\",\"tag\":\"t 1\","
 	    "\"size\":4096,\"attempts\":2,"
 	    "\"peer_address\":{\"name\":\"mx1.example.net\",\"addr\":\"192.0.2.1:25\"},"
@@ -45,15 +60,20 @@ text(void)
 	    "\"tls\":\"TLS1.3 X\","
 	    "\"timings\":{\"queue_ms\":1234.567,\"connect_ms\":1.000,\"send_ms\":0.050},"
 	    "\"next_attempt\":\"2026-11-22T10:00:01.000000Z\","
-	    "\"accepted\":\"2026-11-22T10:00:00.123457Z\"}\n", "everything");
+	    "\"accepted\":\"2026-11-22T10:00:00.123457Z\"}\n",
+	    "everything");
 	line_is(&(struct event){.type = EVENT_HELD},
-	    "{\"type\":\"held\",\"timestamp\":\"2026-11-22T10:00:00.123456Z\"}\n", "nothing is left out");
+	    "{\"type\":\"held\",\"timestamp\":\"2026-11-22T10:00:00.123456Z\"}\n",
+	    "nothing is left out");
 	line_is(&(struct event){.type = EVENT_ACCEPTED, .has_sender = true},
-	    "{\"type\":\"accepted\",\"timestamp\":\"2026-11-22T10:00:00.123456Z\",\"sender\":\"\"}\n",
+	    "{\"type\":\"accepted\",\"timestamp\":\"2026-11-22T10:00:00.123456Z\",\"sender\":\"\"}"
+	    "\n",
 	    "the empty sender is said");
-	line_is(&(struct event){.type = EVENT_DEFERRED, .text = SPAN("\"\r\n\t\x1b[2J\x80\\ \xc3\xa9")},
+	line_is(
+	    &(struct event){.type = EVENT_DEFERRED, .text = SPAN("\"\r\n\t\x1b[2J\x80\\ \xc3\xa9")},
 	    "{\"type\":\"deferred\",\"timestamp\":\"2026-11-22T10:00:00.123456Z\",\"response\":{"
-	    "\"content\":\"\\\"\\r\\n\\t\\u001b[2J\\\\x80\\\\ \xc3\xa9\"}}\n", "a peer's text cannot forge a line");
+	    "\"content\":\"\\\"\\r\\n\\t\\u001b[2J\\\\x80\\\\ \xc3\xa9\"}}\n",
+	    "a peer's text cannot forge a line");
 }
 
 static void
@@ -63,9 +83,9 @@ types(void)
 		enum event_type type;
 		const char *name;
 	} all[] = {{EVENT_ACCEPTED, "accepted"}, {EVENT_ATTEMPTED, "attempted"},
-	    {EVENT_DELIVERED, "delivered"}, {EVENT_DEFERRED, "deferred"}, {EVENT_BOUNCED, "bounced"},
-	    {EVENT_EXPIRED, "expired"}, {EVENT_HELD, "held"}, {EVENT_RELEASED, "released"},
-	    {EVENT_REMOVED, "removed"}, {EVENT_DAMAGED, "damaged"}};
+	    {EVENT_DELIVERED, "delivered"}, {EVENT_DEFERRED, "deferred"},
+	    {EVENT_BOUNCED, "bounced"}, {EVENT_EXPIRED, "expired"}, {EVENT_HELD, "held"},
+	    {EVENT_RELEASED, "released"}, {EVENT_REMOVED, "removed"}, {EVENT_DAMAGED, "damaged"}};
 
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
 		struct buf b = BUF_INIT;
@@ -128,12 +148,25 @@ static void *
 writer(void *arg)
 {
 	for (int i = 0; i < EACH; i++) /* the second half is the next day's */
-		events_write(arg, &(struct event){.type = EVENT_DELIVERED, .id = SPAN("0123456789abcdef"),
-		    .sender = SPAN("a@example.org"), .rcpt = SPAN("b@example.net"), .site = SPAN("site"),
-		    .domain = SPAN("example.net"), .stream = SPAN("mail"), .size = 4096, .attempts = 1,
-		    .peer = SPAN("mx.example.net"), .peer_addr = SPAN("192.0.2.1:25"), .code = 250,
-		    .status = SPAN("2.0.0"), .text = SPAN("ok"), .queue_us = 1, .connect_us = 2,
-		    .send_us = 3}, T0 + (i >= EACH / 2 ? 86400000000ULL : 0));
+		events_write(arg,
+		    &(struct event){.type = EVENT_DELIVERED,
+			.id = SPAN("0123456789abcdef"),
+			.sender = SPAN("a@example.org"),
+			.rcpt = SPAN("b@example.net"),
+			.site = SPAN("site"),
+			.domain = SPAN("example.net"),
+			.stream = SPAN("mail"),
+			.size = 4096,
+			.attempts = 1,
+			.peer = SPAN("mx.example.net"),
+			.peer_addr = SPAN("192.0.2.1:25"),
+			.code = 250,
+			.status = SPAN("2.0.0"),
+			.text = SPAN("ok"),
+			.queue_us = 1,
+			.connect_us = 2,
+			.send_us = 3},
+		    T0 + (i >= EACH / 2 ? 86400000000ULL : 0));
 	return NULL;
 }
 
@@ -254,13 +287,26 @@ page(void)
 		if (*p != '\n')
 			buf_ch(&want, *p);
 	buf_ch(&want, '\n');
-	events_text(&got, &(struct event){.type = EVENT_DELIVERED, .id = SPAN("361pmb1qmmxabgyh"),
-	    .sender = SPAN("alice@example.org"), .rcpt = SPAN("bob@example.net"),
-	    .site = SPAN("mx.example.net"), .domain = SPAN("example.net"), .stream = SPAN("mail"),
-	    .size = 54, .attempts = 2, .peer = SPAN("mx.example.net"), .peer_addr = SPAN("192.0.2.1:25"),
-	    .code = 250, .status = SPAN("2.0.0"), .text = SPAN("queued"),
-	    .tls = SPAN("TLS1.3 TLS_AES_256_GCM_SHA384"), .queue_us = 300123456, .connect_us = 81204,
-	    .send_us = 50007}, T0);
+	events_text(&got,
+	    &(struct event){.type = EVENT_DELIVERED,
+		.id = SPAN("361pmb1qmmxabgyh"),
+		.sender = SPAN("alice@example.org"),
+		.rcpt = SPAN("bob@example.net"),
+		.site = SPAN("mx.example.net"),
+		.domain = SPAN("example.net"),
+		.stream = SPAN("mail"),
+		.size = 54,
+		.attempts = 2,
+		.peer = SPAN("mx.example.net"),
+		.peer_addr = SPAN("192.0.2.1:25"),
+		.code = 250,
+		.status = SPAN("2.0.0"),
+		.text = SPAN("queued"),
+		.tls = SPAN("TLS1.3 TLS_AES_256_GCM_SHA384"),
+		.queue_us = 300123456,
+		.connect_us = 81204,
+		.send_us = 50007},
+	    T0);
 	is_str(got.s, want.s, "the page's example");
 	buf_free(&got);
 	buf_free(&want);

@@ -39,15 +39,19 @@ writers(void)
 	    "{\"i\":0,\"as\":\"delivered\",\"code\":250,\"status\":\"2.0.0\",\"text\":\"ok\"},"
 	    "{\"i\":1,\"as\":\"deferred\",\"code\":0,\"status\":\"4.4.2\",\"text\":\"a\\n\\\"b\"}]",
 	    "outcome");
-	journal_deferred(&b, T0, 3, 1795341900, SPAN("s"), 0, SPAN("4.4.1"), SPAN("connect"), NULL, 0);
-	line_is(&b, "{\"do\":\"deferred\",\"at\":1795341600000000,\"attempt\":3,\"next\":1795341900,"
-	    "\"site\":\"s\",\"code\":0,\"status\":\"4.4.1\",\"text\":\"connect\"", "deferred");
+	journal_deferred(
+	    &b, T0, 3, 1795341900, SPAN("s"), 0, SPAN("4.4.1"), SPAN("connect"), NULL, 0);
+	line_is(&b,
+	    "{\"do\":\"deferred\",\"at\":1795341600000000,\"attempt\":3,\"next\":1795341900,"
+	    "\"site\":\"s\",\"code\":0,\"status\":\"4.4.1\",\"text\":\"connect\"",
+	    "deferred");
 	journal_deferred(&b, T0, 3, 1, SPAN("s"), 450, SPAN("4.2.1"), SPAN("x"), second, 1);
 	line_is(&b, "{\"do\":\"deferred\",\"at\":1795341600000000,\"attempt\":3,\"next\":1,"
 	    "\"site\":\"s\",\"code\":450,\"status\":\"4.2.1\",\"text\":\"x\",\"rcpt\":[1]",
 	    "deferred for one");
 	journal_mark(&b, T0, "held", SPAN("uid 1000"), SPAN("looks odd"));
-	line_is(&b, "{\"do\":\"held\",\"at\":1795341600000000,\"by\":\"uid 1000\",\"why\":\"looks odd\"",
+	line_is(&b,
+	    "{\"do\":\"held\",\"at\":1795341600000000,\"by\":\"uid 1000\",\"why\":\"looks odd\"",
 	    "held");
 	journal_mark(&b, T0, "released", SPAN("uid 1000"), SPAN(""));
 	line_is(&b, "{\"do\":\"released\",\"at\":1795341600000000,\"by\":\"uid 1000\"", "released");
@@ -71,13 +75,15 @@ histories(void)
 
 	is_num(replay(&b, 2, &j), 0, "no history");
 	ok(j.n == 2 && j.open == 2 && j.doubts == 0 && j.attempts == 0 && !j.held && !j.last &&
-	    j.next_s == 0 && journal_last(&j, 1) == NULL && strcmp(j.held_by, "") == 0, "says nothing");
+		j.next_s == 0 && journal_last(&j, 1) == NULL && strcmp(j.held_by, "") == 0,
+	    "says nothing");
 	journal_free(&j);
 
 	journal_sending(&b, T0 + 1, 1, SPAN("s"), both, 2);
 	replay(&b, 2, &j);
-	ok(j.open == 2 && j.doubts == 2 && j.rcpts[0].doubt && j.rcpts[1].doubt && j.attempts == 1 &&
-	    j.doubt_us == T0 + 1, "sent and nothing more: both in doubt");
+	ok(j.open == 2 && j.doubts == 2 && j.rcpts[0].doubt && j.rcpts[1].doubt &&
+		j.attempts == 1 && j.doubt_us == T0 + 1,
+	    "sent and nothing more: both in doubt");
 	journal_free(&j);
 
 	journal_deferred(&b, T0 + 2, 1, 77, SPAN("s"), 0, SPAN(""), SPAN("lost"), NULL, 0);
@@ -91,8 +97,9 @@ histories(void)
 	journal_outcome_rcpt(&b, 1, JOURNAL_DELIVERED, 250, SPAN("2.0.0"), SPAN("ok"));
 	journal_outcome_end(&b, start);
 	replay(&b, 2, &j);
-	ok(j.open == 1 && j.doubts == 1 && j.rcpts[0].doubt && !j.rcpts[1].doubt && j.attempts == 2 &&
-	    j.rcpts[1].is == JOURNAL_DELIVERED && j.rcpts[0].is == JOURNAL_DEFERRED,
+	ok(j.open == 1 && j.doubts == 1 && j.rcpts[0].doubt && !j.rcpts[1].doubt &&
+		j.attempts == 2 && j.rcpts[1].is == JOURNAL_DELIVERED &&
+		j.rcpts[0].is == JOURNAL_DEFERRED,
 	    "an outcome of one leaves the other in doubt");
 	is_str(journal_last(&j, 1)->text, "ok", "each has its own last word");
 	is_str(journal_last(&j, 1)->peer, "mx1", "and who said it");
@@ -108,7 +115,8 @@ histories(void)
 
 	journal_mark(&b, T0 + 5, "released", SPAN("uid 0"), SPAN(""));
 	replay(&b, 2, &j);
-	ok(!j.held && j.doubts == 0 && j.open == 1, "released: a person has decided about the doubt");
+	ok(!j.held && j.doubts == 0 && j.open == 1,
+	    "released: a person has decided about the doubt");
 	journal_free(&j);
 
 	journal_sending(&b, T0 + 6, 3, SPAN("s"), first, 1);

@@ -46,7 +46,8 @@ names(void)
 	pick_id(&p, SPAN(ID1), &e);
 	pick_id(&p, SPAN(ID2), &e);
 	pick_ready(&p);
-	ok(pick_ids(&p) == 2 && pick_id_find(&p, SPAN(ID2), &i) && i == 1, "ids are sorted, once each");
+	ok(pick_ids(&p) == 2 && pick_id_find(&p, SPAN(ID2), &i) && i == 1,
+	    "ids are sorted, once each");
 	ok(name(&p, ONE) == PICK_YES && name(&p, MIXED) == PICK_YES, "both ids");
 	ok(name(&p, "1795341600.2123456789abcdeg,bulk,10,+") == PICK_NO, "another id");
 	p.stream = strdup("mail");
@@ -67,12 +68,16 @@ addresses(void)
 
 	is_num(pick_to(&p, "<Bob@Example.ORG>", &e), 0, "--to");
 	ok(name(&p, ONE) == PICK_OPEN && name(&p, MIXED) == PICK_OPEN &&
-	    name(&p, "1795341600." ID1 ",mail,10,example.com") == PICK_NO, "a name says no at most");
-	ok(envelope(&p, "", "bob@example.org", NULL) && envelope(&p, "", "x@y", "BOB@example.org") &&
-	    !envelope(&p, "bob@example.org", "x@example.org", "bob@example.com"), "an envelope knows");
+		name(&p, "1795341600." ID1 ",mail,10,example.com") == PICK_NO,
+	    "a name says no at most");
+	ok(envelope(&p, "", "bob@example.org", NULL) &&
+		envelope(&p, "", "x@y", "BOB@example.org") &&
+		!envelope(&p, "bob@example.org", "x@example.org", "bob@example.com"),
+	    "an envelope knows");
 	pick_free(&p);
 	pick_to(&p, "@example.org", &e);
-	ok(envelope(&p, "", "anybody@EXAMPLE.org", NULL) && !envelope(&p, "", "a@sub.example.org", NULL),
+	ok(envelope(&p, "", "anybody@EXAMPLE.org", NULL) &&
+		!envelope(&p, "", "a@sub.example.org", NULL),
 	    "all of a domain");
 	pick_free(&p);
 	pick_to(&p, "\"a@b\"@example.org", &e);
@@ -100,11 +105,18 @@ domains(void)
 {
 	struct pick p = PICK_INIT;
 
-	pick_domain(&p, "B\xc3\xbc" "cher.example", &e); /* xn--bcher-kva.example, RFC 3492's neighbour */
+	pick_domain(&p,
+	    "B\xc3\xbc"
+	    "cher.example",
+	    &e); /* xn--bcher-kva.example, RFC 3492's neighbour */
 	ok(name(&p, "1795341600." ID1 ",mail,10,xn--bcher-kva.example") == PICK_YES, "as A-label");
 	ok(name(&p, ONE) == PICK_NO && name(&p, MIXED) == PICK_OPEN, "not another");
-	ok(envelope(&p, "", "a@b\xc3\xbc" "cher.example", NULL) &&
-	    envelope(&p, "", "a@xn--bcher-kva.EXAMPLE", NULL) && !envelope(&p, "", "a@b.example", NULL),
+	ok(envelope(&p, "",
+	       "a@b\xc3\xbc"
+	       "cher.example",
+	       NULL) &&
+		envelope(&p, "", "a@xn--bcher-kva.EXAMPLE", NULL) &&
+		!envelope(&p, "", "a@b.example", NULL),
 	    "either way in the envelope");
 	pick_free(&p);
 	pick_domain(&p, "[192.0.2.1]", &e);

@@ -10,6 +10,18 @@ put() { qput "$T/q" "$@" <"$T/m"; }
 path() { find "$T/q/new" "$T/q/cur" "$T/q/hold" "$T/q/failed" -name "*.$1,*"; }
 # gate ID: the first gate, and those behind it
 gate() { smtp-queue why "$1" --json | grep -o '"gate":"[a-z-]*"' | sed 1d | cut -d'"' -f4 | xargs; }
+# lock FILE: as a delivery run holds it, until unlock
+lock() {
+	qlock "$1" <"$T/fifo" >"$T/locked" &
+	locker=$!
+	bg_pids="$bg_pids $locker"
+	exec 8>"$T/fifo"
+	until_true 10 grep -q locked "$T/locked"
+}
+unlock() {
+	exec 8>&-
+	wait $locker
+}
 iso() { date -u -d "@$1" +%FT%TZ; }
 
 now=$(date +%s)
@@ -30,12 +42,9 @@ is "$(smtp-queue why -C "$T/conf" "$a" | sed -n 's/^  expires *//p')" \
 : >"$T/q/state/run.lock"
 is "$(gate "$a")" no-run 'a lock file that nobody holds is no run'
 mkfifo "$T/fifo"
-qlock "$T/q/state/run.lock" <"$T/fifo" >"$T/locked" &
-bg_pids="$bg_pids $!"
-exec 8>"$T/fifo"
-until_true 10 grep -q locked "$T/locked"
+lock "$T/q/state/run.lock"
 is "$(gate "$a")" turn 'with a run it waits for its turn'
-exec 8>&-
+unlock
 
 is "$(gate "$b")" due 'not due'
 smtp-queue why "$b" >"$T/out"
@@ -76,19 +85,16 @@ is "$(gate "$b")" held 'held'
 smtp-queue why "$b" >"$T/out"
 like "$(cat "$T/out")" "^  why +on hold, by uid $(id -u): a bad day\$" 'by whom and why'
 is "$(sed -n 's/^  to change *//p' "$T/out")" "smtp-queue release $b" 'what lets it go'
-qlock "$(path "$a")" <"$T/fifo" >"$T/locked" &
-bg_pids="$bg_pids $!"
-exec 8>"$T/fifo"
-until_true 10 grep -q locked "$T/locked"
+lock "$(path "$a")"
 is "$(gate "$a")" active 'in flight'
-exec 8>&-
+unlock
 
 ids() { smtp-queue why "$1" --json | grep -o '"queue_id":"[^"]*"' | cut -d'"' -f4 | sort | xargs; }
 is "$(ids alice@example.net)" "$b" 'by a recipient'
 is "$(ids sender@example.org)" "$(printf '%s\n' "$a" "$b" "$c" "$e" | sort | xargs)" 'by the sender'
 is "$(ids example.com)" "$b" 'by a domain'
 is "$(ids EXAMPLE.NET)" "$(printf '%s\n' "$a" "$b" "$c" "$e" | sort | xargs)" 'in any case'
-fails 'nobody knows him' 66 'smtp-queue: nothing in the queue is, comes from or goes to x@example.net; what became of it is in the event log' \
+fails 'nobody knows him' 66 'smtp-queue: nothing in the queue is, comes from or goes to x@example.net; the event log says what became of it' \
     smtp-queue why x@example.net
 fails 'one question at a time' 64 "$(smtp-queue --help)" smtp-queue why a b
 done_testing

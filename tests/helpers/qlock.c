@@ -23,5 +23,6 @@ main(int argc, char *argv[])
 		return 1;
 	if (io_write(STDOUT_FILENO, "locked\n", 7, &e) || io_slurp(STDIN_FILENO, 1 << 20, &in, &e))
 		return 1;
+	buf_free(&in);
 	return remove_it && unlink(path) < 0;
 }

@@ -58,8 +58,8 @@ history(struct queue *q, const char *id, const struct what *w)
 	if (w->doubt)
 		journal_sending(&b, io_time_us(), 1, SPAN("mx.site.example"), first, 1);
 	if (w->due)
-		journal_deferred(&b, io_time_us(), 1, w->due, SPAN("mx.site.example"), 451, SPAN("4.3.0"),
-		    SPAN("try \033[31mlater"), NULL, 0);
+		journal_deferred(&b, io_time_us(), 1, w->due, SPAN("mx.site.example"), 451,
+		    SPAN("4.3.0"), SPAN("try \033[31mlater"), NULL, 0);
 	must(queue_journal(&t, (struct span){b.s, b.len}, 0, &e));
 	if (w->due)
 		must(queue_defer(&t, w->due, &e));
