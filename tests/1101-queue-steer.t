@@ -127,6 +127,20 @@ smtp-queue release "$a"
 is "$(smtp-queue show "$a" | grep -c 'in doubt') $(where "$a")" '0 cur' \
     'who releases it has decided'
 
+# The queue is its owner's: root becomes that user, others are refused.
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+	chmod 755 "$T"
+	b=$(put owner@example.net)
+	chown -R 65534 "$T/q"
+	ok 'root holds in the queue of another' smtp-queue hold "$b"
+	is "$(find "$T/q" -type f ! -uid 65534)" '' 'and leaves nothing there that is its own'
+	like "$(smtp-queue show "$b" | grep '^journal')" '"by":"uid 0"' 'the journal says who asked'
+	setpriv --reuid=1234 --regid=1234 --clear-groups smtp-queue release "$b" >"$T/.out" 2>&1
+	is "$? $(where "$b")" '77 hold' 'another user may not'
+	chown -R 0 "$T/q"
+	smtp-queue remove --all
+fi
+
 # Trouble: a journal that cannot be written, a log that cannot be opened.
 head -c 9000 /dev/zero | tr '\0' x >>"$T/m"
 a=$(put trouble@example.net)
