@@ -6,6 +6,7 @@
 #include "io.h"
 #include "net.h"
 #include "prog.h"
+#include "sandbox.h"
 #include "tls.h"
 #include "trap.h"
 #include "trapbox.h"
@@ -341,6 +342,8 @@ main(int argc, char *argv[])
 		rc = open_tls(&s, &id, &e);
 	if (!rc)
 		rc = open_doors(&s, fds, &e);
+	if (!rc)
+		rc = sandbox_receive_only(&e);
 	s.loop.rules = &s.rules;
 	s.loop.box = &box;
 	s.loop.listeners = fds;

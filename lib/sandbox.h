@@ -12,4 +12,7 @@
 
 int sandbox_enter(const char *queue_dir, struct err *e);
 
+/* No socket but those that are open, no connection but those that come in, no other program. */
+int sandbox_receive_only(struct err *e);
+
 #endif
