@@ -66,7 +66,7 @@ main(int argc, char *argv[])
 	getrusage(RUSAGE_CHILDREN, &u);
 	double cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e3 +
 	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e3;
-	printf("%.0f %.2f\n", (double)count / took, cpu / (double)count);
+	printf("%.2f %.2f\n", (double)count / took, cpu / (double)count);
 	if (failed)
 		warnx("%ld of %ld starts failed", failed, count);
 	return failed ? 75 : 0;
