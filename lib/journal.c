@@ -164,6 +164,14 @@ do_outcome(struct journal *j, const struct json_val *line, uint64_t at_us, struc
 	return 0;
 }
 
+/* A deferral behind an outcome may say when alone: the server's reply stays the last word. */
+static void
+deferral_reply(struct journal_reply **r, const struct json_val *line, uint64_t at_us)
+{
+	if (json_get_num(line, "code", 0) != 0 || json_get_str(line, "text").n > 0)
+		reply_set(r, line, line, at_us);
+}
+
 static int
 do_deferred(struct journal *j, const struct json_val *line, uint64_t at_us, struct err *e)
 {
@@ -173,7 +181,7 @@ do_deferred(struct journal *j, const struct json_val *line, uint64_t at_us, stru
 	if (next > 0)
 		j->next_s = next;
 	if (json_count(list) == 0) {
-		reply_set(&j->last, line, line, at_us);
+		deferral_reply(&j->last, line, at_us);
 		for (size_t i = 0; i < j->n; i++)
 			if (j->rcpts[i].is == JOURNAL_OPEN)
 				j->rcpts[i].is = JOURNAL_DEFERRED;
@@ -186,7 +194,7 @@ do_deferred(struct journal *j, const struct json_val *line, uint64_t at_us, stru
 			return bad_line(e, "deferred: no such recipient");
 		if (r->is == JOURNAL_OPEN)
 			r->is = JOURNAL_DEFERRED;
-		reply_set(&r->last, line, line, at_us);
+		deferral_reply(&r->last, line, at_us);
 	}
 	return 0;
 }

@@ -123,6 +123,12 @@ histories(void)
 	start = journal_outcome(&b, T0 + 7, 3, SPAN("s"), SPAN("mx1"), SPAN("a"));
 	journal_outcome_rcpt(&b, 0, JOURNAL_DEFERRED, 451, SPAN("4.3.0"), SPAN("later"));
 	journal_outcome_end(&b, start);
+	journal_deferred(&b, T0 + 8, 3, 98, SPAN("s"), 0, SPAN(""), SPAN(""), NULL, 0);
+	replay(&b, 2, &j);
+	ok(j.next_s == 98, "a deferral that only says when");
+	is_str(journal_last(&j, 0)->text, "later", "leaves the server's word as it was");
+	journal_free(&j);
+
 	journal_deferred(&b, T0 + 8, 4, 99, SPAN("s"), 0, SPAN("4.4.1"), SPAN("connect"), NULL, 0);
 	replay(&b, 2, &j);
 	ok(j.doubts == 0 && j.open == 1 && j.next_s == 99 && j.attempts == 4, "tried again");
