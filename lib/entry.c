@@ -12,6 +12,18 @@
 static const char id_digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
 static const char hex_digits[] = "0123456789abcdef";
 
+/* Those bytes and no others: cur_lit would take other letter cases too. */
+static bool
+exactly(struct cur *c, struct span s)
+{
+	struct cur t = *c;
+
+	if (!span_eq(cur_take(&t, s.n), s))
+		return false;
+	*c = t;
+	return true;
+}
+
 /* --- id */
 
 static int
@@ -206,9 +218,9 @@ entry_head_parse(struct span text, struct entry_head *out, struct err *e)
 	struct cur c = cur_of(text.p, text.n < ENTRY_HEAD ? text.n : ENTRY_HEAD);
 	uint64_t header = 0;
 
-	if (!cur_lit(&c, "relaykit "))
+	if (!exactly(&c, SPAN("relaykit ")))
 		return err_set(e, EX_DATAERR, "not a queue file, or cut short");
-	if (!cur_lit(&c, "1 "))
+	if (!exactly(&c, SPAN("1 ")))
 		return err_set(e, EX_DATAERR, "a queue file of another version");
 	if (!get_digits(&c, 10, UINT32_MAX, &header) || !cur_ch(&c, ' ') ||
 	    !get_digits(&c, 16, UINT64_MAX, &out->content_bytes) || !cur_ch(&c, ' ') ||
@@ -395,7 +407,7 @@ journal_next(struct cur *c, struct span *line)
 		return false;
 	body.n -= CRC_TAIL - 1; /* the LF is not in body */
 	tail = cur_of(body.p + body.n, CRC_TAIL);
-	if (!cur_lit(&tail, CRC_TAIL_START) || !get_hex(&tail, &crc) || !cur_lit(&tail, "\"}\n") ||
+	if (!exactly(&tail, SPAN(CRC_TAIL_START)) || !get_hex(&tail, &crc) || !exactly(&tail, SPAN("\"}\n")) ||
 	    crc != crc32c(0, body.p, body.n))
 		return false;
 	*line = (struct span){c->p, (size_t)(t.p - c->p)};
