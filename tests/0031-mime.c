@@ -86,6 +86,10 @@ static const struct row rows[] = {
 	SAME},
     {"a signed part", "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n%A\r\n--b--\r\n",
 	NULL, "signed"},
+    {"of a field that stands twice the first counts",
+	"MIME-Version: 1.0\r\nContent-Type: text/plain\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n%A\r\n",
+	"MIME-Version: 1.0\r\nContent-Type: text/plain\r\nContent-Type: multipart/signed; boundary=b\r\n" QP
+	"\r\n%E\r\n", NULL},
     {"a long header line", "S: %B\r\n\r\n%A\r\n", NULL, "header line"},
     {"a part's long header line", MP "--b\r\nS: %A\r\n\r\nx\r\n--b--\r\n", NULL, "header line"},
     {"a long preamble", MP "%A\r\n--b\r\n\r\nx\r\n--b--\r\n", NULL, "outside the parts"},

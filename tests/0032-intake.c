@@ -211,6 +211,45 @@ long_body(size_t longest, bool crlf, size_t step, const char *what)
 	buf_free(&header);
 }
 
+/* A line of `dots` dots behind an "x", read up to its last `tail` bytes first: what is left of it looks
+ * like a line of its own. */
+static void
+split_line(size_t dots, const char *tail, const char *what)
+{
+	struct buf in = BUF_INIT, out = BUF_INIT, header = BUF_INIT;
+	struct err e = ERR_INIT;
+	struct intake t;
+	struct feed f;
+	int fds[2], rc;
+
+	buf_str(&in, "\nx");
+	for (size_t i = 0; i < dots; i++)
+		buf_ch(&in, '.');
+	buf_str(&in, tail);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		abort();
+	f = (struct feed){fds[1], in.s, in.len, in.len - strlen(tail) + (*tail == '\r'), in.len};
+	t = (struct intake)INTAKE_INIT(fds[0]);
+	t.before_read = feed_more;
+	t.arg = &f;
+	intake_begin(&t, INTAKE_DOT);
+	rc = intake_header(&t, HEADER_MAX, &header, &e);
+	if (!rc)
+		rc = intake_body(&t, gather, &out, &e);
+	while (in.len > 0 && (in.s[in.len - 1] == '\n' || in.s[in.len - 1] == '\r'))
+		buf_cut(&in, in.len - 1);
+	buf_str(&in, "\r\n");
+	ok(rc == 0 && out.len == in.len - 1 && memcmp(out.s, in.s + 1, out.len) == 0, "%s", what);
+	intake_free(&t);
+	close(fds[0]);
+	if (f.out >= 0)
+		close(f.out);
+	buf_free(&in);
+	buf_free(&out);
+	buf_free(&header);
+	err_free(&e);
+}
+
 static void
 header_limits(void)
 {
@@ -293,6 +332,11 @@ main(void)
 	long_body(200, true, 4097, "short lines, CRLF, small reads");
 	long_body(400000, false, 65536, "very long lines, LF");
 	long_body(400000, true, 16384, "very long lines, CRLF");
+	split_line(30000, ".\n", "the rest of a long line is no final dot");
+	split_line(30000, ".\r\n", "nor with CRLF");
+	split_line(30000, "\n", "a long line whose LF comes later");
+	split_line(30000, "\r\n", "whose CR and LF come apart");
+	split_line(30000, "", "that never ends");
 	header_limits();
 	skipping();
 	return tap_done();

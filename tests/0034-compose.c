@@ -137,8 +137,8 @@ qualified(void)
 	    "Reply-To: none:;, g: a@d.example, b@x, c@d.example;, d@d.example\r\n");
 	field("routes, literals", "Reply-To: <@a,@b:c@d>, e@[1.2.3.4], f\r\n",
 	    "Reply-To: <@a,@b:c@d>, e@[1.2.3.4], f@d.example\r\n");
-	field("what is no address stays", "Reply-To: two words, <>, <open\r\n",
-	    "Reply-To: two words, <>, <open\r\n");
+	field("what is no address stays", "Reply-To: two words, <>, <a,b@x>, <open\r\n",
+	    "Reply-To: two words, <>, <a,b@x>, <open\r\n");
 	field("not in other fields", "Subject: root\r\nIn-Reply-To: x\r\n", "Subject: root\r\nIn-Reply-To: x\r\n");
 	field("cron's From", "Sender: root (Cron Daemon)\r\n", "Sender: root@d.example (Cron Daemon)\r\n");
 	field("odd bytes", "Reply-To: ), \"open\r\n", "Reply-To: )@d.example, \"open\r\n");
@@ -173,6 +173,14 @@ folded(void)
 	expand("Reply-To: a@x,b@x,%A@x\r\n", &in);
 	expand("Reply-To: a@x,b@x,\r\n %A@x\r\n", &want);
 	field("behind a comma in an address field", in.s, want.s);
+	buf_cut(&in, 0);
+	buf_cut(&want, 0);
+	expand("Reply-To: a@x,%Aaaaaa@x\r\n", &in);
+	expand("Reply-To: a@x,\r\n %Aaaaaa@x\r\n", &want);
+	field("997 bytes behind the comma, and a blank before them", in.s, want.s);
+	buf_cut(&in, 0);
+	expand("Reply-To: a@x,%Aaaaaaa@x\r\n" WHOLE, &in);
+	header("998 are one too many", &plain, in.s, "header line over 998 bytes: Reply-To", EX_DATAERR);
 	buf_cut(&in, 0);
 	expand("X-Long:b%B\r\n" WHOLE, &in);
 	header("999 bytes without a blank", &plain, in.s, "header line over 998 bytes: X-Long", EX_DATAERR);
