@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define ENVID_MAX 100        /* RFC 3461 4.4 */
+#define TAG_MAX 100
 #define HOLD_MAX 9999999999u /* the ten digits of a name */
 #define RUN_PAUSE_MS 1000    /* between two runs that a batch starts */
 
@@ -166,6 +167,18 @@ hold_of(struct wish *w, const char *text)
 		wrong("-O holduntil=%s: neither seconds since 1970 nor 2026-12-31T08:00:00Z", text);
 }
 
+/* Events, reports and the envelope carry it: no brackets or quotes to get lost in. */
+static void
+tag_of(struct wish *w, const char *text)
+{
+	struct cur c = cur_span(span_of(text));
+	size_t n = cur_while(&c, is_text).n;
+
+	if (n == 0 || n > TAG_MAX || !cur_end(&c) || strpbrk(text, "<>\"\\\t") || !utf8_valid(span_of(text)))
+		wrong("-O tag=%s: not 1 to %d characters without <, >, quotes and controls", text, TAG_MAX);
+	w->tag = text;
+}
+
 static bool
 says_yes(const char *value)
 {
@@ -190,7 +203,7 @@ option_of(struct wish *w, const char *arg)
 			wrong("-O stream=%s: not 1 to 16 of a-z, 0-9 and \"-\"", value);
 		w->stream = value;
 	} else if (span_ieq(name, SPAN("tag"))) {
-		w->tag = value;
+		tag_of(w, value);
 	} else if (span_ieq(name, SPAN("DeliveryMode"))) {
 		delivery_of(w, (char)ascii_lower((unsigned char)*value));
 	} else if (span_ieq(name, SPAN("IgnoreDots"))) {

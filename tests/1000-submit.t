@@ -51,6 +51,15 @@ envelope_of -f a@x -O stream=bulk b@x >/dev/null
 like "$(entry)" ',bulk,' 'a stream'
 is "$(envelope_of -f a@x "$(printf 'b\303\274@x')")" "$(printf 'sender=<a@x>\nrcpt=<b\303\274@x>')" 'a UTF-8 address'
 
+# what is put in comes out, however it is quoted
+fresh
+smtp-submit -f '"a>b\"c"@x' -- '"d>e"@x' '"f \\"@x' "$(printf '"g\303\274"@x')" '-h@x' <"$T/msg"
+is "$(smtp-queue list --json | python3 -c '
+import json, sys
+e = json.loads(sys.stdin.readline())
+print(e["sender"], *[r["address"] for r in e["recipients"]])')" \
+    "$(printf '"a>b\\"c"@x "d>e"@x "f \\\\"@x g\303\274@x -h@x')" 'addresses with quotes and brackets'
+
 # --- all that a sendmail may be given
 ok 'options that mean nothing here' smtp-submit -Am -B8BITMIME -bm -c -d -d0.1 -em -G -h 3 -L tag -m -n -oee \
     -oem -oQ/tmp -om -o7 -O Timeout.queuereturn=1d -p SMTP:host -U -X /dev/null -x -odq -f a@x b@x <"$T/msg"
@@ -109,6 +118,11 @@ refused '-V of 101' 64 "$m: -V ${hundred}0: not 1 to 100 characters" smtp-submit
 refused '-B' 64 "$m: -B 9BIT: neither 7BIT nor 8BITMIME" smtp-submit -B 9BIT b@x <"$T/msg"
 refused 'a stream' 64 "$m: -O stream=a_b: not 1 to 16 of a-z, 0-9 and \"-\"" \
     smtp-submit -O stream=a_b b@x <"$T/msg"
+for tag in '' 'a>b' 'a"b' 'a\b' "$(printf 'a\tb')" "$(printf 'a\377b')" "${hundred}0"; do
+	smtp-submit -O "tag=$tag" b@x <"$T/msg" 2>"$T/.err"
+	is "$?" 64 "a tag: $(grep -c 'not 1 to 100 characters' "$T/.err")"
+done
+ok 'a tag of 100' smtp-submit -O "tag=$hundred" b@x <"$T/msg"
 refused 'a date' 64 "$m: -O holduntil=soon: neither seconds since 1970 nor 2026-12-31T08:00:00Z" \
     smtp-submit -O holduntil=soon b@x <"$T/msg"
 refused '-oeq' 64 '' smtp-submit -oeq <"$T/msg"
