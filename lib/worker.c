@@ -573,14 +573,25 @@ open_mixed(struct worker *w, uint32_t own, uint32_t item)
 
 /* --- connecting */
 
+/* What another peer said, to this message or before: nobody shall take it for this one's words. */
+static void
+forget_words(struct worker *w)
+{
+	reply_clear(&w->s.reply);
+	w->s.tls_failed = w->s.slow_down = false;
+	w->s.wait_hint_s = 0;
+}
+
 static int
 open_at(struct worker *w, const struct net_addr *a, const char *host, bool tls, struct err *e)
 {
 	const struct conf *c = w->r->d.conf;
 	struct smtp_options o = {c->hostname, tls, &c->timeouts};
 	struct net_addr probe;
-	int fd, rc = net_connect(&fd, a, NULL, io_now_ms() + (int64_t)c->timeouts.connect * 1000, e);
+	int fd, rc;
 
+	forget_words(w);
+	rc = net_connect(&fd, a, NULL, io_now_ms() + (int64_t)c->timeouts.connect * 1000, e);
 	if (rc)
 		return rc;
 	return smtp_open(&w->s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o, e);
@@ -650,8 +661,10 @@ static int
 try_host(struct worker *w, struct plan_site *s, size_t i, char status[12], struct err *e)
 {
 	struct dns_addrs addrs = {NULL, 0};
-	int rc = find_host(w, s, i, &addrs, status, e);
+	int rc;
 
+	forget_words(w);
+	rc = find_host(w, s, i, &addrs, status, e);
 	if (rc) {
 		dns_addrs_free(&addrs);
 		return rc;
