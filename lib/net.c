@@ -140,7 +140,8 @@ net_host_port(struct span text, uint16_t default_port, struct buf *host, uint16_
 	bool good = name.n > 0;
 
 	if (six)
-		good = cur_ch(&c, ']') && net_addr_parse(&a, name, 0) && !v4(&a);
+		good = cur_ch(&c, ']') && net_addr_parse(&a, name, 0) &&
+		    a.u.sa.sa_family == AF_INET6;
 	if (good && cur_ch(&c, ':'))
 		good = cur_u64(&c, UINT16_MAX, &number);
 	if (!good || !cur_end(&c))

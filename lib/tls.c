@@ -134,8 +134,10 @@ tls_shake(struct tls *t, bool *done, struct err *e)
 	int r = t->shaken ? 0 : gnutls_handshake(t->s);
 
 	*done = false;
-	if (r < 0 && r != GNUTLS_E_AGAIN && !harmless(r))
+	if (r < 0 && r != GNUTLS_E_AGAIN && !harmless(r)) {
+		gnutls_alert_send_appropriate(t->s, r); /* so that the peer's log has the reason */
 		return broken(t, "TLS handshake", EX_PROTOCOL, r, e);
+	}
 	t->shaken = r >= 0;
 	if (flush(t, "TLS handshake", e))
 		return e->code = EX_PROTOCOL;

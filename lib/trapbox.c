@@ -303,8 +303,8 @@ trapbox_flush(struct trapbox *b, struct err *e)
 {
 	int rc = 0;
 
-	if (b->talked)
-		fflush(stdout);
+	if (b->talked && fflush(stdout) != 0)
+		return err_sys(e, "stdout");
 	b->talked = false;
 	if (b->lines.len > 0)
 		rc = io_write(b->log, b->lines.s, b->lines.len, e);

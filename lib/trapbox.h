@@ -72,7 +72,7 @@ void trapbox_transaction(struct trapbox *b, const struct trapbox_visit *v, const
 void trapbox_event(struct trapbox *b, const struct trapbox_visit *v, const char *type,
     const char *reason);
 
-int trapbox_flush(struct trapbox *b, struct err *e);       /* log and stdout */
+int trapbox_flush(struct trapbox *b, struct err *e); /* log and stdout; failing is the end */
 int trapbox_write_count(struct trapbox *b, struct err *e);
 int trapbox_close(struct trapbox *b, struct err *e);
 

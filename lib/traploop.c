@@ -41,6 +41,7 @@ struct peer {
 	uint32_t events; /* asked of epoll */
 	bool full;       /* the socket takes no more */
 	bool stalled;    /* rest was not looked at for the replies that wait */
+	bool served;     /* one of max_connections */
 	bool linger, bye, broken, msg_lost;
 	const char *reason; /* why it is closed */
 	size_t at, late_at; /* in loop.peers and loop.late */
@@ -61,7 +62,7 @@ struct loop {
 	int ep;
 	char *room;
 	struct peer **peers, **late;
-	size_t n_peers, room_peers, n_late, room_late;
+	size_t n_peers, room_peers, n_late, room_late, n_served;
 	struct peer *listeners;
 	bool accepting, ending;
 	uint64_t last_number;
@@ -121,6 +122,14 @@ start_waiting(struct loop *l, struct peer *p)
 	p->late = true;
 }
 
+/* One less of those who count as connections. */
+static void
+unserve(struct loop *l, struct peer *p)
+{
+	l->n_served -= p->served;
+	p->served = false;
+}
+
 static void
 gone(struct loop *l, struct peer *p)
 {
@@ -135,6 +144,7 @@ gone(struct loop *l, struct peer *p)
 	tls_free(p->tls);
 	close(p->fd);
 	stop_waiting(l, p);
+	unserve(l, p);
 	l->peers[p->at] = l->peers[--l->n_peers];
 	l->peers[p->at]->at = p->at;
 	trap_free(&p->trap);
@@ -191,8 +201,9 @@ sent(struct peer *p, size_t n)
 }
 
 static void
-leave(struct peer *p, const char *reason, bool linger)
+leave(struct loop *l, struct peer *p, const char *reason, bool linger)
 {
+	unserve(l, p);
 	p->state = LEAVING;
 	p->reason = reason;
 	p->linger = linger;
@@ -215,12 +226,12 @@ all_sent(struct loop *l, struct peer *p)
 			return true;
 		complain(&e);
 		p->tls = NULL;
-		leave(p, "TLS", false);
+		leave(l, p, "TLS", false);
 	}
 	if (p->state == SECURING || p->broken) {
 		net_send(p->fd, &v, 1, &put, &e);
 		err_free(&e);
-		leave(p, "TLS broken on purpose", true);
+		leave(l, p, "TLS broken on purpose", true);
 		p->bye = p->broken = false;
 	}
 	if (p->state != LEAVING)
@@ -311,7 +322,7 @@ message(struct loop *l, struct peer *p)
 	p->msg_lost = false;
 	if (trap_answer(&p->trap, kept) == TRAP_DROP) {
 		trapbox_transaction(box, &p->visit, "dropped");
-		leave(p, "dropped on purpose", false);
+		leave(l, p, "dropped on purpose", false);
 		return;
 	}
 	trapbox_transaction(box, &p->visit, p->trap.code < 300 ? "accepted"
@@ -356,11 +367,11 @@ act(struct loop *l, struct peer *p, enum trap_event what)
 		break;
 	case TRAP_SLOW: slow(l, p); break;
 	case TRAP_STARTTLS: p->state = SECURING; break;
-	case TRAP_QUIT: leave(p, "quit", false); break;
-	case TRAP_CLOSE: leave(p, "told to go", true); break;
-	case TRAP_DROP: leave(p, "dropped on purpose", false); break;
+	case TRAP_QUIT: leave(l, p, "quit", false); break;
+	case TRAP_CLOSE: leave(l, p, "told to go", true); break;
+	case TRAP_DROP: leave(l, p, "dropped on purpose", false); break;
 	case TRAP_BREAK:
-		leave(p, "TLS broken on purpose", true);
+		leave(l, p, "TLS broken on purpose", true);
 		p->broken = true;
 		break;
 	case TRAP_MORE:
@@ -423,7 +434,38 @@ take_in(struct peer *p, char *to, size_t n, size_t *got, bool *eof, struct err *
 	return net_recv(p->fd, to, n, got, eof, e);
 }
 
-/* Input, or room for output, or the end. */
+static void
+linger(struct loop *l, struct peer *p)
+{
+	struct err e = ERR_INIT;
+	size_t got;
+	bool eof;
+
+	if (net_recv(p->fd, l->room, ROOM, &got, &eof, &e) || eof)
+		gone(l, p);
+	err_free(&e);
+}
+
+/* The client reads again: what it said meanwhile is looked at. */
+static void
+resume(struct loop *l, struct peer *p)
+{
+	while (p->stalled && p->trap.out.len < OUT_MAX / 2) {
+		size_t n = p->rest.len;
+
+		memcpy(l->room, p->rest.s, n);
+		if (!talk(l, p, (struct span){l->room, n}))
+			return;
+	}
+}
+
+static void
+writable(struct loop *l, struct peer *p)
+{
+	if (flush(l, p))
+		resume(l, p);
+}
+
 static void
 readable(struct loop *l, struct peer *p)
 {
@@ -439,35 +481,8 @@ readable(struct loop *l, struct peer *p)
 		gone(l, p);
 		return;
 	}
-	if (got > 0)
-		talk(l, p, (struct span){l->room, have + got});
-}
-
-static void
-linger(struct loop *l, struct peer *p)
-{
-	struct err e = ERR_INIT;
-	size_t got;
-	bool eof;
-
-	if (net_recv(p->fd, l->room, ROOM, &got, &eof, &e) || eof)
-		gone(l, p);
-	err_free(&e);
-}
-
-/* The client reads again: what it said meanwhile is looked at. */
-static void
-writable(struct loop *l, struct peer *p)
-{
-	if (!flush(l, p))
-		return;
-	while (p->stalled && p->trap.out.len < OUT_MAX / 2) {
-		size_t n = p->rest.len;
-
-		memcpy(l->room, p->rest.s, n);
-		if (!talk(l, p, (struct span){l->room, n}))
-			return;
-	}
+	if (got > 0 && talk(l, p, (struct span){l->room, have + got}))
+		resume(l, p);
 }
 
 static void
@@ -512,10 +527,11 @@ welcome(struct loop *l, int fd, const struct net_addr *from)
 	}
 	l->o->box->connections++;
 	trapbox_event(l->o->box, &p->visit, "connected", NULL);
-	if (l->n_peers > l->o->max_connections) {
+	p->served = true;
+	if (++l->n_served > l->o->max_connections) {
 		buf_cut(&p->trap.out, 0);
 		trap_refuse(&p->trap, "4.3.2", "too many connections");
-		leave(p, "too many connections", true);
+		leave(l, p, "too many connections", true);
 	}
 	talk(l, p, (struct span){"", 0});
 }
@@ -563,7 +579,7 @@ sweep(struct loop *l)
 			continue;
 		else if (p->state == TALKING && !p->stalled) {
 			trap_refuse(&p->trap, "4.4.2", "silent for too long");
-			leave(p, "timeout", true);
+			leave(l, p, "timeout", true);
 			flush(l, p);
 		} else if (p->state != LEAVING) {
 			p->reason = "timeout";
