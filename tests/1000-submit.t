@@ -86,6 +86,16 @@ smtp-submit -bv a@@b >"$T/.out"
 is "$?" 65 '-bv of a bad address'
 like "$(cat "$T/.out")" '^a@@b\.\.\. ' 'says what is wrong'
 
+# --- the examples of the page
+fresh
+cp "$T/msg" "$T/report"
+printf 'To: c@x\n\nhi\n' >"$T/message"
+printf 'r1@x\nr2@x\n' >"$T/readers"
+sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$TOP/man/smtp-submit.1" | sed -e '/^\./d' -e 's/\\e/\\/g' >"$T/examples"
+ok 'the examples run' sh -ec 'cd "$T" && . ./examples'
+is "$(cat "$RELAYKIT_QUEUE"/new/* | sed -n 's/^rcpt=//p' | sort | tr '\n' ' ')" \
+    '<-odd@example.org> <admin@example.org> <c@x> <r1@x> <r2@x> ' 'and do what they say'
+
 # --- what is refused
 m=smtp-submit
 refused 'no recipient' 64 "$m: no recipient: name one, or take those of the header with -t" smtp-submit <"$T/msg"
