@@ -24,12 +24,21 @@ cut(struct span s)
 	return s;
 }
 
-/* The disk, not the peer: the run ends with EX_TEMPFAIL, and the first to say so is quoted. */
+/* The disk, not the peer, and perhaps this entry alone: one that cannot be opened or removed must not
+ * keep all others from going. The run goes on and exits EX_TEMPFAIL; the first to say so is quoted. */
+void
+deliver_ails(struct deliver *d, const struct err *e)
+{
+	if (!atomic_exchange(&d->ailing, true))
+		snprintf(d->trouble_text, sizeof d->trouble_text, "%s", err_text(e));
+}
+
+/* What we do could not be written down any more: the run ends. */
 void
 deliver_trouble(struct deliver *d, const struct err *e)
 {
-	if (atomic_exchange(&d->trouble, EX_TEMPFAIL) == 0)
-		snprintf(d->trouble_text, sizeof d->trouble_text, "%s", err_text(e));
+	deliver_ails(d, e);
+	d->trouble = EX_TEMPFAIL;
 }
 
 static struct event
@@ -137,14 +146,18 @@ free_parcel(struct parcel *p)
 	free(p);
 }
 
+/* Twice, for one bad moment of the disk shall not make us forget what a peer has said and send it
+ * again; and what could not be written stays pending, for whoever comes here next. */
 static int
 write_pending(struct parcel *p, struct err *e)
 {
 	int rc = 0;
 
-	if (p->pending.len > 0)
+	for (int i = 0; i < 2 && p->pending.len > 0; i++) {
 		rc = queue_journal(&p->t, (struct span){p->pending.s, p->pending.len}, 0, e);
-	buf_cut(&p->pending, 0);
+		if (!rc)
+			buf_cut(&p->pending, 0);
+	}
 	return rc;
 }
 
@@ -716,7 +729,7 @@ parcel_finish(struct parcel *p)
 		rc = queue_defer(&p->t, p->wait_s, &e);
 	}
 	if (rc)
-		deliver_trouble(p->d, &e);
+		deliver_ails(p->d, &e);
 	err_free(&e);
 	free_parcel(p);
 }

@@ -34,10 +34,12 @@ struct deliver { /* what all parcels of a run share; read-only but for the last 
 	struct events *events;
 	bool may_expire;     /* the clock is to be believed */
 	_Atomic int trouble; /* EX_TEMPFAIL after local trouble: nothing new is started, the run ends */
+	_Atomic bool ailing; /* local trouble, if only with one entry: the run exits EX_TEMPFAIL */
 	char trouble_text[512];
 	_Atomic uint64_t count[8]; /* by enum journal_is, recipients */
 };
 void deliver_trouble(struct deliver *d, const struct err *e);
+void deliver_ails(struct deliver *d, const struct err *e);
 
 struct parcel {
 	struct deliver *d;

@@ -481,8 +481,8 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 		mine = !rc && !busy;
 		if (!rc)
 			rc = one_run(&r, res, e);
-		if (!rc && r.s.d.trouble)
-			rc = err_set(e, r.s.d.trouble, "%s", r.s.d.trouble_text);
+		if (!rc && r.s.d.ailing)
+			rc = err_set(e, EX_TEMPFAIL, "%s", r.s.d.trouble_text);
 		forget_names(&r);
 		again = false;
 		if (mine) {

@@ -268,7 +268,7 @@ take(struct run_state *r, struct load *l)
 	}
 	rc = parcel_take(&r->d, &at, l->i.name, now_s(), &l->p, &took, &e);
 	if (rc)
-		deliver_trouble(&r->d, &e);
+		deliver_ails(&r->d, &e);
 	err_free(&e);
 	if (!rc && took == PARCEL_READY) {
 		l->rcpts = parcel_open(l->p, &l->n);
@@ -341,7 +341,7 @@ move_on(struct run_state *r, struct plan_site *s, struct load *l, uint64_t until
 		return;
 	}
 	if (queue_defer_name(r->d.q, &at, l->i.name, until_s, &e) && errno != ENOENT)
-		deliver_trouble(&r->d, &e);
+		deliver_ails(&r->d, &e);
 	err_free(&e);
 	forget(r, l);
 }
