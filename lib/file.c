@@ -92,12 +92,33 @@ file_sync_keeps_name(int fd)
 	    s.f_type == SYS_MAGIC_BTRFS;
 }
 
+static int
+sync_parent(int dirfd, const char *name, struct err *e)
+{
+	const char *slash = strrchr(name, '/');
+	struct buf path = BUF_INIT;
+	int fd, rc = 0;
+
+	if (slash)
+		buf_add(&path, name, slash == name ? 1 : (size_t)(slash - name));
+	else
+		buf_ch(&path, '.');
+	fd = openat(dirfd, path.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* One who may only pass through it cannot sync it. */
+	if (fd < 0 ? errno != EACCES : !file_sync_keeps_name(fd) && fsync(fd) < 0)
+		rc = err_sys(e, "fsync %s", path.s);
+	if (fd >= 0)
+		close(fd);
+	buf_free(&path);
+	return rc;
+}
+
 int
 file_mkdir(int dirfd, const char *name, mode_t mode, struct err *e)
 {
-	if (mkdirat(dirfd, name, mode) < 0 && errno != EEXIST)
-		return err_sys(e, "mkdir %s", name);
-	return 0;
+	if (mkdirat(dirfd, name, mode) == 0)
+		return sync_parent(dirfd, name, e);
+	return errno == EEXIST ? 0 : err_sys(e, "mkdir %s", name);
 }
 
 int

@@ -28,7 +28,9 @@ int file_link(int fd, int dirfd, const char *name, struct err *e);
  * xfs and btrfs only, where replayed power cuts have shown it. */
 bool file_sync_keeps_name(int fd);
 
-int file_mkdir(int dirfd, const char *name, mode_t mode, struct err *e); /* there already: 0 */
+/* There already: 0.  What is moved into a new directory must not be lost with it: where the
+ * filesystem does not keep such changes in their order, the name is on stable storage first. */
+int file_mkdir(int dirfd, const char *name, mode_t mode, struct err *e);
 int file_open_dir(int dirfd, const char *name, int *fd, struct err *e);
 
 /* Replaces dirfd/name by these bytes: temporary file (".tmp.*" beside it; a crash may leave one),

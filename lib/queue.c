@@ -403,22 +403,23 @@ move_name(struct queue *q, const struct queue_at *from, const char *name,
 {
 	struct buf a = BUF_INIT, b = BUF_INIT;
 	char dir[48];
-	int r;
+	int r, rc = 0;
 
 	full_path(from, name, &a);
 	full_path(to, new_name, &b);
 	r = renameat(q->root, a.s, q->root, b.s);
 	if (r < 0 && errno == ENOENT) {
 		dir_path(to, dir);
-		if (mkdirat(q->root, dir, DIR_MODE) == 0 || errno == EEXIST)
+		rc = file_mkdir(q->root, dir, DIR_MODE, e);
+		if (!rc)
 			r = renameat(q->root, a.s, q->root, b.s);
 	}
-	if (r < 0)
-		r = err_sys(e, "rename %s to %s", a.s, b.s);
+	if (r < 0 && !rc)
+		rc = err_sys(e, "rename %s to %s", a.s, b.s);
 	buf_free(&a);
 	buf_free(&b);
-	if (r)
-		return r;
+	if (rc)
+		return rc;
 	mark_dirty(q, from);
 	mark_dirty(q, to);
 	return 0;
@@ -827,7 +828,9 @@ tidy_new(struct queue *q, struct err *e)
 		if (unlinkat(q->root, path, AT_REMOVEDIR) < 0)
 			drain.hour_s = 0; /* still being drained: one at a time */
 	}
+	/* Not where a submitter syncs new/ by its name, after it has linked: it might be another by then. */
 	if (fstatat(q->root, "new", &st, 0) < 0 || st.st_size <= NEW_SWOLLEN ||
+	    !file_sync_keeps_name(q->root) ||
 	    (h.n > 0 && drain.hour_s == 0)) {
 		free(h.v);
 		return 0;
