@@ -11,6 +11,7 @@
 #include "submit.h"
 #include "xtext.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <pwd.h>
@@ -21,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define IDS_ROOM (64 * (ENTRY_ID + 1)) /* had before an entry is linked: memory may be out then */
 #define ENVID_MAX 100        /* RFC 3461 4.4 */
 #define TAG_MAX 100
 #define HOLD_MAX 9999999999u /* the ten digits of a name */
@@ -416,10 +418,16 @@ run_now(const struct work *k, const struct buf *ids)
 static int
 sender_by_login(struct work *k, uid_t uid, struct err *e)
 {
-	const struct passwd *pw = getpwuid(uid);
+	const struct passwd *pw;
 	struct buf text = BUF_INIT;
 	int rc;
 
+	errno = 0;
+	pw = getpwuid(uid);
+	/* "Not found" comes with several values; these say that nobody could look. */
+	if (!pw && (errno == ENOMEM || errno == EMFILE || errno == ENFILE || errno == EIO ||
+	        errno == EAGAIN))
+		return err_sys(e, "look up uid %u", (unsigned)uid);
 	if (!pw)
 		return err_set(e, EX_USAGE, "uid %u has no login name: say -f ADDRESS", (unsigned)uid);
 	buf_str(&text, pw->pw_name);
@@ -564,6 +572,7 @@ one_message(struct work *k, char *argv[], struct err *e)
 	if (!rc && m.rcpts.n == 0 && !m.from_header)
 		rc = err_set(e, EX_USAGE, "no recipient: name one, or take those of the header with -t");
 	intake_begin(&k->in, k->w->ignore_dots ? INTAKE_EOF : INTAKE_DOT);
+	buf_room(&ids, IDS_ROOM);
 	if (!rc)
 		rc = submit_message(&k->submit, &m, &k->in, e);
 	for (size_t i = 0; !rc && i < k->submit.n; i++)

@@ -5,6 +5,7 @@
 #include "io.h"
 
 #include <confuse.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
@@ -494,7 +495,10 @@ parse_clean(struct file *f, cfg_t *cfg, struct err *e)
 
 	cfg_set_error_function(cfg, complain);
 	buf_cut(&complaint.text, 0);
+	errno = 0;
 	r = cfg_parse_buf(cfg, f->text.clean.s);
+	if (r != CFG_SUCCESS && errno == ENOMEM)
+		return err_sys(e, "%s", f->name);
 	if (r != CFG_SUCCESS || complaint.text.len > 0)
 		return err_set(e, EX_CONFIG, "%s:%d: %s", f->name, complaint.line,
 		    complaint.text.len > 0 ? complaint.text.s : "cannot be read");

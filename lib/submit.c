@@ -213,9 +213,9 @@ link_all(struct making *k, struct err *e)
 	return rc;
 }
 
-/* The message's entries become the last of those that wait for the sync. */
+/* Before anything is linked: to run out of memory then would leave what the caller sends again. */
 static void
-keep(struct making *k)
+make_room(struct making *k)
 {
 	struct submit *s = k->s;
 
@@ -223,6 +223,14 @@ keep(struct making *k)
 		s->cap = 2 * s->cap + k->n;
 		s->puts = mem_grow(s->puts, s->cap, sizeof *s->puts);
 	}
+}
+
+/* The message's entries become the last of those that wait for the sync. */
+static void
+keep(struct making *k)
+{
+	struct submit *s = k->s;
+
 	memcpy(s->puts + s->n, k->puts, k->n * sizeof *k->puts);
 	s->n += k->n;
 	k->m->n_entries = k->n;
@@ -253,8 +261,10 @@ submit_message(struct submit *s, struct submit_msg *m, struct intake *t, struct 
 	}
 	if (!rc)
 		rc = copies(&k, e);
-	if (!rc)
+	if (!rc) {
+		make_room(&k);
 		rc = link_all(&k, e);
+	}
 	if (!rc)
 		keep(&k);
 	for (size_t i = 0; i < k.n; i++)
