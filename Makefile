@@ -92,7 +92,9 @@ sanitize:
 tsan:
 	scripts/tsan
 
-torture: all $(units) $(faults) $(helpers)
+torture-tools: all $(faults) $(helpers)
+
+torture: torture-tools
 	scripts/torture
 
 bench-tools: all $(benches)
@@ -116,6 +118,6 @@ clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all check sanitize tsan torture bench bench-tools fuzz lint install install-sendmail clean FORCE
+.PHONY: all check sanitize tsan torture torture-tools bench bench-tools fuzz lint install install-sendmail clean FORCE
 
 -include $(lib_o:.o=.d) $(wildcard $(BUILD)/bin/*.d $(BUILD)/helpers/*.d $(BUILD)/tests/*.d $(BUILD)/replay/*.d $(BUILD)/fuzzer/*.d $(BUILD)/bench/*.d)

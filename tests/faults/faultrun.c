@@ -325,7 +325,8 @@ at_call(pid_t p)
 	case 'k': state = KILLING; kill_kids(); return -1;
 	case 'a': return PTRACE_SYSCALL;
 	case 'w':
-		if (c->kind & WRITES && r.rdx > 1) {
+		/* A datagram, told by its address, goes whole or not at all. */
+		if (c->kind & WRITES && r.rdx > 1 && !(c->nr == SYS_sendto && r.r8)) {
 			r.rdx /= 2;
 			ptrace(PTRACE_SETREGS, p, 0, &r);
 		}

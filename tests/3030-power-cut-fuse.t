@@ -1,0 +1,208 @@
+#!/bin/sh
+# The power is cut at every operation of a file system that forgets what was not synced, with and without
+# luck for the unsynced: no accepted message is lost, none is half there, the next run ends the job.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/faults/sweep.sh"
+need crashfs unshare smtp-submit smtp-queue smtp-deliver smtp-trap
+private_mounts "$0"
+# Three models of a file system share the points of one.
+[ "$FAULT_POINTS" = all ] || FAULT_POINTS=$((FAULT_POINTS / 5 + 1))
+
+mkdir "$T/letters"
+for i in 1 2 3; do letter $i >"$T/letters/$i"; done
+q=$T/m/q
+input=/dev/null
+
+# power_points: every operation of $victim, with nothing kept and with some throws of the dice; one more
+# point is the end
+power_points() {
+	prepare
+	before=$(fs_ops)
+	# shellcheck disable=SC2086
+	$victim <"$input" >"$T/ack" 2>"$T/said" || echo "# without a cut: exit $? $(cat "$T/said")" >&2
+	n=$(($(fs_ops) - before + 1))
+	for i in $(seq "$n"); do
+		printf '%s\n' "$i" "$i rand $i" "$i rand 1$i" "$i rand 2$i"
+	done
+}
+
+# cuts WHAT: like sweep, with the power cut at each point; $acks are the ids that were acknowledged before it
+cuts() {
+	visited=0 bad=0
+	power_points | draw >"$T/points"
+	while read -r at dice; do
+		prepare
+		fs "at $at $dice"
+		# shellcheck disable=SC2086
+		timeout 60 $victim <"$input" >"$T/ack" 2>"$T/said"
+		rc=$?
+		[ "$(fs_crashed)" = 1 ] || fs "crash $dice"
+		fs recover
+		visited=$((visited + 1))
+		wrong=$(verify)
+		[ -n "$wrong" ] || continue
+		bad=$((bad + 1))
+		[ "$bad" -le 5 ] || continue
+		echo "# at $at $dice: exit $rc, $wrong" | head -c 1000
+		sed 's/^/#   /' "$T/said"
+	done <"$T/points"
+	[ "$visited" -gt 0 ] && [ "$bad" -eq 0 ]
+	result $? "$model: $1: $visited cuts, $bad bad (FAULT_SEED=$FAULT_SEED)"
+}
+fs_crashed() {
+	read -r stats <"$fs_dir/.crashfs"
+	echo "${stats##* }"
+}
+
+# sync_all: what `prepare` made is durable
+sync_all() {
+	find "$q" -type f -exec sync {} +
+	find "$q" -depth -type d -exec sync {} +
+	sync "$T/m"
+}
+empty() {
+	rm -rf "$q"
+	sync "$T/m"
+}
+copy_of() {
+	empty
+	cp -a "$1" "$q"
+	sync_all
+}
+
+# numbers: the letters that are in the queue, whole, each as often as it is there; "BAD" for others
+numbers() {
+	for id in $(entries "$q" new cur hold | ids); do
+		number=$(entry_ok "$q" "$id")
+		echo "${number:-BAD}"
+	done | sort
+}
+check() {
+	[ -d "$q/new" ] || return 0
+	smtp-queue --queue "$q" check >"$T/.check" 2>&1
+	case $? in
+	0 | 1 | 65 | 75) ;;
+	*) echo "check: $(cat "$T/.check"); " ;;
+	esac
+}
+acked() {
+	sed -n "s/^250 2\.0\.0 \([0-9a-z]\{16\}\) queued.*/\1/p" "$T/ack"
+}
+
+# --- what is put in: an acknowledged message is there, whole; check sets aside what was cut
+
+submit_all() {
+	prepare() { empty; }
+	verify() {
+		check
+		here=$(numbers)
+		[ "$rc" -ne 0 ] || [ "$here" = 1 ] || echo "accepted, and there is: $here"
+		[ "$(echo "$here" | uniq)" = "$here" ] || echo "twice: $here"
+		case $here in *BAD*) echo "not whole" ;; esac
+		smtp-submit --queue "$q" -odq x@example.org <"$T/letters/2" 2>"$T/.err" ||
+			echo "the next one: $(cat "$T/.err")"
+	}
+	victim="smtp-submit --queue $q -odq -f a@example.org b@example.net" input=$T/letters/1
+	cuts 'submit to a queue that is not there yet'
+
+	prepare() {
+		empty
+		mkdir -p "$q/new"
+		chmod 700 "$q" "$q/new"
+		sync_all
+	}
+	cuts 'submit'
+	verify() {
+		check
+		here=$(numbers)
+		acked | while read -r id; do
+			[ -n "$(find "$q/new" -name "*.$id,*")" ] || echo "$id was acknowledged, and is not there"
+		done
+		[ "$(echo "$here" | uniq)" = "$here" ] || echo "twice: $here"
+		case $here in *BAD*) echo "not whole" ;; esac
+	}
+	victim="smtp-submit --queue $q -odq -bS" input=$T/batch
+	cuts 'submit -bS'
+	input=/dev/null
+}
+for i in 1 2 3; do
+	printf 'MAIL FROM:<a@example.org>\r\nRCPT TO:<b%s@example.net>\r\nDATA\r\n' "$i"
+	sed 's/^\./../' "$T/letters/$i"
+	printf '.\r\n'
+done >"$T/batch"
+
+# --- what is moved: it is in one of both places, whole; after success in the new one
+
+for i in 1 2 3; do
+	smtp-submit --queue "$T/template" -odq -f a@example.org "b$i@one.example" <"$T/letters/$i"
+done
+cp -a "$T/template" "$T/held"
+smtp-queue --queue "$T/held" hold --all
+
+# moved PLACE: success means that all are there
+moved() {
+	check
+	here=$(numbers | tr '\n' ' ')
+	[ "$here" = '1 2 3 ' ] || echo "there is: $here"
+	[ "$rc" -ne 0 ] || [ "$(entries "$q" "$1" | wc -l)" -eq 3 ] || echo "success: $(entries "$q" | tr '\n' ',')"
+	# shellcheck disable=SC2086
+	$victim >"$T/.out" 2>&1 || echo "the next run: $(cat "$T/.out")"
+	[ "$(entries "$q" "$1" | wc -l)" -eq 3 ] || echo "after the next run: $(entries "$q" | tr '\n' ',')"
+}
+queue_all() {
+	prepare() { copy_of "$T/template"; }
+	verify() { moved hold; }
+	victim="smtp-queue --queue $q hold --all"
+	cuts 'hold'
+	prepare() { copy_of "$T/held"; }
+	verify() { moved new; }
+	victim="smtp-queue --queue $q release --all"
+	cuts 'release'
+	prepare() { copy_of "$T/template"; }
+	verify() {
+		check
+		numbers | grep -q BAD && echo "not whole"
+		[ "$rc" -ne 0 ] || [ -z "$(numbers)" ] || echo "success, and there is: $(numbers | tr '\n' ' ')"
+	}
+	victim="smtp-queue --queue $q remove --all"
+	cuts 'remove'
+}
+
+# --- what is sent: a message that the peer does not have is in the queue; twice only what was in the
+# last group of completions, and never from a run that failed to note it
+
+trap_start
+printf 'connections = 1\nconnection_idle = 50ms\n' >"$T/conf"
+smtp-submit --queue "$T/mixed" -odq -f a@example.org ok@one.example <"$T/letters/1"
+smtp-submit --queue "$T/mixed" -odq -f a@example.org ok@one.example defer-451@one.example <"$T/letters/2"
+smtp-submit --queue "$T/mixed" -odq -f a@example.org reject-550@one.example <"$T/letters/3"
+deliver_all() {
+	prepare() {
+		rm -f "$T/trap/new"/*
+		copy_of "$T/mixed"
+	}
+	verify() {
+		check
+		[ -z "$(entries "$q" damaged)" ] || echo "one was set aside"
+		$victim >"$T/.out" 2>&1 || echo "the next run: $(cat "$T/.out")"
+		got=$(cat "$T/trap/new"/* | sed -n 's/^Message-ID: <\(.*\)@sweep>.*/\1/p' | sort)
+		[ "$(echo "$got" | uniq | tr '\n' ' ')" = '1 2 ' ] || echo "received: $(echo "$got" | tr '\n' ' ')"
+		[ "$(echo "$got" | wc -l)" -le 4 ] || echo "more than twice: $(echo "$got" | tr '\n' ' ')"
+		[ "$(entries "$q" | cut -d' ' -f1 | sort | tr '\n' ' ')" = 'cur failed ' ] ||
+			echo "in the end: $(entries "$q" | tr '\n' ',')"
+	}
+	victim="smtp-deliver -C $T/conf --queue $q --relay 127.0.0.1:$PORT --now --no-sandbox"
+	cuts 'deliver'
+}
+
+for model in journal strict 'no O_TMPFILE'; do
+	case $model in
+	journal) crashfs_start "$T/m" ;;
+	strict) crashfs_start "$T/m" -s ;;
+	*) crashfs_start "$T/m" -s -t ;;
+	esac
+	submit_all
+	case $model in no*) ;; *) queue_all && deliver_all ;; esac
+	crashfs_stop
+done
+done_testing

@@ -1,0 +1,117 @@
+#!/bin/sh
+# A queue that turns read-only, full or over its quota, an unlink that fails after the 250: what has
+# been sent was sent once, not once a run; what cannot be noted is not sent.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/faults/sweep.sh"
+need faultrun smtp-submit smtp-queue smtp-deliver smtp-trap unshare
+private_mounts "$0"
+
+mkdir "$T/letters"
+for i in 1 2 3; do letter $i >"$T/letters/$i"; done
+trap_start
+cat >"$T/conf" <<'END'
+connections = 1
+connection_idle = 50ms
+END
+
+fill() {
+	rm -rf "$1" "$T/trap/new"/*
+	for i in 1 2 3; do
+		smtp-submit --queue "$1" -odq -f a@example.org "b$i@one.example" <"$T/letters/$i" || return
+	done
+}
+deliver() {
+	queue=$1
+	shift
+	# shellcheck disable=SC2068
+	timeout 60 $@ smtp-deliver -C "$T/conf" --queue "$queue" --relay "127.0.0.1:$PORT" --now --no-sandbox \
+		>"$T/.out" 2>"$T/said"
+}
+received() { ls "$T/trap/new" | wc -l; }
+waiting() { entries "$1" new cur hold | wc -l; }
+
+# --- system calls that fail, in three runs one after the other; then all is well again
+
+# runs CALLS ERROR SENT WHAT: SENT is what is received while it fails; "some": anything, but not twice
+runs() {
+	fill "$T/q"
+	codes=
+	for i in 1 2 3; do
+		deliver "$T/q" faultrun -o "$1" -E 1 "$2"
+		codes="$codes$? "
+	done
+	case $codes in
+	*12[4-7]* | *1[3-9]?*) false ;;
+	*75*) true ;;
+	*) [ "$3" = some ] ;;
+	esac
+	result $? "$4: three runs" || echo "# exits $codes"
+	case $3 in
+	some) ok 'none was sent twice' test "$(received)" -le 3 ;;
+	*) is "$(received)" "$3" 'sent once what could be noted' ;;
+	esac
+	deliver "$T/q"
+	is "$? $(received) $(waiting "$T/q")" "0 3 0" 'then all is well again: sent once, none left'
+}
+runs unlinkat EIO 3 'unlink fails'
+runs unlinkat,unlink,rename,renameat,renameat2 EROFS some 'unlink and rename fail'
+runs unlinkat,unlink,rename,renameat,renameat2,linkat,mkdirat,openat,fsync,fdatasync,ftruncate,pwrite64,pwritev,writev \
+	EROFS 0 'nothing can be written'
+runs pwrite64,pwritev,writev ENOSPC 0 'the journal cannot be written: full'
+runs pwrite64,pwritev,writev EDQUOT 0 'the journal cannot be written: quota'
+runs fsync,fdatasync,syncfs EIO some 'sync fails'
+runs ftruncate EIO some 'truncate fails'
+
+# One entry that nobody can open is not the end of all others.
+fill "$T/q"
+set -- "$T/q/new"/*
+name=${1##*/}
+ln -s nowhere "$T/q/new/${name%%.*}.0${name#*.?}"
+deliver "$T/q"
+rc=$?
+is "$(received) $(waiting "$T/q")" '3 1' 'a symbolic link among the entries does not stop them'
+ok "and is not hidden (exit $rc)" test "$rc" -eq 75 -o -n "$(entries "$T/q" damaged)"
+
+# Whatever fails from any one call on that writes to the queue: never twice.
+prepare() { fill "$T/q"; }
+verify() {
+	deliver "$T/q" faultrun $how 1 $error
+	deliver "$T/q" || echo "the next run: exit $? $(cat "$T/said")"
+	[ "$(received)" -eq 3 ] || echo "$(received) of 3 were received"
+	[ "$(waiting "$T/q")" -eq 0 ] || echo "$(waiting "$T/q") still wait"
+}
+points() {
+	n=$(faultrun -n $victim 2>&1 >/dev/null | sed -n 's/^faultrun: calls //p')
+	for i in $(seq "$n"); do
+		printf '%s\n' "-E $i EROFS" "-E $i EDQUOT"
+	done
+}
+victim="smtp-deliver -C $T/conf --queue $T/q --relay 127.0.0.1:$PORT --now --no-sandbox"
+sweep 'a disk that fails from some call on, for two runs'
+
+# --- the real thing
+
+mkdir "$T/small"
+if mount -t tmpfs -o size=256k none "$T/small" 2>"$T/.err"; then
+	q=$T/small/q
+	fill "$q"
+	mount -o remount,ro "$T/small"
+	deliver "$q"
+	is "$? $(received) $(waiting "$q")" '75 0 3' 'read-only: nothing is sent, temporary failure'
+	smtp-submit --queue "$q" -odq x@example.org <"$T/letters/1" 2>"$T/.err"
+	is "$?" 75 'and nothing is taken'
+	mount -o remount,rw "$T/small"
+	dd if=/dev/zero of="$T/small/ballast" bs=4k 2>/dev/null
+	smtp-submit --queue "$q" -odq x@example.org <"$T/letters/1" 2>"$T/.err"
+	is "$?" 75 'full: nothing is taken'
+	like "$(cat "$T/.err")" 'No space left' 'and it says so'
+	is "$(waiting "$q")" 3 'and nothing of it stays'
+	deliver "$q"
+	is "$? $(received)" '75 0' 'full: nothing is sent that could not be noted'
+	rm "$T/small/ballast"
+	deliver "$q"
+	is "$? $(received) $(waiting "$q")" '0 3 0' 'with room again all are sent once'
+else
+	result 0 'real file systems # SKIP no mounts here'
+fi
+done_testing
