@@ -3,6 +3,7 @@
 #include "addr.h"
 #include "io.h"
 #include "msg.h"
+#include "reaper.h"
 #include "retry.h"
 
 #include <stdatomic.h>
@@ -139,6 +140,8 @@ tell_attempt(const struct parcel *p, const struct word *w)
 static void
 free_parcel(struct parcel *p)
 {
+	if (p->removed && p->d->reaper)
+		reaper_close(p->d->reaper, queue_detach(&p->t));
 	queue_release(&p->t);
 	journal_free(&p->j);
 	buf_free(&p->pending);
@@ -546,8 +549,10 @@ transact(struct attempt *a, size_t *again, struct err *e)
 	snprintf(p->site, sizeof p->site, "%.*s", SPAN_ARG(a->way->site));
 	note_outcomes(a, e);
 	if (p->groups == 1 && all_delivered(p) && p->d->conf->keep_sent_s == 0 &&
-	    queue_remove(&p->t, e) == 0)
+	    queue_remove(&p->t, e) == 0) {
+		p->removed = true;
 		buf_cut(&p->pending, 0); /* the very next system call after the final reply */
+	}
 	pthread_mutex_unlock(&p->lock);
 	tell_outcomes(a, io_time_us() - begun);
 	*again = keep_again(a);

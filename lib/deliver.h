@@ -32,6 +32,7 @@ struct deliver { /* what all parcels of a run share; read-only but for the last 
 	const struct conf *conf;
 	struct queue *q;
 	struct events *events;
+	struct reaper *reaper; /* closes what was removed; NULL: at once */
 	bool may_expire;     /* the clock is to be believed */
 	_Atomic int trouble; /* EX_TEMPFAIL after local trouble: nothing new is started, the run ends */
 	_Atomic bool ailing; /* local trouble, if only with one entry: the run exits EX_TEMPFAIL */
@@ -50,6 +51,7 @@ struct parcel {
 	uint32_t attempt;      /* this one's number */
 	bool tried;            /* an attempt was made and failed: counts, and may expire */
 	bool sending;          /* this attempt's "sending" line stands in the journal */
+	bool removed;          /* from the queue */
 	bool partial;          /* an outcome that must not be forgotten was journalled */
 	uint64_t wait_s;       /* a wait that we chose, for a group that was not tried: until then */
 	uint64_t hint_s;       /* the longest wait a peer asked for */

@@ -635,6 +635,16 @@ queue_peek(struct queue *q, const struct queue_at *at, const char *name, struct 
 	return rc;
 }
 
+int
+queue_detach(struct queue_entry *t)
+{
+	int fd = t->fd;
+
+	file_unlock(fd);
+	t->fd = -1;
+	return fd;
+}
+
 void
 queue_release(struct queue_entry *t)
 {

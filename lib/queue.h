@@ -90,6 +90,7 @@ int queue_take(struct queue *q, const struct queue_at *at, const char *name, boo
 int queue_peek(struct queue *q, const struct queue_at *at, const char *name,
     struct queue_entry *t, enum queue_took *took, struct err *e);
 void queue_release(struct queue_entry *t); /* unlocks, closes, frees */
+int queue_detach(struct queue_entry *t);   /* the open file, unlocked, for the caller to close */
 
 /* Content in memory where it was read along (small entries), else NULL: use fd and content_off. */
 const char *queue_content(const struct queue_entry *t);

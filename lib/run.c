@@ -4,6 +4,7 @@
 #include "file.h"
 #include "io.h"
 #include "net.h"
+#include "reaper.h"
 #include "sandbox.h"
 #include "tls.h"
 
@@ -384,6 +385,7 @@ wind_up(struct runner *r, struct run_result *res)
 	for (size_t i = 0; i < s->n_delays; i++)
 		plan_forget(&s->plan, s->delays[i].item);
 	plan_free(&s->plan);
+	reaper_del(s->d.reaper);
 	if (queue_sync(r->q, &e) || (r->c->fsync_log && s->d.events && events_sync(s->d.events, &e)))
 		deliver_trouble(&s->d, &e);
 	res->delivered += s->d.count[JOURNAL_DELIVERED];
@@ -439,6 +441,7 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	s->main_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->main_fd < 0)
 		return err_sys(e, "eventfd");
+	s->d.reaper = reaper_new();
 	plan_init(&s->plan, r->c, s->seed);
 	s->plan.remember_ids = s->o->follow;
 	rc = prepare(r, e);

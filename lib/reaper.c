@@ -1,0 +1,109 @@
+#include "reaper.h"
+
+#include "buf.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define THREADS 2
+#define WAITING_MAX 256
+#define STACK_BYTES (64 * 1024)
+
+struct reaper {
+	pthread_mutex_t lock; /* over what follows */
+	pthread_cond_t more;
+	int fds[WAITING_MAX];
+	size_t n;
+	bool end;
+	pthread_t threads[THREADS];
+	size_t n_threads;
+};
+
+static void *
+reap(void *arg)
+{
+	struct reaper *r = arg;
+	int some[WAITING_MAX / 8];
+
+	pthread_mutex_lock(&r->lock);
+	while (r->n > 0 || !r->end) {
+		size_t k = 0;
+
+		if (r->n == 0) {
+			pthread_cond_wait(&r->more, &r->lock);
+			continue;
+		}
+		while (r->n > 0 && k < sizeof some / sizeof *some)
+			some[k++] = r->fds[--r->n];
+		pthread_mutex_unlock(&r->lock);
+		while (k > 0)
+			close(some[--k]);
+		pthread_mutex_lock(&r->lock);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+struct reaper *
+reaper_new(void)
+{
+	struct reaper *r = mem_alloc(sizeof *r);
+
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->more, NULL);
+	return r;
+}
+
+/* Threads are made when there is something to close: most runs need none. */
+static void
+want_thread(struct reaper *r)
+{
+	pthread_attr_t a;
+
+	pthread_attr_init(&a);
+	pthread_attr_setstacksize(&a, STACK_BYTES);
+	if (pthread_create(&r->threads[r->n_threads], &a, reap, r) == 0)
+		r->n_threads++;
+	pthread_attr_destroy(&a);
+}
+
+void
+reaper_close(struct reaper *r, int fd)
+{
+	bool taken;
+
+	pthread_mutex_lock(&r->lock);
+	taken = r->n < WAITING_MAX;
+	if (taken)
+		r->fds[r->n++] = fd;
+	if (r->n_threads < THREADS && r->n > r->n_threads * (WAITING_MAX / THREADS))
+		want_thread(r);
+	if (r->n_threads == 0 && taken) { /* no thread to be had: ourselves */
+		r->n--;
+		taken = false;
+	}
+	if (r->n == 1)
+		pthread_cond_signal(&r->more);
+	pthread_mutex_unlock(&r->lock);
+	if (!taken)
+		close(fd);
+}
+
+void
+reaper_del(struct reaper *r)
+{
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->end = true;
+	pthread_cond_broadcast(&r->more);
+	pthread_mutex_unlock(&r->lock);
+	for (size_t i = 0; i < r->n_threads; i++)
+		pthread_join(r->threads[i], NULL);
+	pthread_mutex_destroy(&r->lock);
+	pthread_cond_destroy(&r->more);
+	free(r);
+}
