@@ -87,7 +87,7 @@ plan_forget(struct plan *p, uint32_t item)
 {
 	struct plan_item *i = &p->items[item];
 
-	if (i->name && p->remember_ids)
+	if (i->name)
 		map_remove(&p->by_id, id_of(i->name));
 	free(i->name);
 	free(i->rcpts);
@@ -103,14 +103,13 @@ plan_add_name(struct plan *p, const struct queue_at *at, const char *name, size_
 	uint32_t i;
 
 	if (!entry_name_parse((struct span){name, len}, &n) ||
-	    (p->remember_ids && map_get(&p->by_id, n.id) != MAP_NONE))
+	    map_get(&p->by_id, n.id) != MAP_NONE)
 		return false;
 	i = new_item(p);
 	p->items[i].name = mem_dup(name, len);
 	p->items[i].place = (uint8_t)at->place;
 	p->items[i].hour = (uint32_t)(at->place == IN_NEW ? at->hour_s : at->hour_s / 3600);
-	if (p->remember_ids)
-		map_put(&p->by_id, id_of(p->items[i].name), i);
+	map_put(&p->by_id, id_of(p->items[i].name), i);
 	*item = i;
 	return true;
 }

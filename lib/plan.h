@@ -65,9 +65,9 @@ struct plan {
 	uint32_t n_dests;
 	struct plan_site **sites; /* by the scheduler's number */
 	uint32_t n_sites;
-	struct map by_domain, by_site, by_id, by_stream;
+	struct map by_domain, by_site, by_stream;
+	struct map by_id; /* no name is planned twice, however often it is found */
 	char **streams;
-	bool remember_ids; /* a run that stays must not plan a name twice */
 };
 
 void plan_init(struct plan *p, const struct conf *c, uint64_t seed);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SYNC_EVERY_MS 200
@@ -24,6 +25,7 @@
 #define CLOCK_EVERY_MS 3600000
 #define CLOCK_WRITE_S 600
 #define FAR_S (86400 + 3600)
+#define KERNEL_TICK_US 20000 /* inode times are that coarse, at worst */
 
 struct runner { /* the main thread's own */
 	struct run_state s;
@@ -317,7 +319,7 @@ main_loop(struct runner *r, struct run_result *res, struct err *e)
 			rc = queue_sync(r->q, e);
 			r->sync_ms = now + SYNC_EVERY_MS;
 		}
-		if (!rc && r->s.o->follow && r->sweep_ms <= now) {
+		if (!rc && r->s.o->n_ids == 0 && r->sweep_ms <= now) {
 			rc = scan(r, e);
 			if (!rc)
 				plan_names(r);
@@ -348,8 +350,8 @@ prepare(struct runner *r, struct err *e)
 		rc = dns_open(&s->dns, r->c->resolver, e);
 	if (!rc)
 		rc = tls_start(e);
-	if (!rc && r->s.o->follow)
-		rc = watch(r, e);
+	if (!rc && r->s.o->n_ids == 0)
+		rc = watch(r, e); /* whoever queues now and finds run.lock taken starts nobody */
 	if (!rc && s->o->sandbox)
 		rc = sandbox_enter(r->c->queue, e);
 	r->self_name = r->c->hostname;
@@ -402,15 +404,22 @@ wind_up(struct runner *r, struct run_result *res)
 	err_free(&e);
 }
 
+/* By the time it got its name, not by its id: that is older, by as long as writing it took. */
 static int
 on_newer(void *arg, const struct queue_at *at, const char *name, size_t len)
 {
 	struct runner *r = arg;
-	struct entry_name n;
+	struct buf path = BUF_INIT;
+	struct stat st;
 
 	(void)at;
-	if (entry_name_parse((struct span){name, len}, &n) && entry_id_us(n.id.p) >= r->scanned_us)
+	(void)len;
+	buf_fmt(&path, "new/%s", name);
+	if (fstatat(queue_root_fd(r->q), path.s, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (uint64_t)st.st_ctim.tv_sec * 1000000 + (uint64_t)st.st_ctim.tv_nsec / 1000 +
+	            KERNEL_TICK_US >= r->scanned_us)
 		r->newer = true;
+	buf_free(&path);
 	return r->newer ? 1 : 0;
 }
 
@@ -443,7 +452,6 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 		return err_sys(e, "eventfd");
 	s->d.reaper = reaper_new();
 	plan_init(&s->plan, r->c, s->seed);
-	s->plan.remember_ids = s->o->follow;
 	rc = prepare(r, e);
 	if (!rc) {
 		plan_names(r);
