@@ -18,10 +18,12 @@ fi
 # sink [OPTION...]: listens on a port of its own and writes what it gets to one file each
 sink() {
 	port=$(free_port)
+	cd "$T/caught" || exit 1
 	# shellcheck disable=SC2086 # an option and its value, or nothing
 	LD_LIBRARY_PATH=$(cat "$PEERS/postfix/libpath") "$PEERS/postfix/usr/sbin/smtp-sink" $user \
-	    -R "$T/caught" -d "%M." "$@" "127.0.0.1:$port" 100 2>"$T/sink.err" &
+	    -d "%M." "$@" "127.0.0.1:$port" 100 2>"$T/sink.err" &
 	sink_pid=$!
+	cd "$TOP" || exit 1
 	bg_pids="$bg_pids $sink_pid"
 	printf 'hostname = "relay.example"\nroute "*" { relay = "127.0.0.1:%s" }\n' "$port" >"$T/conf"
 	# A sink that greets with 4xx, or hangs up, is there all the same.
