@@ -559,39 +559,55 @@ transact(struct attempt *a, size_t *again, struct err *e)
 	return PARCEL_SENT;
 }
 
+/* The peer has had enough of us, and some recipients were left for another transaction: they
+ * wait with the others. */
+static void
+defer_rest(struct attempt *a, struct err *e)
+{
+	struct parcel *p = a->p;
+
+	for (size_t i = 0; i < a->m->n; i++)
+		a->m->rcpts[i].is = SMTP_UNDECIDED;
+	err_set(e, EX_TEMPFAIL, "connection ended before the next transaction");
+	defer_undecided(a, e);
+	pthread_mutex_lock(&p->lock);
+	note_outcomes(a, e);
+	pthread_mutex_unlock(&p->lock);
+	tell_outcomes(a, 0);
+}
+
 enum parcel_sent
-parcel_send(struct parcel *p, const uint32_t *rcpts, size_t n, const struct parcel_way *way,
+parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, const struct parcel_way *way,
     struct err *e)
 {
-	struct smtp_mail m = {.sender = p->t.env.sender, .params = p->t.env.params, .n = n,
-	    .rcpts = mem_alloc((n + 1) * sizeof *m.rcpts), .content = queue_content(&p->t),
+	struct smtp_mail m = {.sender = p->t.env.sender, .params = p->t.env.params, .n = *n,
+	    .rcpts = mem_alloc((*n + 1) * sizeof *m.rcpts), .content = queue_content(&p->t),
 	    .file = p->t.fd, .off = p->t.content_off, .size = p->t.head.content_bytes,
 	    .eightbit = p->t.head.eightbit, .utf8_header = p->t.head.utf8_header,
-	    .sending = note_sending};
-	struct attempt a = {p, way, &m, mem_grow(NULL, n + 1, sizeof *a.who)};
+	    .wary = p->d->conf->in_doubt != CONF_DOUBT_RETRY, .sending = note_sending};
+	struct attempt a = {p, way, &m, mem_grow(NULL, *n + 1, sizeof *a.who)};
 	enum parcel_sent sent;
-	size_t again = 0;
+	size_t again = *n, all = *n;
 
 	m.arg = &a;
-	prepare(&a, rcpts, n);
+	prepare(&a, rcpts, *n);
 	do {
+		m.n = again;
 		sent = transact(&a, &again, e);
 		if (sent == PARCEL_SENT && again > 0 && !way->s->open) {
-			/* No connection left for the rest: they wait, and it cost them an attempt. */
 			m.n = again;
-			for (size_t i = 0; i < again; i++)
-				m.rcpts[i].is = SMTP_UNDECIDED;
-			err_set(e, EX_TEMPFAIL, "connection ended before the next transaction");
-			defer_undecided(&a, e);
-			pthread_mutex_lock(&p->lock);
-			note_outcomes(&a, e);
-			pthread_mutex_unlock(&p->lock);
+			if (way->s->slow_down)
+				defer_rest(&a, e);
+			else
+				sent = PARCEL_STALE;
 			again = 0;
 		}
-		if (again > 0)
-			m.n = again;
 	} while (sent == PARCEL_SENT && again > 0);
-	for (size_t i = 0; i < n; i++)
+	if (sent == PARCEL_STALE) {
+		memcpy(rcpts, a.who, m.n * sizeof *rcpts);
+		*n = m.n;
+	}
+	for (size_t i = 0; i < all; i++)
 		smtp_rcpt_free(&m.rcpts[i]);
 	free(m.rcpts);
 	free(a.who);
@@ -706,7 +722,7 @@ parcel_wait(struct parcel *p, uint64_t until_s)
 	pthread_mutex_unlock(&p->lock);
 }
 
-void
+bool
 parcel_finish(struct parcel *p)
 {
 	struct retry_policy policy = policy_of(p);
@@ -719,7 +735,7 @@ parcel_finish(struct parcel *p)
 	last = --p->groups == 0;
 	pthread_mutex_unlock(&p->lock);
 	if (!last)
-		return;
+		return false;
 	if (p->j.open > 0 && p->tried && p->d->may_expire &&
 	    retry_over(&policy, born, p->attempt, now))
 		expire(p);
@@ -737,4 +753,5 @@ parcel_finish(struct parcel *p)
 		deliver_ails(p->d, &e);
 	err_free(&e);
 	free_parcel(p);
+	return true;
 }

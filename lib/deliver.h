@@ -77,10 +77,11 @@ struct parcel_way {
 };
 enum parcel_sent {
 	PARCEL_SENT,  /* every recipient of the group has an outcome */
-	PARCEL_STALE, /* the reused connection was dead: same again over a fresh one */
+	PARCEL_STALE, /* the connection takes no more: the rest at once over a fresh one */
 	PARCEL_LOST   /* local trouble: nothing was sent, leave it as it is */
 };
-enum parcel_sent parcel_send(struct parcel *p, const uint32_t *rcpts, size_t n,
+/* After PARCEL_STALE rcpts and *n are those that still have no outcome. */
+enum parcel_sent parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n,
     const struct parcel_way *way, struct err *e);
 
 /* An outcome without a transaction: no route, no connection.  as: JOURNAL_DEFERRED or
@@ -91,8 +92,9 @@ void parcel_verdict(struct parcel *p, const uint32_t *rcpts, size_t n, enum jour
 /* A group is not tried now, for a reason of ours (its site is closed): not before until_s. */
 void parcel_wait(struct parcel *p, uint64_t until_s);
 
-/* One group is through; with the last the entry goes where the outcomes say, and p is freed. */
-void parcel_finish(struct parcel *p);
+/* One group is through; with the last (true) the entry goes where the outcomes say, and p is
+ * freed. */
+bool parcel_finish(struct parcel *p);
 
 /* Without any outcome (a run that stops, local trouble): unlocked, unchanged. */
 void parcel_drop(struct parcel *p);

@@ -25,6 +25,7 @@ free_site(struct plan_site *s)
 	route_free(&s->route);
 	slots_close(&s->slots);
 	free(s->host_bad_ms);
+	free(s->host_clear_ms);
 	free(s->why);
 	free(s);
 }
@@ -244,6 +245,7 @@ plan_site(struct plan *p, struct route *r, int64_t now_ms)
 	s->route = *r;
 	s->usable = r->n;
 	s->host_bad_ms = mem_alloc(r->n * sizeof *s->host_bad_ms);
+	s->host_clear_ms = mem_alloc(r->n * sizeof *s->host_clear_ms);
 	s->key = buf_steal(&key);
 	*r = (struct route){0};
 	map_put(&p->by_site, span_of(s->key), i);

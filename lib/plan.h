@@ -48,9 +48,9 @@ struct plan_site {
 	struct route route;  /* real: the hosts */
 	struct slots slots;
 	int64_t *host_bad_ms; /* a host that failed is passed over until then, while others work */
+	int64_t *host_clear_ms; /* one whose handshake failed is spoken to in clear text until then */
 	uint32_t turn;       /* counts connections, to rotate among hosts of equal preference */
 	bool failed;         /* in this run */
-	bool tls_broken;     /* a handshake failed: clear text, without asking, for this run */
 	char *why;           /* the last failure's words, and its status */
 	char status[12];
 	struct worker *idle; /* who keep a connection to it and have nothing to send */

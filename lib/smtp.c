@@ -3,6 +3,7 @@
 #include "addr.h"
 #include "idn.h"
 #include "io.h"
+#include "stuff.h"
 #include "tls.h"
 
 #include <poll.h>
@@ -12,8 +13,6 @@
 
 #define ONE_WRITE_MAX 65536 /* content up to this goes with MAIL and RCPT, where that is allowed */
 #define FILE_STEP (1 << 20) /* between looks for a reply that comes too early */
-#define STUFF_STEP 262144
-#define STUFF_IOV 256
 #define IDLE_LOOK_MS 5 /* after this long idle the peer may have hung up: look before we send */
 
 /* --- replies */
@@ -72,13 +71,22 @@ read_reply(struct smtp *s, uint64_t wait_s, const char *where, struct err *e)
 	return 0;
 }
 
+/* A reply to a command that was not sent yet would be taken for the next one's. */
+static int
+in_turn(const struct smtp *s, struct err *e)
+{
+	return conn_waiting(&s->c).n > 0 ? err_set(e, EX_PROTOCOL, "a reply that nothing asked for")
+	                                 : 0;
+}
+
 static int
 flush_out(struct smtp *s, const char *where, struct err *e)
 {
 	struct iovec v = {s->out.s, s->out.len};
-	int rc = s->out.len ? conn_send(&s->c, &v, 1, (int64_t)s->opt.wait->block * 1000, NULL, e)
-	                    : 0;
+	int rc = in_turn(s, e);
 
+	if (!rc && s->out.len > 0)
+		rc = conn_send(&s->c, &v, 1, (int64_t)s->opt.wait->block * 1000, NULL, e);
 	buf_cut(&s->out, 0);
 	return broken(s, rc, where, e);
 }
@@ -145,7 +153,11 @@ start_tls(struct smtp *s, const char *sni, struct err *e)
 	tls_describe(s->c.tls, &s->tls);
 	if (early)
 		buf_str(&s->tls, " early-data-discarded");
-	return say_hello(s, e);
+	rc = say_hello(s, e);
+	/* In TLS 1.3 a server that does not like the handshake says so when we think it is over. */
+	if (rc && s->reply.code == 0)
+		s->tls_failed = true;
+	return rc;
 }
 
 void
@@ -154,18 +166,26 @@ smtp_init(struct smtp *s)
 	*s = (struct smtp){.c = CONN_INIT, .reply = REPLY_INIT, .out = BUF_INIT, .tls = BUF_INIT};
 }
 
+void
+smtp_forget(struct smtp *s)
+{
+	memset(&s->can, 0, sizeof s->can);
+	s->open = s->need_reset = s->tls_failed = s->slow_down = s->whole = false;
+	s->done = s->wait_hint_s = 0;
+	reply_clear(&s->reply);
+	buf_cut(&s->out, 0);
+	buf_cut(&s->tls, 0);
+}
+
 int
 smtp_open(struct smtp *s, int fd, const char *sni, const struct smtp_options *opt, struct err *e)
 {
 	int rc;
 
+	smtp_forget(s);
 	conn_init(&s->c, fd);
 	s->opt = *opt;
 	s->open = true;
-	s->need_reset = s->tls_failed = s->slow_down = false;
-	s->done = s->wait_hint_s = 0;
-	buf_cut(&s->out, 0);
-	buf_cut(&s->tls, 0);
 	rc = read_reply(s, opt->wait->greeting, "greeting", e);
 	if (!rc && s->reply.code / 100 != 2)
 		rc = refused(s, "greeting", e);
@@ -368,21 +388,30 @@ is_verdict(const struct reply *r)
 	return r->code / 100 == 4 || r->code / 100 == 5;
 }
 
+/* The reply to RSET or MAIL, where it shows whether a connection used again was still one. */
 static int
-mail_reply(struct smtp *s, struct smtp_mail *m, bool *taken, struct err *e)
+first_reply(struct smtp *s, struct smtp_mail *m, const char *where, struct err *e)
 {
-	int rc = read_reply(s, s->opt.wait->mail, "MAIL", e);
+	int rc = read_reply(s, s->opt.wait->mail, where, e);
 
 	if (rc) {
 		m->stale = s->done > 0 && s->c.eof;
-		return rc;
-	}
-	if (s->reply.code == 421 && s->done > 0) {
+	} else if (s->reply.code == 421 && s->done > 0) {
 		/* An old connection whose time was over; it says nothing about this message. */
 		m->stale = true;
 		s->slow_down = false;
-		return err_set(e, EX_TEMPFAIL, "MAIL: 421 %s", s->reply.text.s);
+		rc = err_set(e, EX_TEMPFAIL, "%s: 421 %s", where, s->reply.text.s);
 	}
+	return rc;
+}
+
+static int
+mail_reply(struct smtp *s, struct smtp_mail *m, bool *taken, struct err *e)
+{
+	int rc = first_reply(s, m, "MAIL", e);
+
+	if (rc)
+		return rc;
 	if (is_verdict(&s->reply)) {
 		/* It decides for all recipients; whatever is said about them later is noise. */
 		say_all(m, &s->reply);
@@ -445,69 +474,6 @@ ask_sending(struct smtp_mail *m, struct err *e)
 	return m->sending ? m->sending(m->arg, e) : 0;
 }
 
-/* RFC 5321 4.5.2: a line that begins with a dot gets another.  State between pieces: whether the
- * piece begins a line. */
-static int
-send_stuffed(struct smtp *s, const char *p, size_t n, bool *bol, struct err *e)
-{
-	struct iovec v[STUFF_IOV];
-	int64_t block = (int64_t)s->opt.wait->block * 1000;
-	int k = 0, rc = 0;
-
-	while (n > 0 && !rc) {
-		const char *dot;
-		size_t len;
-
-		if (*bol && *p == '.')
-			v[k++] = (struct iovec){(void *)(uintptr_t)".", 1};
-		*bol = false;
-		dot = memmem(p, n, "\n.", 2);
-		len = dot ? (size_t)(dot + 1 - p) : n;
-		v[k++] = (struct iovec){(void *)(uintptr_t)p, len};
-		*bol = p[len - 1] == '\n';
-		p += len;
-		n -= len;
-		if (n == 0 || k > STUFF_IOV - 2) {
-			rc = conn_send(&s->c, v, k, block, NULL, e);
-			k = 0;
-		}
-	}
-	return rc;
-}
-
-static int
-send_data(struct smtp *s, const struct smtp_mail *m, struct err *e)
-{
-	struct buf b = BUF_INIT;
-	bool bol = true;
-	int rc = 0;
-
-	if (m->content)
-		rc = send_stuffed(s, m->content, (size_t)m->size, &bol, e);
-	for (uint64_t at = 0; !m->content && at < m->size && !rc;) {
-		size_t n = m->size - at < STUFF_STEP ? (size_t)(m->size - at) : STUFF_STEP, got = 0;
-
-		rc = io_pread(m->file, buf_room(&b, n), n, m->off + at, &got, e);
-		if (!rc && got < n)
-			rc = err_set(e, EX_TEMPFAIL, "the queue file is shorter than it was");
-		if (!rc)
-			rc = send_stuffed(s, b.s, got, &bol, e);
-		at += got;
-		if (!rc && conn_waiting(&s->c).n > 0)
-			break; /* it has made up its mind before the end */
-	}
-	buf_free(&b);
-	if (!rc) {
-		const char *end = bol ? ".\r\n" : "\r\n.\r\n";
-		struct iovec v = {(void *)(uintptr_t)end, strlen(end)};
-
-		if (conn_waiting(&s->c).n > 0)
-			return 0; /* no end is sent: the message stays incomplete there */
-		rc = conn_send(&s->c, &v, 1, (int64_t)s->opt.wait->block * 1000, NULL, e);
-	}
-	return rc;
-}
-
 static int
 send_chunk(struct smtp *s, const struct smtp_mail *m, struct err *e)
 {
@@ -521,34 +487,34 @@ send_chunk(struct smtp *s, const struct smtp_mail *m, struct err *e)
 		    {(void *)(uintptr_t)m->content, (size_t)m->size}};
 
 		rc = conn_send(&s->c, v, 2, block, NULL, e);
+		at = m->size;
 		buf_cut(&s->out, 0);
-		return rc;
+	} else {
+		rc = flush_out(s, "BDAT", e);
 	}
-	rc = flush_out(s, "BDAT", e);
 	while (!rc && at < m->size && conn_waiting(&s->c).n == 0) {
 		uint64_t n = m->size - at < FILE_STEP ? m->size - at : FILE_STEP;
 
 		rc = conn_send_file(&s->c, m->file, m->off + at, n, block, NULL, e);
 		at += n;
 	}
-	if (!rc && at < m->size)
-		s->open = false; /* replied before all bytes were out: nothing after it can be told apart */
+	/* A reply is there only if the socket was full and it came before the last bytes were out. */
+	s->whole = !rc && at == m->size && conn_waiting(&s->c).n == 0;
 	return rc;
 }
 
-/* The reply that decides.  A 2xx that came before all was sent is no acceptance of anything. */
+/* The reply that decides.  A 2xx that came before all was sent is no acceptance of anything, and
+ * whatever came before is the last that is heard: nothing after it could be told apart. */
 static int
-final_reply(struct smtp *s, struct smtp_mail *m, bool complete, struct err *e)
+final_reply(struct smtp *s, struct smtp_mail *m, struct err *e)
 {
 	int rc = read_reply(s, s->opt.wait->final, "end of data", e);
 
-	if (rc) {
-		m->in_doubt = complete && undecided(m) > 0;
+	if (rc)
 		return rc;
-	}
-	if (!complete)
+	if (!s->whole)
 		s->open = false;
-	if (s->reply.code / 100 == 2 ? !complete : !is_verdict(&s->reply))
+	if (s->reply.code / 100 == 2 ? !s->whole : !is_verdict(&s->reply))
 		return unexpected(s, "the end of data", e);
 	say_all(m, &s->reply);
 	s->need_reset = s->reply.code / 100 != 2;
@@ -568,7 +534,7 @@ static int
 send_group(struct smtp *s, struct smtp_mail *m, enum along along, struct err *e)
 {
 	struct iovec v[2];
-	int rc;
+	int rc = in_turn(s, e);
 
 	if (along == WITH_DATA)
 		buf_str(&s->out, "DATA\r\n");
@@ -576,9 +542,14 @@ send_group(struct smtp *s, struct smtp_mail *m, enum along along, struct err *e)
 		buf_fmt(&s->out, "BDAT %llu LAST\r\n", (unsigned long long)m->size);
 	v[0] = (struct iovec){s->out.s, s->out.len};
 	v[1] = (struct iovec){(void *)(uintptr_t)m->content, (size_t)m->size};
+	if (rc) {
+		buf_cut(&s->out, 0);
+		return broken(s, rc, "MAIL", e);
+	}
 	rc = conn_send(&s->c, v, along == WITH_BDAT && m->size > 0 ? 2 : 1,
 	    (int64_t)s->opt.wait->block * 1000, NULL, e);
 	buf_cut(&s->out, 0);
+	s->whole = !rc && along == WITH_BDAT;
 	/* A peer that gives up early - 421 and gone - has said why: its words are in the buffer. */
 	if (rc && conn_waiting(&s->c).n > 0)
 		return 0;
@@ -597,11 +568,11 @@ envelope_replies(struct smtp *s, struct smtp_mail *m, bool utf8, const uint32_t 
 
 	if (s->need_reset) {
 		s->need_reset = false;
-		rc = read_reply(s, s->opt.wait->mail, "RSET", e);
+		rc = first_reply(s, m, "RSET", e);
 	}
 	if (!rc)
 		rc = mail_reply(s, m, &mail_taken, e);
-	for (size_t k = 0; k < n && !rc && (pipe || mail_taken); k++) {
+	for (size_t k = 0; k < n && !rc && s->open && (pipe || mail_taken); k++) {
 		if (!pipe) {
 			put_rcpt(s, &m->rcpts[who[k]], utf8);
 			rc = flush_out(s, "RCPT", e);
@@ -649,12 +620,10 @@ send_at_once(struct smtp *s, struct smtp_mail *m, bool utf8, struct err *e)
 		return rc;
 	}
 	rc = send_envelope(s, m, utf8, WITH_BDAT, &taken, e);
-	if (rc) {
-		m->in_doubt = !m->stale && s->reply.code != 421 && undecided(m) > 0;
+	if (rc)
 		return rc;
-	}
 	if (taken > 0)
-		return final_reply(s, m, true, e);
+		return final_reply(s, m, e);
 	rc = read_reply(s, s->opt.wait->final, "BDAT", e); /* nobody was taken: it counts for none */
 	return undecided(m) ? rc : 0;
 }
@@ -663,7 +632,6 @@ send_at_once(struct smtp *s, struct smtp_mail *m, bool utf8, struct err *e)
 static int
 data_phase(struct smtp *s, struct smtp_mail *m, size_t taken, bool sent_along, struct err *e)
 {
-	bool complete;
 	int rc = 0;
 
 	if (!sent_along) {
@@ -677,66 +645,114 @@ data_phase(struct smtp *s, struct smtp_mail *m, size_t taken, bool sent_along, s
 	if (rc)
 		return undecided(m) ? rc : 0;
 	if (s->reply.code != 354) {
-		if (taken > 0 && !is_verdict(&s->reply))
-			return unexpected(s, "DATA", e);
-		if (taken > 0)
+		if (taken > 0 && is_verdict(&s->reply))
 			say_all(m, &s->reply);
 		s->need_reset = true;
-		return 0;
+		return is_verdict(&s->reply) ? 0 : unexpected(s, "DATA", e);
 	}
 	if (taken == 0) { /* RFC 2920 3.1: only the dot, and its reply counts for none */
 		rc = command(s, ".", s->opt.wait->final, "end of data", e);
 		s->need_reset = true;
 		return undecided(m) ? rc : 0;
 	}
+	rc = in_turn(s, e);
+	if (rc)
+		return broken(s, rc, "DATA", e);
 	rc = ask_sending(m, e);
 	if (rc) {
 		smtp_close(s); /* nothing but the end of the connection takes DATA back */
 		return rc;
 	}
-	rc = send_data(s, m, e);
-	complete = !rc && conn_waiting(&s->c).n == 0;
+	rc = stuff_send(&s->c, &(struct stuff){m->content, m->file, m->off, m->size},
+	    (int64_t)s->opt.wait->block * 1000, &s->whole, e);
 	if (rc && conn_waiting(&s->c).n == 0)
 		return broken(s, rc, "sending", e);
-	return final_reply(s, m, complete, e);
+	return final_reply(s, m, e);
 }
 
 static int
 chunk_phase(struct smtp *s, struct smtp_mail *m, size_t taken, struct err *e)
 {
-	bool complete;
 	int rc;
 
 	if (taken == 0)
 		return 0;
+	rc = in_turn(s, e);
+	if (rc)
+		return broken(s, rc, "BDAT", e);
 	rc = ask_sending(m, e);
 	if (rc) {
 		s->need_reset = true;
 		return rc;
 	}
 	rc = send_chunk(s, m, e);
-	complete = !rc && s->open;
 	if (rc && conn_waiting(&s->c).n == 0)
 		return broken(s, rc, "sending", e);
-	return final_reply(s, m, complete, e);
+	return final_reply(s, m, e);
 }
 
-/* Before a connection that was idle is used again: has the peer hung up, or said something? */
+/* Before a connection that was idle is used again: has the peer hung up, or said something?  Or had
+ * it said that it takes no more (RFC 9422 4.1)? */
 static bool
 gone_stale(struct smtp *s)
 {
-	return s->done > 0 && (conn_waiting(&s->c).n > 0 ||
+	return s->done > 0 && (smtp_used_up(s) || conn_waiting(&s->c).n > 0 ||
 	    (io_now_ms() - s->idle_since_ms > IDLE_LOOK_MS && io_ready(s->c.fd, POLLIN)));
+}
+
+bool
+smtp_used_up(const struct smtp *s)
+{
+	return !s->open || (s->can.mail_max > 0 && s->done >= s->can.mail_max);
+}
+
+/* RSET goes with what follows, or, where commands are not pipelined, before it. */
+static int
+begin(struct smtp *s, struct smtp_mail *m, struct err *e)
+{
+	int rc;
+
+	buf_cut(&s->out, 0);
+	if (!s->need_reset)
+		return 0;
+	buf_str(&s->out, "RSET\r\n");
+	if (s->can.pipelining)
+		return 0;
+	rc = flush_out(s, "RSET", e);
+	if (rc)
+		m->stale = s->done > 0;
+	else
+		rc = first_reply(s, m, "RSET", e);
+	s->need_reset = rc != 0;
+	return rc;
+}
+
+static int
+transact(struct smtp *s, struct smtp_mail *m, bool utf8, struct err *e)
+{
+	bool pipe = s->can.pipelining, chunk = s->can.chunking;
+	enum along along = pipe && !chunk ? WITH_DATA : ALONE;
+	size_t taken = 0;
+	int rc = begin(s, m, e);
+
+	if (rc)
+		return rc;
+	if (chunk && pipe && m->content && m->size <= ONE_WRITE_MAX && !(m->wary && s->done > 0))
+		return send_at_once(s, m, utf8, e);
+	rc = send_envelope(s, m, utf8, along, &taken, e);
+	if (rc)
+		return rc;
+	return chunk ? chunk_phase(s, m, taken, e)
+	             : data_phase(s, m, taken, along == WITH_DATA, e);
 }
 
 int
 smtp_send(struct smtp *s, struct smtp_mail *m, struct err *e)
 {
-	bool utf8, chunk = s->can.chunking;
-	size_t taken = 0;
+	bool utf8;
 	int rc;
 
-	m->asked = m->in_doubt = m->stale = false;
+	m->asked = m->in_doubt = m->stale = s->whole = false;
 	s->wait_hint_s = 0;
 	utf8 = sort_out(s, m);
 	if (undecided(m) == 0)
@@ -746,33 +762,12 @@ smtp_send(struct smtp *s, struct smtp_mail *m, struct err *e)
 		s->open = false;
 		return err_set(e, EX_TEMPFAIL, "connection closed by peer");
 	}
-	buf_cut(&s->out, 0);
-	if (s->need_reset) {
-		buf_str(&s->out, "RSET\r\n");
-		if (!s->can.pipelining) {
-			rc = flush_out(s, "RSET", e);
-			if (!rc)
-				rc = read_reply(s, s->opt.wait->mail, "RSET", e);
-			if (rc)
-				return rc;
-			s->need_reset = false;
-		}
-	}
-	if (chunk && s->can.pipelining && m->content && m->size <= ONE_WRITE_MAX) {
-		rc = send_at_once(s, m, utf8, e);
-	} else {
-		enum along along = s->can.pipelining && !chunk ? WITH_DATA : ALONE;
-
-		rc = send_envelope(s, m, utf8, along, &taken, e);
-		if (!rc && chunk)
-			rc = chunk_phase(s, m, taken, e);
-		else if (!rc)
-			rc = data_phase(s, m, taken, along == WITH_DATA, e);
-	}
+	rc = transact(s, m, utf8, e);
 	if (rc)
 		say_lost(s, m);
 	if (rc && undecided(m) == 0)
 		rc = 0; /* everybody has an answer: the connection's end is no news for this message */
+	m->in_doubt = rc && s->whole && !m->stale;
 	s->done++;
 	s->idle_since_ms = io_now_ms();
 	return rc;

@@ -30,6 +30,7 @@ struct smtp {
 	bool open;        /* another transaction may begin */
 	bool need_reset;  /* RSET goes before the next MAIL */
 	bool tls_failed;  /* smtp_open: the handshake is what failed; try again in clear */
+	bool whole;       /* all content of the transaction at hand has left, with its end */
 	bool slow_down;   /* the peer said 421, or that there is too much of us */
 	uint32_t wait_hint_s; /* "try again in 300 seconds" of the last transaction; 0: none */
 	uint32_t done;    /* transactions on this connection */
@@ -44,7 +45,9 @@ struct smtp {
 int smtp_open(struct smtp *s, int fd, const char *sni, const struct smtp_options *opt,
     struct err *e);
 void smtp_init(struct smtp *s);  /* before the first smtp_open */
+void smtp_forget(struct smtp *s); /* what was learned and said over the last connection */
 void smtp_close(struct smtp *s); /* at once, without QUIT; the storage stays for the next smtp_open */
+bool smtp_used_up(const struct smtp *s); /* no other transaction: closed, or as many as MAILMAX */
 void smtp_quit(struct smtp *s);  /* QUIT, waits shortly for the answer, closes */
 void smtp_free(struct smtp *s);
 
@@ -73,6 +76,7 @@ struct smtp_mail {
 	int file;
 	uint64_t off, size;
 	bool eightbit, utf8_header;
+	bool wary; /* nothing is sent twice: no content over a connection before it has proved alive */
 
 	/* Called once, when the first byte of content is about to leave (with the recipients whose
 	 * `is` is SMTP_UNDECIDED at that moment): non-zero ends the transaction unsent. */

@@ -15,6 +15,7 @@
 
 #define STACK_BYTES (256 * 1024)
 #define HOST_BAD_MS 60000    /* a host that failed is passed over for so long */
+#define HOST_CLEAR_MS 600000 /* one whose handshake failed is not offered TLS for so long */
 #define SHORT_WAIT_MS 30000  /* a closure up to this is waited for within the run */
 #define RETRY_SOON_MS 1000   /* but what failed is not tried again by the same few of its messages */
 #define SLOT_WAIT_MS 100     /* another run holds all connections the site may have */
@@ -171,6 +172,18 @@ worker_join_all(struct run_state *r)
 
 /* --- items */
 
+/* The list of sites moves when it grows; a site stays where it is. */
+static struct plan_site *
+site_of(struct run_state *r, uint32_t site)
+{
+	struct plan_site *s;
+
+	pthread_mutex_lock(&r->lock);
+	s = r->plan.sites[site];
+	pthread_mutex_unlock(&r->lock);
+	return s;
+}
+
 static void
 report(struct run_state *r, uint32_t site, enum pace_event what, uint64_t hint_s)
 {
@@ -213,16 +226,9 @@ forget(struct run_state *r, struct load *l)
 static void
 finish(struct run_state *r, struct load *l)
 {
-	bool group = l->i.parcel != NULL;
-	unsigned left = 0;
+	bool last = parcel_finish(l->p);
 
-	if (group) {
-		pthread_mutex_lock(&l->p->lock);
-		left = l->p->groups;
-		pthread_mutex_unlock(&l->p->lock);
-	}
-	parcel_finish(l->p);
-	if (group && left == 1) {
+	if (last && l->i.parcel) {
 		pthread_mutex_lock(&r->lock);
 		r->open_parcels--;
 		pthread_cond_signal(&r->parcel_closed);
@@ -380,7 +386,7 @@ static void
 fail_all(struct run_state *r, uint32_t site, struct load *first, const char *status,
     const char *text)
 {
-	const char *name = r->plan.sites[site]->name;
+	const char *name = site_of(r, site)->name;
 	struct load l = *first;
 
 	do
@@ -440,7 +446,7 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 	if (rc == EX_NOHOST || rc == EX_UNAVAILABLE || rc == EX_DATAERR) {
 		fail_all(r, own, &l, status, err_text(&e));
 	} else if (rc) {
-		struct plan_site *s = r->plan.sites[own];
+		struct plan_site *s = site_of(r, own);
 
 		pthread_mutex_lock(&r->lock);
 		plan_why(s, status, err_text(&e));
@@ -459,7 +465,7 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 		report(r, own, PACE_DELIVERED, 0);
 		plan_return(&r->plan, item);
 		pthread_mutex_unlock(&r->lock);
-		if (r->o->site && strcmp(r->plan.sites[site]->name, r->o->site) != 0 &&
+		if (r->o->site && strcmp(site_of(r, site)->name, r->o->site) != 0 &&
 		    next_at(r, site, &l))
 			drop_site(r, site, &l);
 		drain_if_closed(r, site);
@@ -573,15 +579,6 @@ open_mixed(struct worker *w, uint32_t own, uint32_t item)
 
 /* --- connecting */
 
-/* What another peer said, to this message or before: nobody shall take it for this one's words. */
-static void
-forget_words(struct worker *w)
-{
-	reply_clear(&w->s.reply);
-	w->s.tls_failed = w->s.slow_down = false;
-	w->s.wait_hint_s = 0;
-}
-
 static int
 open_at(struct worker *w, const struct net_addr *a, const char *host, bool tls, struct err *e)
 {
@@ -590,18 +587,32 @@ open_at(struct worker *w, const struct net_addr *a, const char *host, bool tls, 
 	struct net_addr probe;
 	int fd, rc;
 
-	forget_words(w);
+	smtp_forget(&w->s); /* what another peer said is no reason for this one's outcome */
 	rc = net_connect(&fd, a, NULL, io_now_ms() + (int64_t)c->timeouts.connect * 1000, e);
 	if (rc)
 		return rc;
 	return smtp_open(&w->s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o, e);
 }
 
-static int
-try_addr(struct worker *w, struct plan_site *s, const struct route_host *h, struct net_addr *a,
-    struct err *e)
+/* Whether this host is offered TLS; failed: its handshake has just been the trouble. */
+static bool
+may_tls(struct run_state *r, struct plan_site *s, size_t host, bool failed)
 {
-	bool tls = s->route.tls == CONF_TLS_MAY && !s->tls_broken;
+	int64_t now = io_now_ms();
+	bool may;
+
+	pthread_mutex_lock(&r->lock);
+	if (failed)
+		s->host_clear_ms[host] = now + HOST_CLEAR_MS;
+	may = s->route.tls == CONF_TLS_MAY && s->host_clear_ms[host] <= now;
+	pthread_mutex_unlock(&r->lock);
+	return may;
+}
+
+static int
+try_addr(struct worker *w, struct plan_site *s, size_t host, struct net_addr *a, struct err *e)
+{
+	const struct route_host *h = &s->route.hosts[host];
 	uint64_t begun = io_time_us();
 	int rc;
 
@@ -611,11 +622,10 @@ try_addr(struct worker *w, struct plan_site *s, const struct route_host *h, stru
 		a->u.in4.sin_port = htons(h->port);
 	buf_cut(&w->addr, 0);
 	net_endpoint_text(a, &w->addr);
-	rc = open_at(w, a, h->name, tls, e);
+	rc = open_at(w, a, h->name, may_tls(w->r, s, host, false), e);
 	if (rc && w->s.tls_failed && !w->r->stop) {
 		/* Opportunistic: better in clear than not at all, within the same attempt. */
-		s->tls_broken = true;
-		rc = open_at(w, a, h->name, false, e);
+		rc = open_at(w, a, h->name, may_tls(w->r, s, host, true), e);
 	}
 	if (rc)
 		return err_in(e, "%s[%s]", h->name, w->addr.s);
@@ -663,7 +673,7 @@ try_host(struct worker *w, struct plan_site *s, size_t i, char status[12], struc
 	struct dns_addrs addrs = {NULL, 0};
 	int rc;
 
-	forget_words(w);
+	smtp_forget(&w->s);
 	rc = find_host(w, s, i, &addrs, status, e);
 	if (rc) {
 		dns_addrs_free(&addrs);
@@ -672,11 +682,13 @@ try_host(struct worker *w, struct plan_site *s, size_t i, char status[12], struc
 	memcpy(status, "4.4.1", 6);
 	rc = EX_TEMPFAIL;
 	for (size_t k = 0; k < addrs.n; k++) {
-		rc = try_addr(w, s, &s->route.hosts[i], &addrs.v[k], e);
+		rc = try_addr(w, s, i, &addrs.v[k], e);
 		if (rc == 0 || w->r->stop)
 			break;
 		rc = EX_TEMPFAIL;
 	}
+	if (rc && w->s.reply.code / 100 == 4 && w->s.reply.status[0])
+		memcpy(status, w->s.reply.status, sizeof w->s.reply.status);
 	dns_addrs_free(&addrs);
 	if (rc)
 		mark_bad(w->r, s, i);
@@ -764,7 +776,7 @@ not_connected(struct worker *w, uint32_t site, struct load *l, int rc, const cha
     const struct err *e)
 {
 	struct run_state *r = w->r;
-	struct plan_site *s = r->plan.sites[site];
+	struct plan_site *s = site_of(r, site);
 
 	if (rc == EX_NOHOST || rc == EX_UNAVAILABLE) {
 		fail_all(r, site, l, status, err_text(e));
@@ -807,11 +819,11 @@ static bool
 send_load(struct worker *w, uint32_t site, struct load *l)
 {
 	struct run_state *r = w->r;
-	const struct plan_site *s = r->plan.sites[site];
+	const struct plan_site *s = site_of(r, site);
 	struct parcel_way way = {&w->s, span_of(s->name), span_of(w->host),
 	    {w->addr.s, w->addr.len}, w->connect_us};
 	struct err e = ERR_INIT;
-	enum parcel_sent sent = parcel_send(l->p, l->rcpts, l->n, &way, &e);
+	enum parcel_sent sent = parcel_send(l->p, l->rcpts, &l->n, &way, &e);
 
 	if (sent == PARCEL_LOST) {
 		deliver_trouble(&r->d, &e);
@@ -829,7 +841,7 @@ worn_out(const struct worker *w)
 {
 	const struct conf *c = w->r->d.conf;
 
-	return !w->s.open || w->r->d.trouble || w->s.done >= c->connection_messages ||
+	return smtp_used_up(&w->s) || w->r->d.trouble || w->s.done >= c->connection_messages ||
 	    io_now_ms() - w->since_ms > (int64_t)c->connection_s * 1000;
 }
 
@@ -906,7 +918,7 @@ static void
 serve(struct worker *w, uint32_t site, uint32_t item)
 {
 	struct run_state *r = w->r;
-	struct plan_site *s = r->plan.sites[site];
+	struct plan_site *s = site_of(r, site);
 	char status[12] = "";
 	struct err e = ERR_INIT;
 	struct load l;

@@ -32,7 +32,7 @@ struct run_state {
 	struct worker *idle;    /* without a connection, waiting */
 	uint32_t threads, busy; /* busy: with an item or a connection in hand */
 	struct worker *all;
-	bool stop;              /* nothing new is started */
+	_Atomic bool stop;      /* nothing new is started; read without the lock, too */
 	uint32_t open_parcels;  /* taken for the sake of several groups */
 	pthread_cond_t parcel_closed;
 	struct run_delay {      /* found locked in new/: again when its submitter is done */

@@ -1,0 +1,22 @@
+/* stuff.h - content over a connection as DATA wants it: dots doubled, and its end.
+ *
+ * RFC 5321 4.5.2.  Lines are ended by CRLF already; content whose last line is not
+ * gets the CRLF that the end needs.
+ */
+#ifndef STUFF_H
+#define STUFF_H
+
+#include "conn.h"
+
+struct stuff {
+	const char *content; /* in memory, or NULL: then file and off */
+	int file;
+	uint64_t off, size;
+};
+
+/* All of it, in blocks as conn_send().  Stops, and leaves the end out, when a reply waits to be
+ * read: the peer has made up its mind too early.  *whole: everything and the end have left, and
+ * no reply was there before. */
+int stuff_send(struct conn *c, const struct stuff *s, int64_t block_ms, bool *whole, struct err *e);
+
+#endif
