@@ -107,16 +107,20 @@ buf_ch(struct buf *b, char c)
 void
 buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 {
+	size_t room = 64;
 	va_list again;
 	int n;
 
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	if (n > 0) {
-		buf_room(b, (size_t)n);
-		vsnprintf(b->s + b->len, (size_t)n + 1, fmt, again);
-		buf_grew(b, (size_t)n);
+	n = vsnprintf(buf_room(b, room), room, fmt, ap); /* mostly it fits, and is formatted once */
+	if (n > 0 && (size_t)n >= room) {
+		room = (size_t)n + 1;
+		vsnprintf(buf_room(b, room), room, fmt, again);
 	}
+	if (n > 0)
+		buf_grew(b, (size_t)n);
+	else
+		b->s[b->len] = '\0';
 	va_end(again);
 }
 
