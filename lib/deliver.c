@@ -164,7 +164,7 @@ write_pending(struct parcel *p, struct err *e)
 	return rc;
 }
 
-void
+bool
 parcel_drop(struct parcel *p)
 {
 	struct err e = ERR_INIT;
@@ -174,11 +174,12 @@ parcel_drop(struct parcel *p)
 	last = --p->groups == 0;
 	pthread_mutex_unlock(&p->lock);
 	if (!last)
-		return;
+		return false;
 	if (write_pending(p, &e))
 		deliver_trouble(p->d, &e);
 	err_free(&e);
 	free_parcel(p);
+	return true;
 }
 
 static void
@@ -741,8 +742,7 @@ parcel_finish(struct parcel *p)
 		expire(p);
 	if (p->j.open == 0) {
 		/* An unlink right after the final reply has done it already. */
-		if (p->pending.len > 0 || !all_delivered(p) || p->d->conf->keep_sent_s > 0 ||
-		    !p->sending)
+		if (!p->removed)
 			rc = finish_closed(p, &e);
 	} else if (p->tried) {
 		rc = finish_deferred(p, &e);

@@ -97,7 +97,7 @@ void parcel_wait(struct parcel *p, uint64_t until_s);
 bool parcel_finish(struct parcel *p);
 
 /* Without any outcome (a run that stops, local trouble): unlocked, unchanged. */
-void parcel_drop(struct parcel *p);
+bool parcel_drop(struct parcel *p); /* as parcel_finish: true with the last group */
 
 /* The recipients still open, as indexes; free() it. */
 uint32_t *parcel_open(const struct parcel *p, size_t *n);

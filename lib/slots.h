@@ -20,6 +20,7 @@ struct slots {
 	uint32_t n;
 };
 #define SLOTS_INIT {-1, NULL, 0}
+#define SLOTS_NONE UINT32_MAX /* for a connection that has none: never taken */
 
 int slots_open(struct slots *s, int state_dir, const char *site, struct err *e);
 void slots_close(struct slots *s); /* lets all go */

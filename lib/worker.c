@@ -223,11 +223,10 @@ forget(struct run_state *r, struct load *l)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* last: with this the parcel is gone, and if it went to several destinations, room for another. */
 static void
-finish(struct run_state *r, struct load *l)
+closed(struct run_state *r, struct load *l, bool last)
 {
-	bool last = parcel_finish(l->p);
-
 	if (last && l->i.parcel) {
 		pthread_mutex_lock(&r->lock);
 		r->open_parcels--;
@@ -235,6 +234,21 @@ finish(struct run_state *r, struct load *l)
 		pthread_mutex_unlock(&r->lock);
 	}
 	forget(r, l);
+}
+
+static void
+finish(struct run_state *r, struct load *l)
+{
+	closed(r, l, parcel_finish(l->p));
+}
+
+/* Whether or not it has been taken: as if this run had not seen it. */
+static void
+drop(struct run_state *r, struct load *l)
+{
+	struct parcel *p = l->p ? l->p : l->i.parcel;
+
+	closed(r, l, p && parcel_drop(p));
 }
 
 /* Found locked: in new/ its submitter is about to let go; elsewhere another run has it. */
@@ -319,10 +333,11 @@ too_old(const struct run_state *r, const struct load *l)
 {
 	const struct conf *c = r->d.conf;
 	struct retry_policy policy = {c->retry_min_s, c->retry_max_s, c->lifetime_s};
+	const char *name = l->i.parcel ? l->i.parcel->t.name : l->i.name;
 	struct entry_name n;
 	uint64_t born;
 
-	if (!r->d.may_expire || !entry_name_parse(span_of(l->i.name), &n))
+	if (!r->d.may_expire || !entry_name_parse(span_of(name), &n))
 		return false;
 	born = entry_id_us(n.id.p) / 1000000;
 	return !retry_born_ok(born, now_s()) || retry_expired(&policy, born, now_s());
@@ -334,16 +349,27 @@ static void
 move_on(struct run_state *r, struct plan_site *s, struct load *l, uint64_t until_s)
 {
 	struct queue_at at = plan_at(&l->i);
+	struct buf why = BUF_INIT;
 	struct err e = ERR_INIT;
+	char status[sizeof s->status];
+	bool failed;
 
+	pthread_mutex_lock(&r->lock);
+	failed = s->failed;
+	memcpy(status, s->status, sizeof status);
+	if (failed && s->why)
+		buf_str(&why, s->why); /* another of its connections may have news meanwhile */
+	pthread_mutex_unlock(&r->lock);
+	failed = failed && too_old(r, l);
+	if (failed)
+		verdict(r, l, JOURNAL_DEFERRED, 0, status, why.s, s->name);
+	buf_free(&why);
+	if (failed)
+		return;
 	if (l->i.parcel) {
 		take(r, l);
 		parcel_wait(l->p, until_s);
 		finish(r, l);
-		return;
-	}
-	if (s->failed && too_old(r, l)) {
-		verdict(r, l, JOURNAL_DEFERRED, 0, s->status, s->why ? s->why : "", s->name);
 		return;
 	}
 	if (queue_defer_name(r->d.q, &at, l->i.name, until_s, &e) && errno != ENOENT)
@@ -413,11 +439,18 @@ site_opened(struct run_state *r, uint32_t site)
 	err_free(&e);
 }
 
+/* --site: whether this one was not asked for. */
+static bool
+unwanted(struct run_state *r, uint32_t site)
+{
+	return r->o->site && strcmp(site_of(r, site)->name, r->o->site) != 0;
+}
+
 static void
 drop_site(struct run_state *r, uint32_t site, struct load *l)
 {
 	do
-		forget(r, l);
+		drop(r, l);
 	while (next_at(r, site, l));
 }
 
@@ -465,8 +498,7 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 		report(r, own, PACE_DELIVERED, 0);
 		plan_return(&r->plan, item);
 		pthread_mutex_unlock(&r->lock);
-		if (r->o->site && strcmp(site_of(r, site)->name, r->o->site) != 0 &&
-		    next_at(r, site, &l))
+		if (unwanted(r, site) && next_at(r, site, &l))
 			drop_site(r, site, &l);
 		drain_if_closed(r, site);
 	}
@@ -524,6 +556,23 @@ push_groups(struct run_state *r, struct parcel *p, struct split *s)
 	}
 }
 
+/* A site that was closed before these came has nobody who moves them on: they would stay in hand until
+ * the run is over, and keep others from being opened. */
+static void
+drain_closed(struct run_state *r, const struct split *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		uint32_t site;
+
+		if (s->dest[i] == MAP_NONE)
+			continue;
+		pthread_mutex_lock(&r->lock);
+		site = r->plan.dests[s->dest[i]].site;
+		pthread_mutex_unlock(&r->lock);
+		drain_if_closed(r, site);
+	}
+}
+
 /* The envelope says where it goes: take it, and put its recipients to their destinations. */
 static void
 open_mixed(struct worker *w, uint32_t own, uint32_t item)
@@ -563,6 +612,7 @@ open_mixed(struct worker *w, uint32_t own, uint32_t item)
 		push_groups(r, l.p, &s);
 		pthread_mutex_unlock(&r->lock);
 		finish(r, &l);
+		drain_closed(r, &s);
 		free(s.rcpts);
 		free(s.dest);
 	} else {
@@ -886,6 +936,7 @@ get_slot(struct worker *w, uint32_t site, uint32_t item)
 
 	pthread_mutex_lock(&r->lock);
 	s = r->plan.sites[site];
+	w->slot = SLOTS_NONE;
 	got = s->slots.fd < 0 ||
 	    slots_take(&s->slots, sched_pace(r->plan.s, site)->limits.connections, &w->slot);
 	if (!got) {
@@ -906,7 +957,7 @@ leave(struct worker *w, uint32_t site)
 	smtp_quit(&w->s);
 	pthread_mutex_lock(&r->lock);
 	s = r->plan.sites[site];
-	if (s->slots.fd >= 0)
+	if (w->slot != SLOTS_NONE)
 		slots_give(&s->slots, w->slot);
 	sched_left(r->plan.s, site);
 	worker_nudge(r, site);
@@ -948,9 +999,7 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 		have = next_order(w, site, &l);
 	}
 	if (rc && (r->stop || r->d.trouble)) {
-		if (l.p)
-			parcel_drop(l.p);
-		forget(r, &l);
+		drop(r, &l);
 	} else if (rc) {
 		not_connected(w, site, &l, rc, status, &e);
 	}
@@ -960,6 +1009,22 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 }
 
 /* --- the thread */
+
+/* Recipients of a message to several destinations come to a site after it was found out that it is
+ * not the one. */
+static void
+refuse(struct run_state *r, const struct sched_order *o)
+{
+	struct load l;
+
+	pthread_mutex_lock(&r->lock);
+	l = load_of(r, o->item);
+	pthread_mutex_unlock(&r->lock);
+	drop_site(r, o->site, &l);
+	pthread_mutex_lock(&r->lock);
+	sched_left(r->plan.s, o->site);
+	pthread_mutex_unlock(&r->lock);
+}
 
 static void
 obey(struct worker *w, const struct sched_order *o)
@@ -977,6 +1042,8 @@ obey(struct worker *w, const struct sched_order *o)
 		open_mixed(w, o->site, o->item);
 	else if (!s->real)
 		resolve(w, o->site, o->item);
+	else if (unwanted(r, o->site))
+		refuse(r, o);
 	else
 		serve(w, o->site, o->item);
 }

@@ -53,4 +53,52 @@ is "$(said bounced one@no.example)" 1 '521 in a greeting is for ever'
 is "$(said bounced two@down.example)" 0 'but only of the host that said it'
 is "$(said deferred two@down.example)" 1 'the next one is tried again'
 
+# --- messages to several destinations, one of which is closed
+
+rm -rf "$T/queue"
+trap_start
+cat >"$T/conf" <<END
+connections = 4
+route "up.example" { relay = "127.0.0.1:$PORT" }
+route "other.example" { relay = "127.0.0.1:$PORT" }
+route "down.example" { relay = "127.0.0.1:$(free_port)" }
+END
+# more of them than are held open at once (64), and what shall not wait for them
+for i in $(seq 100); do
+	printf 'MAIL FROM:<a@example.org>\r\nRCPT TO:<u%d@up.example>\r\nRCPT TO:<d%d@down.example>\r\nDATA\r\n\r\nx\r\n.\r\n' "$i" "$i"
+done | smtp-submit -odq -bS >/dev/null
+ok 'a run ends that has opened more messages than it may hold' timeout 20 smtp-deliver
+is "$(cat "$T"/queue/log/* | grep -c '"type":"delivered"')" 100 'everybody who could get it has it'
+is "$(find "$T/queue/new" -type f | wc -l)" 0 'nothing is left where it was'
+is "$(find "$T/queue/cur" -type f | wc -l)" 100 'the others wait for their hour'
+
+# --- all destinations of a message at once: it is gone when the last is through
+
+rm -rf "$T/queue"
+for i in $(seq 200); do
+	printf 'MAIL FROM:<a@example.org>\r\nRCPT TO:<u@up.example>\r\nRCPT TO:<u@[127.0.0.1]>\r\nDATA\r\n\r\nx\r\n.\r\n'
+done >"$T/batch"
+mkdir "$T/two"
+PORT_UP=$PORT
+trap_start
+cat >"$T/conf" <<END
+route "up.example" { relay = "127.0.0.1:$PORT_UP" }
+route "[127.0.0.1]" { relay = "127.0.0.1:$PORT" }
+END
+smtp-submit -odq -bS <"$T/batch" >/dev/null
+ok 'a run with messages to two servers' smtp-deliver
+is "$(cat "$T"/queue/log/* | grep -c '"type":"delivered"')" 400 'both have all'
+is "$(find "$T/queue/new" "$T/queue/cur" -type f | wc -l)" 0 'and no entry is left'
+
+# --- --site, where the other recipients' site is known already
+
+rm -rf "$T/queue"
+sed -i 's/\[127.0.0.1\]" {/other.example" {/' "$T/conf"
+sed 's/\[127.0.0.1\]/other.example/' "$T/batch" | smtp-submit -odq -bS >/dev/null
+ok 'a run for one site' timeout 20 smtp-deliver --site "127.0.0.1:$PORT_UP"
+is "$(said delivered u@up.example)" 200 'delivers what goes there'
+is "$(said delivered u@other.example)" 0 'and nothing else'
+ok 'the rest goes with the next run' timeout 20 smtp-deliver
+is "$(said delivered u@up.example) $(said delivered u@other.example)" '200 200' 'once'
+
 done_testing
