@@ -27,6 +27,14 @@
 #define FAR_S (86400 + 3600)
 #define KERNEL_TICK_US 20000 /* inode times are that coarse, at worst */
 
+/* What is read from outside the queue: once, for after it the process has confined itself. */
+struct outside {
+	struct net_addr *own;
+	size_t n_own;
+	struct dns *dns;
+	bool read, confined;
+};
+
 struct runner { /* the main thread's own */
 	struct run_state s;
 	const struct conf *c;
@@ -41,7 +49,7 @@ struct runner { /* the main thread's own */
 	struct queue_at *ats;
 	size_t n;
 	const char *self_name;
-	struct net_addr *own;
+	struct outside *out;
 	bool newer;          /* new/ has what came after the last scan */
 };
 
@@ -82,6 +90,16 @@ judge_clock(struct runner *r, struct run_result *res, struct err *e)
 	buf_free(&text);
 	r->clock_ms = io_now_ms() + CLOCK_EVERY_MS;
 	return rc;
+}
+
+/* What failed/ and sent/ keep is not thrown away by a clock that may be wrong. */
+static int
+tidy(struct runner *r, struct err *e)
+{
+	bool sure = r->s.d.may_expire;
+
+	return queue_tidy(r->q, now_s(), sure ? r->c->keep_failed_s : UINT64_MAX,
+	    sure ? r->c->keep_sent_s : UINT64_MAX, e);
 }
 
 /* --- finding what is due */
@@ -301,7 +319,7 @@ every_hour(struct runner *r, struct run_result *res, struct err *e)
 	int rc = judge_clock(r, res, e);
 
 	if (!rc)
-		rc = queue_tidy(r->q, now_s(), r->c->keep_failed_s, r->c->keep_sent_s, e);
+		rc = tidy(r, e);
 	if (!rc && r->notify_fd >= 0)
 		rc = watch(r, e); /* new/ may be another directory now */
 	return rc;
@@ -339,25 +357,38 @@ main_loop(struct runner *r, struct run_result *res, struct err *e)
 /* --- beginning and end */
 
 static int
+look_outside(struct outside *o, const struct conf *c, struct err *e)
+{
+	int rc = o->read ? 0 : net_own_addrs(&o->own, &o->n_own, e);
+
+	if (!rc && !o->read)
+		rc = dns_open(&o->dns, c->resolver, e);
+	if (!rc && !o->read)
+		rc = tls_start(e);
+	o->read = !rc;
+	return rc;
+}
+
+static int
 prepare(struct runner *r, struct err *e)
 {
 	struct run_state *s = &r->s;
 	int rc = events_open(&s->d.events, queue_log_fd(r->q), e);
 
 	if (!rc)
-		rc = net_own_addrs(&r->own, &s->self.n_addrs, e);
-	if (!rc)
-		rc = dns_open(&s->dns, r->c->resolver, e);
-	if (!rc)
-		rc = tls_start(e);
+		rc = look_outside(r->out, r->c, e);
 	if (!rc && r->s.o->n_ids == 0)
 		rc = watch(r, e); /* whoever queues now and finds run.lock taken starts nobody */
-	if (!rc && s->o->sandbox)
+	if (!rc && s->o->sandbox && !r->out->confined) {
 		rc = sandbox_enter(r->c->queue, e);
+		r->out->confined = !rc;
+	}
 	r->self_name = r->c->hostname;
 	s->self.names = &r->self_name;
 	s->self.n_names = 1;
-	s->self.addrs = r->own;
+	s->self.addrs = r->out->own;
+	s->self.n_addrs = r->out->n_own;
+	s->dns = r->out->dns;
 	return rc;
 }
 
@@ -398,8 +429,6 @@ wind_up(struct runner *r, struct run_result *res)
 		res->lost_events += events_lost(s->d.events);
 		events_close(s->d.events);
 	}
-	dns_close(s->dns);
-	free(r->own);
 	free(s->delays);
 	err_free(&e);
 }
@@ -442,7 +471,7 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	pthread_condattr_destroy(&ca);
 	rc = judge_clock(r, res, e);
 	if (!rc)
-		rc = queue_tidy(r->q, now_s(), r->c->keep_failed_s, r->c->keep_sent_s, e);
+		rc = tidy(r, e);
 	if (!rc)
 		rc = scan(r, e);
 	if (rc || (r->n == 0 && !s->o->follow))
@@ -479,6 +508,7 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
     int stop_fd, struct run_result *res, struct err *e)
 {
 	bool again = true, busy = false, mine;
+	struct outside out = {0};
 	int rc = 0, lock_fd;
 
 	*res = (struct run_result){0};
@@ -486,7 +516,8 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 	if (lock_fd < 0)
 		return err_sys(e, "state/run.lock");
 	while (again && !rc) {
-		struct runner r = {.c = c, .q = q, .stop = stop, .stop_fd = stop_fd, .s.o = o};
+		struct runner r = {.c = c, .q = q, .stop = stop, .stop_fd = stop_fd, .s.o = o,
+		    .out = &out};
 
 		rc = file_trylock(lock_fd, &busy, e);
 		mine = !rc && !busy;
@@ -505,6 +536,8 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 			}
 		}
 	}
+	dns_close(out.dns);
+	free(out.own);
 	close(lock_fd);
 	return rc;
 }
