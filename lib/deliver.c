@@ -418,7 +418,7 @@ note_outcomes(struct attempt *a, struct err *e)
 		    cut((struct span){r->text.s, r->text.len}));
 	}
 	journal_outcome_end(&p->pending, start);
-	if (p->groups == 1 && all_delivered(p))
+	if (p->groups == 1 && all_delivered(p) && p->d->conf->keep_sent_s == 0)
 		return; /* stays pending: written only if the unlink should fail */
 	if (delivered) {
 		p->partial = true;

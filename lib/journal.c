@@ -153,11 +153,15 @@ do_outcome(struct journal *j, const struct json_val *line, uint64_t at_us, struc
 	for (size_t i = 0, n = json_count(list); i < n; i++) {
 		const struct json_val *one = json_at(list, i);
 		struct journal_rcpt *r = rcpt_at(j, json_get_num(one, "i", -1));
+		enum journal_is is;
 
 		if (!r)
 			return bad_line(e, "outcome: no such recipient");
-		if (!outcome_named(json_get_str(one, "as"), &r->is))
+		if (!outcome_named(json_get_str(one, "as"), &is))
 			return bad_line(e, "outcome: not a known one");
+		if (!journal_is_open(r))
+			continue; /* who has it, or never will, is not tried again */
+		r->is = is;
 		r->doubt = false;
 		reply_set(&r->last, line, one, at_us);
 	}

@@ -144,6 +144,14 @@ histories(void)
 	ok(j.open == 0 && j.rcpts[0].is == JOURNAL_FAILED && j.next_s == T0 / 1000000 + 9,
 	    "failed; retry made it due");
 	journal_free(&j);
+
+	start = journal_outcome(&b, T0 + 9000002, 6, SPAN("s"), SPAN("mx1"), SPAN("a"));
+	journal_outcome_rcpt(&b, 1, JOURNAL_DEFERRED, 0, SPAN("4.4.1"), SPAN("connect"));
+	journal_outcome_end(&b, start);
+	replay(&b, 2, &j);
+	ok(j.open == 0 && j.rcpts[1].is == JOURNAL_DELIVERED, "who has it is never open again");
+	is_str(journal_last(&j, 1)->text, "ok", "whatever is said later");
+	journal_free(&j);
 	buf_free(&b);
 }
 

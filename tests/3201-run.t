@@ -28,4 +28,29 @@ echo "latest=$now candidate=0 last=0" >"$T/queue/state/clock"
 ok 'a clock that is right' smtp-deliver
 is "$(find "$T/queue/failed" -type f | wc -l)" 0 'throws away what is over its time'
 
+# --- what sent/ keeps is written down right behind the final reply, too
+
+rm -rf "$T/queue" "$T/trap/new"/*
+cat >"$T/conf" <<END
+keep_sent = 1d
+route "*" { relay = "127.0.0.1:$PORT" }
+END
+received() {
+	find "$T/trap/new" -type f | wc -l
+}
+submit one@example.org
+calls=$(faultrun -n smtp-deliver 2>&1 | sed -n 's/^faultrun: calls //p')
+twice=0 n=1
+while [ $n -le "${calls:-0}" ]; do
+	rm -rf "$T/queue"
+	before=$(received)
+	submit one@example.org
+	faultrun -k $n smtp-deliver 2>/dev/null
+	smtp-deliver
+	[ "$(received)" -eq $((before + 1)) ] || twice=$((twice + 1))
+	n=$((n + 1))
+done
+ok "killed before each of $calls calls" test "${calls:-0}" -gt 5
+ok "the message comes twice ($twice) only where it died before the next call" test "$twice" -le 1
+
 done_testing
