@@ -152,6 +152,8 @@ wait_for_room(struct conn *c, struct pace *p, struct err *e)
 	rc = io_wait(c->fd, events, p->deadline_ms, e);
 	if (!rc && !c->eof)
 		rc = take_in(c, &got, e);
+	if (!rc && c->heed && conn_waiting(c).n > 0)
+		rc = err_set(e, EX_TEMPFAIL, "a reply before the end");
 	if (!rc && conn_waiting(c).n > CONN_EARLY_MAX)
 		rc = err_set(e, EX_PROTOCOL, "over %d bytes of replies before we have asked",
 		    CONN_EARLY_MAX);

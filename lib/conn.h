@@ -25,8 +25,9 @@ struct conn {
 	struct buf in;   /* read and not yet taken: from pos */
 	size_t pos;
 	bool eof;        /* the peer has closed */
+	bool heed;       /* what arrives during a send ends it: no reply is due before all is sent */
 };
-#define CONN_INIT {-1, NULL, BUF_INIT, 0, false}
+#define CONN_INIT {-1, NULL, BUF_INIT, 0, false, false}
 
 void conn_init(struct conn *c, int fd); /* takes the descriptor over */
 void conn_close(struct conn *c);        /* close_notify where there is TLS; leaves CONN_INIT */
@@ -43,7 +44,8 @@ void conn_taken(struct conn *c, size_t n);
 /* All of it, within the deadline of each block (block_ms each 64 KiB of progress, RFC 5321
  * 4.5.3.2.5); iov is used up.  Replies that arrive meanwhile are kept in the buffer, up to
  * CONN_EARLY_MAX: more is EX_PROTOCOL.  *sent, where not NULL, is raised by what has left.  When
- * the peer has broken the connection, what it said before is in the buffer: a 421, perhaps. */
+ * the peer has broken the connection, what it said before is in the buffer: a 421, perhaps.  With
+ * c->heed a send that has to wait ends with EX_TEMPFAIL when something is in the buffer. */
 #define CONN_EARLY_MAX 262144
 int conn_send(struct conn *c, struct iovec *iov, int n, int64_t block_ms, uint64_t *sent,
     struct err *e);

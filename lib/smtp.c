@@ -482,6 +482,7 @@ send_chunk(struct smtp *s, const struct smtp_mail *m, struct err *e)
 	int rc;
 
 	buf_fmt(&s->out, "BDAT %llu LAST\r\n", (unsigned long long)m->size);
+	s->c.heed = true;
 	if (m->content) {
 		struct iovec v[2] = {{s->out.s, s->out.len},
 		    {(void *)(uintptr_t)m->content, (size_t)m->size}};
@@ -500,6 +501,7 @@ send_chunk(struct smtp *s, const struct smtp_mail *m, struct err *e)
 	}
 	/* A reply is there only if the socket was full and it came before the last bytes were out. */
 	s->whole = !rc && at == m->size && conn_waiting(&s->c).n == 0;
+	s->c.heed = false;
 	return rc;
 }
 

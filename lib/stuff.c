@@ -60,10 +60,12 @@ int
 stuff_send(struct conn *c, const struct stuff *s, int64_t block_ms, bool *whole, struct err *e)
 {
 	bool bol = true;
-	int rc = s->content ? send_piece(c, s->content, (size_t)s->size, &bol, block_ms, e)
-	                    : send_file(c, s, &bol, block_ms, e);
+	int rc;
 
 	*whole = false;
+	c->heed = true;
+	rc = s->content ? send_piece(c, s->content, (size_t)s->size, &bol, block_ms, e)
+	                : send_file(c, s, &bol, block_ms, e);
 	if (!rc && conn_waiting(c).n == 0) {
 		const char *end = bol ? ".\r\n" : "\r\n.\r\n";
 		struct iovec v = {(void *)(uintptr_t)end, strlen(end)};
@@ -72,5 +74,6 @@ stuff_send(struct conn *c, const struct stuff *s, int64_t block_ms, bool *whole,
 		/* conn_send() reads only while the socket is full: before the end was out. */
 		*whole = !rc && conn_waiting(c).n == 0;
 	}
+	c->heed = false;
 	return rc;
 }

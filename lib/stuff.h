@@ -14,9 +14,9 @@ struct stuff {
 	uint64_t off, size;
 };
 
-/* All of it, in blocks as conn_send().  Stops, and leaves the end out, when a reply waits to be
- * read: the peer has made up its mind too early.  *whole: everything and the end have left, and
- * no reply was there before. */
+/* All of it, in blocks as conn_send().  *whole: everything and the end have left, and no reply was
+ * there before.  A peer that makes up its mind before the end is not sent the end: the message
+ * stays incomplete there. */
 int stuff_send(struct conn *c, const struct stuff *s, int64_t block_ms, bool *whole, struct err *e);
 
 #endif
