@@ -194,7 +194,7 @@ class Conversation:
         name = "%d.%d" % (self.number, self.messages)
         wire = self.content
         if self.by == "DATA":
-            plain = re.sub(rb"(^|\r\n)\.", rb"\1", wire)
+            plain = (b"\r\n" + wire).replace(b"\r\n.", b"\r\n")[2:]
         else:
             plain = wire
         for suffix, data in ((".wire", wire), (".eml", plain)):
@@ -218,18 +218,20 @@ class Conversation:
 
     def data(self):
         self.by = "DATA"
-        seen = 0
-        while True:
-            whole = b"\r\n" + self.input
-            end = whole.find(b"\r\n.\r\n", max(0, seen - 5))
-            if end >= 0:
-                break
-            had = len(self.input)
-            self.content = self.input
-            self.parts(seen, had)
-            seen = had
-            self.more()
-        self.content, self.input = self.input[:end], self.input[end + 3:]
+        whole, seen, end = bytearray(b"\r\n"), 0, -1
+        try:
+            while True:
+                whole += self.input
+                self.input = b""
+                end = whole.find(b"\r\n.\r\n", max(0, seen - 5))
+                if end >= 0:
+                    break
+                self.parts(max(0, seen - 2), len(whole) - 2)
+                seen = len(whole)
+                self.more()
+        finally:
+            self.content = bytes(whole[2:])
+        self.content, self.input = bytes(whole[2:end + 2]), bytes(whole[end + 5:])
         self.end_of_message()
 
     def bdat(self, line):
@@ -239,6 +241,7 @@ class Conversation:
         early = self.rule("BDAT", line)
         for action in early.actions if early else []:
             self.act(action, "BDAT")
+        self.content = bytearray(self.content)
         start = len(self.content)
         while len(self.content) - start < size:
             if not self.input:
