@@ -465,6 +465,7 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	s->d.q = r->q;
 	s->state_dir = queue_state_fd(r->q);
 	s->seed = io_random();
+	s->env = (struct reach_env){r->c, &s->self, &s->lock, &s->stop};
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_init(&ca);
 	pthread_cond_init(&s->parcel_closed, &ca);

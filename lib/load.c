@@ -1,0 +1,261 @@
+#include "load.h"
+
+#include "io.h"
+#include "retry.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHORT_WAIT_MS 30000 /* a closure up to this is waited for within the run */
+#define RETRY_SOON_MS 1000  /* but what failed is not tried again by the same few of its messages */
+
+void
+load_tell_main(struct run_state *r)
+{
+	uint64_t one = 1;
+	struct err e = ERR_INIT;
+
+	io_write(r->main_fd, &one, sizeof one, &e);
+	err_free(&e);
+}
+
+/* The list of sites moves when it grows; a site stays where it is. */
+struct plan_site *
+load_site(struct run_state *r, uint32_t site)
+{
+	struct plan_site *s;
+
+	pthread_mutex_lock(&r->lock);
+	s = r->plan.sites[site];
+	pthread_mutex_unlock(&r->lock);
+	return s;
+}
+
+void
+load_report(struct run_state *r, uint32_t site, enum pace_event what, uint64_t hint_s)
+{
+	sched_report(r->plan.s, site, what, hint_s, io_now_ms());
+}
+
+static uint64_t
+now_s(void)
+{
+	return io_time_us() / 1000000;
+}
+
+struct load
+load_of(struct run_state *r, uint32_t item)
+{
+	struct load l = {.item = item, .i = r->plan.items[item]};
+
+	return l;
+}
+
+void
+load_forget(struct run_state *r, struct load *l)
+{
+	if (!l->i.parcel)
+		free(l->rcpts);
+	pthread_mutex_lock(&r->lock);
+	plan_forget(&r->plan, l->item);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* last: with this the parcel is gone, and if it went to several destinations, room for another. */
+static void
+closed(struct run_state *r, struct load *l, bool last)
+{
+	if (last && l->i.parcel) {
+		pthread_mutex_lock(&r->lock);
+		r->open_parcels--;
+		pthread_cond_signal(&r->parcel_closed);
+		pthread_mutex_unlock(&r->lock);
+	}
+	load_forget(r, l);
+}
+
+void
+load_finish(struct run_state *r, struct load *l)
+{
+	closed(r, l, parcel_finish(l->p));
+}
+
+/* Whether or not it has been taken: as if this run had not seen it. */
+void
+load_drop(struct run_state *r, struct load *l)
+{
+	struct parcel *p = l->p ? l->p : l->i.parcel;
+
+	closed(r, l, p && parcel_drop(p));
+}
+
+/* Found locked: in new/ its submitter is about to let go; elsewhere another run has it. */
+static void
+later(struct run_state *r, struct load *l)
+{
+	static const int64_t waits_ms[] = {2, 4, 20, 125, 500, 2000, 5000};
+
+	pthread_mutex_lock(&r->lock);
+	if (l->i.place == IN_NEW && l->i.tries < sizeof waits_ms / sizeof *waits_ms && !r->stop) {
+		r->delays = mem_grow(r->delays, r->n_delays + 1, sizeof *r->delays);
+		r->delays[r->n_delays++] = (struct run_delay){
+		    io_now_ms() + waits_ms[r->plan.items[l->item].tries++], l->item};
+		load_tell_main(r);
+	} else {
+		plan_forget(&r->plan, l->item);
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* The parcel of an item: true when there is something to do for it. */
+bool
+load_take(struct run_state *r, struct load *l)
+{
+	struct queue_at at = plan_at(&l->i);
+	enum parcel_took took;
+	struct err e = ERR_INIT;
+	int rc;
+
+	if (l->p)
+		return true;
+	if (l->i.parcel) {
+		l->p = l->i.parcel;
+		l->rcpts = l->i.rcpts;
+		l->n = l->i.n_rcpts;
+		return true;
+	}
+	rc = parcel_take(&r->d, &at, l->i.name, now_s(), &l->p, &took, &e);
+	if (rc)
+		deliver_ails(&r->d, &e);
+	err_free(&e);
+	if (!rc && took == PARCEL_READY) {
+		l->rcpts = parcel_open(l->p, &l->n);
+		return true;
+	}
+	if (!rc && took == PARCEL_BUSY)
+		later(r, l);
+	else
+		load_forget(r, l);
+	return false;
+}
+
+void
+load_verdict(struct run_state *r, struct load *l, enum journal_is as, int code, const char *status,
+    const char *text, const char *site)
+{
+	if (!load_take(r, l))
+		return;
+	parcel_verdict(l->p, l->rcpts, l->n, as, code, status, text, span_of(site));
+	load_finish(r, l);
+}
+
+/* --- sites that cannot be reached now, or ever */
+
+bool
+load_next(struct run_state *r, uint32_t site, struct load *l)
+{
+	uint32_t stream, item;
+	bool more;
+
+	pthread_mutex_lock(&r->lock);
+	more = sched_take(r->plan.s, site, &stream, &item);
+	if (more)
+		*l = load_of(r, item);
+	pthread_mutex_unlock(&r->lock);
+	return more;
+}
+
+/* Over its lifetime - or of a birth that cannot be true, so that only attempts count. */
+static bool
+too_old(const struct run_state *r, const struct load *l)
+{
+	const struct conf *c = r->d.conf;
+	struct retry_policy policy = {c->retry_min_s, c->retry_max_s, c->lifetime_s};
+	const char *name = l->i.parcel ? l->i.parcel->t.name : l->i.name;
+	struct entry_name n;
+	uint64_t born;
+
+	if (!r->d.may_expire || !entry_name_parse(span_of(name), &n))
+		return false;
+	born = entry_id_us(n.id.p) / 1000000;
+	return !retry_born_ok(born, now_s()) || retry_expired(&policy, born, now_s());
+}
+
+/* A wait that we choose: by name alone, and no attempt is counted.  Only what is over its lifetime
+ * is opened, and only after an attempt at this site has failed. */
+static void
+move_on(struct run_state *r, struct plan_site *s, struct load *l, uint64_t until_s)
+{
+	struct queue_at at = plan_at(&l->i);
+	struct buf why = BUF_INIT;
+	struct err e = ERR_INIT;
+	char status[sizeof s->status];
+	bool failed;
+
+	pthread_mutex_lock(&r->lock);
+	failed = s->failed;
+	memcpy(status, s->status, sizeof status);
+	if (failed && s->why)
+		buf_str(&why, s->why); /* another of its connections may have news meanwhile */
+	pthread_mutex_unlock(&r->lock);
+	failed = failed && too_old(r, l);
+	if (failed)
+		load_verdict(r, l, JOURNAL_DEFERRED, 0, status, why.s, s->name);
+	buf_free(&why);
+	if (failed)
+		return;
+	if (l->i.parcel) {
+		load_take(r, l);
+		parcel_wait(l->p, until_s);
+		load_finish(r, l);
+		return;
+	}
+	if (queue_defer_name(r->d.q, &at, l->i.name, until_s, &e) && errno != ENOENT)
+		deliver_ails(&r->d, &e);
+	err_free(&e);
+	load_forget(r, l);
+}
+
+/* Of a closed site everything moves to the hour when it opens, unless that is soon. */
+void
+load_drain_closed(struct run_state *r, uint32_t site)
+{
+	struct plan_site *s;
+	const struct pace *p;
+	struct load l;
+	int64_t until = 0, now = io_now_ms(), soon;
+	uint64_t due;
+	bool closed;
+
+	pthread_mutex_lock(&r->lock);
+	s = r->plan.sites[site];
+	p = sched_pace(r->plan.s, site);
+	closed = pace_closed(p, now, &until);
+	soon = p->failures > 0 ? RETRY_SOON_MS : SHORT_WAIT_MS;
+	if (closed && s->real && s->slots.fd >= 0) {
+		struct err e = ERR_INIT;
+
+		slots_save(&s->slots, p, now, &e);
+		err_free(&e);
+	}
+	pthread_mutex_unlock(&r->lock);
+	if (!closed || until - now <= soon)
+		return;
+	due = now_s() + (uint64_t)(until - now) / 1000 + 1; /* all at once: each may be the one that tries */
+	while (!r->d.trouble && load_next(r, site, &l))
+		move_on(r, s, &l, due);
+}
+
+void
+load_fail_all(struct run_state *r, uint32_t site, struct load *first, const char *status,
+    const char *text)
+{
+	const char *name = load_site(r, site)->name;
+	struct load l = *first;
+
+	do
+		load_verdict(r, &l, JOURNAL_FAILED, 0, status, text, name);
+	while (!r->d.trouble && load_next(r, site, &l));
+}
+

@@ -1,0 +1,78 @@
+/* load.h - an item in a worker's hands, and the state of the run that all of them share.
+ *
+ * An item that the scheduler gave out is its worker's until it is finished (an outcome),
+ * dropped (as if this run had not seen it), moved on (its site is closed) or given back.
+ */
+#ifndef LOAD_H
+#define LOAD_H
+
+#include "reach.h"
+
+#include <pthread.h>
+
+struct run_options {
+	bool follow;            /* stay, watch new/, sweep once a minute */
+	bool now;               /* what is not due yet too, and closed sites */
+	bool sandbox;
+	const char *const *ids; /* only these; n_ids 0: all */
+	size_t n_ids;
+	const char *site;       /* only what goes to this site, or NULL */
+};
+
+struct run_state {
+	struct deliver d;
+	const struct run_options *o;
+	struct route_self self;
+	struct reach_env env;
+	struct dns *dns;        /* cloned for each worker */
+	int state_dir;
+	int main_fd;            /* eventfd: "look whether the run is over", "a timer is set" */
+	uint64_t seed;
+
+	pthread_mutex_t lock;   /* over all below */
+	struct plan plan;
+	struct worker *idle;    /* without a connection, waiting */
+	uint32_t threads, busy; /* busy: with an item or a connection in hand */
+	struct worker *all;
+	_Atomic bool stop;      /* nothing new is started; read without the lock, too */
+	uint32_t open_parcels;  /* taken for the sake of several groups */
+	pthread_cond_t parcel_closed;
+	struct run_delay {      /* found locked in new/: again when its submitter is done */
+		int64_t at_ms;
+		uint32_t item;
+	} *delays;
+	size_t n_delays;
+};
+
+/* What a worker holds of an item while it works on it: its own once taken from the scheduler. */
+struct load {
+	uint32_t item;
+	struct plan_item i;
+	struct parcel *p;
+	uint32_t *rcpts; /* i's for a group, else ours */
+	size_t n;
+};
+
+/* With the lock held. */
+struct load load_of(struct run_state *r, uint32_t item);
+void load_report(struct run_state *r, uint32_t site, enum pace_event what, uint64_t hint_s);
+
+/* The rest takes the lock itself. */
+struct plan_site *load_site(struct run_state *r, uint32_t site);
+void load_tell_main(struct run_state *r); /* "look whether the run is over" */
+/* The parcel of an item: true when there is something to do for it; otherwise it is forgotten. */
+bool load_take(struct run_state *r, struct load *l);
+void load_finish(struct run_state *r, struct load *l);
+void load_drop(struct run_state *r, struct load *l);
+void load_forget(struct run_state *r, struct load *l);
+/* Takes it and gives all its recipients this outcome. */
+void load_verdict(struct run_state *r, struct load *l, enum journal_is as, int code,
+    const char *status, const char *text, const char *site);
+bool load_next(struct run_state *r, uint32_t site, struct load *l); /* any that waits at the site */
+/* Of a closed site everything moves to the hour when it opens, unless that is soon. */
+void load_drain_closed(struct run_state *r, uint32_t site);
+/* No message to this site can be delivered, ever: the first and all that wait fail. */
+void load_fail_all(struct run_state *r, uint32_t site, struct load *first, const char *status,
+    const char *text);
+
+#endif

@@ -1,0 +1,201 @@
+#include "reach.h"
+
+#include "io.h"
+#include "net.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HOST_BAD_MS 60000    /* a host that failed is passed over for so long */
+#define HOST_CLEAR_MS 600000 /* one whose handshake failed is not offered TLS for so long */
+
+static int
+open_at(struct reach *c, const struct net_addr *a, const char *host, bool tls, struct err *e)
+{
+	const struct conf *conf = c->env->conf;
+	struct smtp_options o = {conf->hostname, tls, &conf->timeouts};
+	struct net_addr probe;
+	int fd, rc;
+
+	smtp_forget(&c->s); /* what another peer said is no reason for this one's outcome */
+	rc = net_connect(&fd, a, NULL, io_now_ms() + (int64_t)conf->timeouts.connect * 1000, e);
+	if (rc)
+		return rc;
+	return smtp_open(&c->s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o, e);
+}
+
+/* Whether this host is offered TLS; failed: its handshake has just been the trouble. */
+static bool
+may_tls(const struct reach_env *r, struct plan_site *s, size_t host, bool failed)
+{
+	int64_t now = io_now_ms();
+	bool may;
+
+	pthread_mutex_lock(r->lock);
+	if (failed)
+		s->host_clear_ms[host] = now + HOST_CLEAR_MS;
+	may = s->route.tls == CONF_TLS_MAY && s->host_clear_ms[host] <= now;
+	pthread_mutex_unlock(r->lock);
+	return may;
+}
+
+static int
+try_addr(struct reach *c, struct plan_site *s, size_t host, struct net_addr *a, struct err *e)
+{
+	const struct route_host *h = &s->route.hosts[host];
+	uint64_t begun = io_time_us();
+	int rc;
+
+	if (a->u.sa.sa_family == AF_INET6)
+		a->u.in6.sin6_port = htons(h->port);
+	else
+		a->u.in4.sin_port = htons(h->port);
+	buf_cut(&c->addr, 0);
+	net_endpoint_text(a, &c->addr);
+	rc = open_at(c, a, h->name, may_tls(c->env, s, host, false), e);
+	if (rc && c->s.tls_failed && !*c->env->stop) {
+		/* Opportunistic: better in clear than not at all, within the same attempt. */
+		rc = open_at(c, a, h->name, may_tls(c->env, s, host, true), e);
+	}
+	if (rc)
+		return err_in(e, "%s[%s]", h->name, c->addr.s);
+	c->host = h->name;
+	c->connect_us = io_time_us() - begun;
+	c->since_ms = io_now_ms();
+	return 0;
+}
+
+static void
+mark_bad(const struct reach_env *r, struct plan_site *s, size_t host)
+{
+	pthread_mutex_lock(r->lock);
+	s->host_bad_ms[host] = io_now_ms() + HOST_BAD_MS;
+	pthread_mutex_unlock(r->lock);
+}
+
+/* status: what to report where this host is the reason. */
+static int
+find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addrs, char status[12],
+    struct err *e)
+{
+	const struct reach_env *r = c->env;
+	bool loop = false;
+	int rc = route_addrs(&s->route, i, r->self, c->dns,
+	    io_now_ms() + (int64_t)r->conf->timeouts.dns * 1000, addrs, &loop, e);
+
+	if (rc) {
+		memcpy(status, rc == EX_NOHOST ? "5.4.4" : "4.4.3", 6);
+		mark_bad(r, s, i);
+	} else if (loop) { /* RFC 5321 5.1: neither this host nor any at or behind its preference */
+		pthread_mutex_lock(r->lock);
+		s->usable = route_before(&s->route, i);
+		pthread_mutex_unlock(r->lock);
+		memcpy(status, "5.4.6", 6);
+		rc = err_set(e, EX_UNAVAILABLE, "%s leads back to this machine",
+		    s->route.hosts[i].name);
+	}
+	return rc;
+}
+
+static int
+try_host(struct reach *c, struct plan_site *s, size_t i, char status[12], struct err *e)
+{
+	struct dns_addrs addrs = {NULL, 0};
+	int rc;
+
+	smtp_forget(&c->s);
+	rc = find_host(c, s, i, &addrs, status, e);
+	if (rc) {
+		dns_addrs_free(&addrs);
+		return rc;
+	}
+	memcpy(status, "4.4.1", 6);
+	rc = EX_TEMPFAIL;
+	for (size_t k = 0; k < addrs.n; k++) {
+		rc = try_addr(c, s, i, &addrs.v[k], e);
+		if (rc == 0 || *c->env->stop)
+			break;
+		rc = EX_TEMPFAIL;
+	}
+	if (rc && c->s.reply.code / 100 == 4 && c->s.reply.status[0])
+		memcpy(status, c->s.reply.status, sizeof c->s.reply.status);
+	dns_addrs_free(&addrs);
+	if (rc)
+		mark_bad(c->env, s, i);
+	return rc;
+}
+
+/* Hosts of the best preference take turns; those that failed of late come last. */
+static size_t
+host_order(const struct reach_env *r, struct plan_site *s, size_t *order)
+{
+	size_t best = 0, n = 0, turn;
+	int64_t now = io_now_ms();
+
+	pthread_mutex_lock(r->lock);
+	while (best < s->usable && s->route.hosts[best].preference == s->route.hosts[0].preference)
+		best++;
+	if (s->route.configured && best > 1)
+		best = 1; /* relays are tried in the order they were given */
+	turn = best ? s->turn++ % best : 0;
+	for (int bad = 0; bad < 2; bad++)
+		for (size_t k = 0; k < s->usable; k++) {
+			size_t i = k < best ? (k + turn) % best : k;
+
+			if ((s->host_bad_ms[i] > now) == (bad == 1))
+				order[n++] = i;
+		}
+	pthread_mutex_unlock(r->lock);
+	return n;
+}
+
+static bool
+usable(const struct reach_env *r, const struct plan_site *s, size_t host)
+{
+	bool yes;
+
+	pthread_mutex_lock(r->lock);
+	yes = host < s->usable;
+	pthread_mutex_unlock(r->lock);
+	return yes;
+}
+
+/* Where no host takes us, the last temporary failure is what is told: it is why we try again. */
+int
+reach_site(struct reach *c, struct plan_site *s, char status[12], struct err *e)
+{
+	size_t *order = mem_grow(NULL, s->route.n + 1, sizeof *order);
+	size_t n = host_order(c->env, s, order), tried = 0;
+	struct err worst = ERR_INIT;
+	int rc = err_set(&worst, EX_UNAVAILABLE, "every host leads back to this machine");
+	bool gone = false;
+
+	memcpy(status, "5.4.6", 6);
+	for (size_t k = 0; k < n && rc && !(tried && *c->env->stop); k++) {
+		char what[12];
+
+		if (!usable(c->env, s, order[k]))
+			continue;
+		rc = try_host(c, s, order[k], what, e);
+		if (rc == EX_TEMPFAIL || (rc && tried == 0)) {
+			err_free(&worst);
+			worst = (struct err){rc, e->text};
+			*e = (struct err)ERR_INIT;
+			memcpy(status, what, sizeof what);
+		}
+		gone = rc == EX_TEMPFAIL && (c->s.reply.code == 521 || c->s.reply.code == 556);
+		tried++;
+	}
+	free(order);
+	if (rc == 0) {
+		err_free(&worst);
+		return 0;
+	}
+	err_free(e);
+	*e = worst;
+	if (gone && n == 1) { /* RFC 7504: it takes no mail, and says so */
+		memcpy(status, "5.3.2", 6);
+		return e->code = EX_UNAVAILABLE;
+	}
+	return e->code;
+}

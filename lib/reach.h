@@ -1,0 +1,37 @@
+/* reach.h - a connection to one of the hosts of a site, ready for MAIL.
+ *
+ * Hosts by preference, those of the best taking turns, those that failed of late last; all
+ * addresses of each; opportunistic TLS, and where its handshake fails the same host in clear
+ * within the same attempt.
+ */
+#ifndef REACH_H
+#define REACH_H
+
+#include "plan.h"
+#include "smtp.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct reach_env { /* of the run; the lock is over what plan_site remembers of its hosts */
+	const struct conf *conf;
+	const struct route_self *self;
+	pthread_mutex_t *lock;
+	const _Atomic bool *stop;
+};
+
+struct reach { /* one thread's */
+	const struct reach_env *env;
+	struct dns *dns;
+	struct smtp s;
+	const char *host;    /* whom it leads to; the route's */
+	struct buf addr;     /* "192.0.2.1:25" */
+	uint64_t connect_us; /* how long it took */
+	int64_t since_ms;
+};
+
+/* 0: c->s is open.  EX_TEMPFAIL: not now; EX_NOHOST, EX_UNAVAILABLE: never.  Where no host takes us the last
+ * temporary failure is what is told; status is the enhanced code to report. */
+int reach_site(struct reach *c, struct plan_site *s, char status[12], struct err *e);
+
+#endif
