@@ -398,7 +398,8 @@ rcpt(struct trap *t, struct cur *c, int64_t now_ms)
 		return wrong(t, 553, "5.6.7", "this address needs SMTPUTF8");
 	if (!memchr(to.p, '@', to.n) && !span_ieq(to, SPAN("postmaster")))
 		return wrong(t, 550, "5.1.3", "an address without a domain");
-	if (t->accepted >= t->rules->max_recipients)
+	if (t->accepted >= t->rules->max_recipients ||
+	    t->n_rcpt - t->accepted >= TRAP_REFUSED_MAX)
 		return reply(t, 452, "4.5.3", "too many recipients");
 	return decide_rcpt(t, to, all, now_ms);
 }

@@ -21,6 +21,7 @@
 
 #define TRAP_LINE_MAX 4096       /* a command; RFC 5321 4.5.3.1.4 asks for 512 and parameters */
 #define TRAP_ERRORS_MAX 50       /* then 421: this is not SMTP */
+#define TRAP_REFUSED_MAX 100000  /* recipients of a transaction that are remembered, though refused */
 
 /* What is offered and what goes wrong; read only, shared by all connections. */
 struct trap_rules {
@@ -59,29 +60,29 @@ struct trap {
 	struct trapworld *world;
 	struct buf out; /* replies to be sent; the caller removes them */
 
-	struct buf helo; /* "EHLO name", "" before it */
-	bool tls;
+	struct buf helo;   /* "EHLO name", "" before it */
 	uint64_t messages; /* accepted in this connection */
 
 	/* the transaction */
-	bool open;       /* MAIL was accepted */
 	struct buf text; /* sender, its parameters, then the recipients */
 	size_t mail_n, mail_params_n;
 	struct trap_rcpt *rcpt;
 	size_t n_rcpt, room_rcpt, accepted;
-	bool bdat;       /* the content came by BDAT */
 	uint64_t size;
-	int code;        /* the reply to the content; 0: none yet, or none at all */
 	const char *fault; /* why the content is refused, NULL: it is not */
 	struct span content;
 	size_t slow_from;
 	int64_t slow_ms;
+	int code;  /* the reply to the content; 0: none yet, or none at all */
+	bool open; /* MAIL was accepted */
+	bool bdat; /* the content came by BDAT */
+	bool tls;
 
 	/* for trap.c alone */
-	enum { TRAP_AT_COMMAND, TRAP_AT_LONG_LINE, TRAP_AT_DATA, TRAP_AT_BDAT, TRAP_AT_END } at;
 	bool ehlo, utf8, over, more, mid_line, after_cr, bare, last;
-	uint64_t chunk; /* bytes of BDAT still to come */
+	enum { TRAP_AT_COMMAND, TRAP_AT_LONG_LINE, TRAP_AT_DATA, TRAP_AT_BDAT, TRAP_AT_END } at;
 	unsigned errors;
+	uint64_t chunk; /* bytes of BDAT still to come */
 	struct { int code; char status[12]; int64_t slow_ms; bool drop_data, drop_dot; } wish;
 };
 #define TRAP_INIT {.out = BUF_INIT, .helo = BUF_INIT, .text = BUF_INIT}

@@ -16,6 +16,7 @@
 #define OUT_MAX 65536   /* replies a client has not read: until it does, it is not read either */
 #define EVENTS 256
 #define MARKS 8
+#define FIRST_PEERS 16
 #define LINGER_MS 2000  /* so long a client may take to see why we close */
 #define SWEEP_MS 1000
 #define COUNT_MS 100
@@ -114,7 +115,7 @@ start_waiting(struct loop *l, struct peer *p)
 	if (p->late)
 		return;
 	if (l->n_late == l->room_late) {
-		l->room_late = l->room_late * 2 + 16;
+		l->room_late = l->room_late * 2;
 		l->late = mem_grow(l->late, l->room_late, sizeof(struct peer *));
 	}
 	p->late_at = l->n_late;
@@ -512,7 +513,7 @@ welcome(struct loop *l, int fd, const struct net_addr *from)
 	    .msg = TRAPMSG_INIT, .rest = BUF_INIT, .name = BUF_INIT, .tls_name = BUF_INIT,
 	    .last_ms = l->now_ms, .at = l->n_peers};
 	if (l->n_peers == l->room_peers) {
-		l->room_peers = l->room_peers * 2 + 16;
+		l->room_peers = l->room_peers * 2;
 		l->peers = mem_grow(l->peers, l->room_peers, sizeof(struct peer *));
 	}
 	l->peers[l->n_peers++] = p;
@@ -711,6 +712,9 @@ traploop_run(const struct traploop_options *o, struct err *e)
 	if (l.ep < 0)
 		return err_sys(e, "epoll");
 	l.room = mem_alloc(ROOM);
+	l.room_peers = l.room_late = FIRST_PEERS;
+	l.peers = mem_alloc(FIRST_PEERS * sizeof(struct peer *));
+	l.late = mem_alloc(FIRST_PEERS * sizeof(struct peer *));
 	l.listeners = mem_alloc(o->n_listeners * sizeof *l.listeners);
 	for (size_t i = 0; i < o->n_listeners && !rc; i++) {
 		struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &l.listeners[i]};
