@@ -74,4 +74,57 @@ verify() { verify_moved new; }
 victim="smtp-queue --queue $T/q remove $few"
 goal=
 sweep 'remove'
+
+# retry: it stays where it is, or goes where it is due at once
+cp -a "$T/template" "$T/deferred"
+for f in "$T/deferred/new"/*; do
+	hour=$(date -u -d '+2 hours' +%Y%m%d%H)
+	mkdir -p "$T/deferred/cur/$hour"
+	name=${f##*/}
+	mv "$f" "$T/deferred/cur/$hour/$(date -d '+2 hours' +%s).${name#*.}"
+done
+prepare() {
+	rm -rf "$T/q"
+	cp -a "$T/deferred" "$T/q"
+}
+verify() {
+	for id in $all; do
+		case $(place_of "$id") in
+		'new ' | 'cur ') [ -n "$(entry_ok "$T/q" "$id")" ] || echo "$id is not whole" ;;
+		*) echo "$id is in '$(place_of "$id")'" ;;
+		esac
+	done
+	$victim >"$T/.out" 2>&1 || echo "the next run: $(cat "$T/.out")"
+	due=0
+	for f in "$T"/q/new/*,* "$T"/q/cur/*/*,*; do
+		name=${f##*/}
+		[ ! -e "$f" ] || [ "${name%%.*}" -gt "$(date +%s)" ] || due=$((due + 1))
+	done
+	[ "$due" -eq 3 ] || echo "after the next run $due are due"
+}
+victim="smtp-queue --queue $T/q retry $few"
+sweep 'retry'
+
+broken=$1
+# check: what is cut short is set aside, what is whole stays
+prepare() {
+	rm -rf "$T/q"
+	cp -a "$T/template" "$T/q"
+	truncate -s 100 "$T/q/new"/*"$broken,"*
+}
+verify() {
+	for id in $all; do
+		case $id:$(place_of "$id") in
+		"$broken:new ") killed || [ "$rc" -ne 0 ] || echo "the damaged one is still in new" ;;
+		"$broken:damaged ") ;;
+		*:'new ') [ -n "$(entry_ok "$T/q" "$id")" ] || echo "$id is not whole" ;;
+		*) echo "$id is in '$(place_of "$id")'" ;;
+		esac
+	done
+	smtp-queue --queue "$T/q" check >"$T/.out" 2>&1
+	[ "$(entries "$T/q" damaged | wc -l) $(entries "$T/q" new | wc -l)" = '1 3' ] ||
+		echo "after the next run: $(entries "$T/q" | tr '\n' ',')"
+}
+victim="smtp-queue --queue $T/q check"
+sweep 'check'
 done_testing

@@ -173,6 +173,7 @@ queue_all() {
 
 trap_start
 printf 'connections = 1\nconnection_idle = 50ms\n' >"$T/conf"
+{ cat "$T/conf" && echo 'in_doubt = hold'; } >"$T/conf.hold"
 smtp-submit --queue "$T/mixed" -odq -f a@example.org ok@one.example <"$T/letters/1"
 smtp-submit --queue "$T/mixed" -odq -f a@example.org ok@one.example defer-451@one.example <"$T/letters/2"
 smtp-submit --queue "$T/mixed" -odq -f a@example.org reject-550@one.example <"$T/letters/3"
@@ -193,6 +194,17 @@ deliver_all() {
 	}
 	victim="smtp-deliver -C $T/conf --queue $q --relay 127.0.0.1:$PORT --now --no-sandbox"
 	cuts 'deliver'
+	verify() {
+		check
+		$victim >"$T/.out" 2>&1 || echo "the next run: $(cat "$T/.out")"
+		got=$(cat "$T/trap/new"/* 2>/dev/null | sed -n 's/^Message-ID: <\(.*\)@sweep>.*/\1/p' | sort)
+		[ -z "$(echo "$got" | uniq -d)" ] || echo "twice: $(echo "$got" | tr '\n' ' ')"
+		for number in 1 2; do
+			echo "$got" | grep -q "^$number$" || numbers | grep -q "^$number$" || echo "$number is lost"
+		done
+	}
+	victim="smtp-deliver -C $T/conf.hold --queue $q --relay 127.0.0.1:$PORT --now --no-sandbox"
+	cuts 'deliver, in_doubt = hold'
 }
 
 for model in journal strict 'no O_TMPFILE'; do

@@ -28,7 +28,7 @@ power() {
 	points=$(($(fs_ops) - before + 1))
 	for at in $(seq "$points"); do
 		cut "$at" ""
-		for throw in 1 2 3 4 5 6; do
+		for throw in 1 2 3 5; do
 			cut "$at" "rand $at$throw"
 		done
 	done
