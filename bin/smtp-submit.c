@@ -25,7 +25,6 @@
 #define IDS_ROOM (64 * (ENTRY_ID + 1)) /* had before an entry is linked: memory may be out then */
 #define ENVID_MAX 100        /* RFC 3461 4.4 */
 #define TAG_MAX 100
-#define HOLD_MAX 9999999999u /* the ten digits of a name */
 #define RUN_PAUSE_MS 1000    /* between two runs that a batch starts */
 
 static const char usage[] =
@@ -163,9 +162,9 @@ hold_of(struct wish *w, const char *text)
 {
 	struct cur c = cur_span(span_of(text));
 
-	if (cur_u64(&c, HOLD_MAX, &w->hold_until_s) && cur_end(&c))
+	if (cur_u64(&c, ENTRY_DUE_MAX, &w->hold_until_s) && cur_end(&c))
 		return;
-	if (!date_iso_parse(span_of(text), &w->hold_until_s) || w->hold_until_s > HOLD_MAX)
+	if (!date_iso_parse(span_of(text), &w->hold_until_s) || w->hold_until_s > ENTRY_DUE_MAX)
 		wrong("-O holduntil=%s: neither seconds since 1970 nor 2026-12-31T08:00:00Z", text);
 }
 

@@ -175,7 +175,8 @@ mail_hold(struct batch *b, struct span key, struct span value)
 	uint64_t now_s = io_time_us() / 1000000, v = 0;
 
 	if (span_ieq(key, SPAN("HOLDUNTIL")))
-		return date_iso_parse(value, &b->m.hold_until_s);
+		return date_iso_parse(value, &b->m.hold_until_s) &&
+		    b->m.hold_until_s <= ENTRY_DUE_MAX;
 	if (!cur_u64(&c, 999999999, &v) || !cur_end(&c))
 		return false;
 	b->m.hold_until_s = now_s + v;

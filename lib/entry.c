@@ -119,7 +119,10 @@ entry_name_parse(struct span text, struct entry_name *out)
 void
 entry_name_format(struct buf *out, const struct entry_name *n)
 {
-	buf_fmt(out, "%010llu.%.*s,%.*s,%llu,%.*s", (unsigned long long)n->due, SPAN_ARG(n->id),
+	/* More digits would be no entry's name, and nobody would find it again. */
+	uint64_t due = n->due < ENTRY_DUE_MAX ? n->due : ENTRY_DUE_MAX;
+
+	buf_fmt(out, "%010llu.%.*s,%.*s,%llu,%.*s", (unsigned long long)due, SPAN_ARG(n->id),
 	    SPAN_ARG(n->stream), (unsigned long long)n->size, SPAN_ARG(n->domain));
 }
 
@@ -222,7 +225,7 @@ entry_head_parse(struct span text, struct entry_head *out, struct err *e)
 		return err_set(e, EX_DATAERR, "not a queue file, or cut short");
 	if (!exactly(&c, SPAN("1 ")))
 		return err_set(e, EX_DATAERR, "a queue file of another version");
-	if (!get_digits(&c, 10, UINT32_MAX, &header) || !cur_ch(&c, ' ') ||
+	if (!get_digits(&c, 10, ENTRY_HEADER_MAX, &header) || !cur_ch(&c, ' ') ||
 	    !get_digits(&c, 16, UINT64_MAX, &out->content_bytes) || !cur_ch(&c, ' ') ||
 	    !get_hex(&c, &out->header_crc) || !cur_ch(&c, ' ') ||
 	    !get_hex(&c, &out->content_crc) || !cur_ch(&c, ' ') ||
@@ -271,6 +274,8 @@ envelope_format(struct buf *out, const struct envelope *v, struct err *e)
 		rc = put_value(out, "rcpt", v->rcpts[i].addr, v->rcpts[i].params, e);
 	if (!rc && v->tag.n > 0)
 		rc = put_value(out, "tag", v->tag, (struct span){"", 0}, e);
+	if (!rc && v->hold_until_s > ENTRY_DUE_MAX)
+		rc = err_set(e, EX_DATAERR, "hold until a time past the year 2286");
 	put_number(out, "holduntil", v->hold_until_s);
 	put_number(out, "user", v->user);
 	put_number(out, "lifetime", v->lifetime_s);
@@ -321,7 +326,7 @@ header_line(struct span line, struct envelope *v, bool *sender)
 	if (span_eq(key, SPAN("rcpt"))) {
 		struct entry_rcpt *r = &v->rcpts[v->n];
 
-		return *sender && get_value(&c, &r->addr, &r->params) && r->addr.n > 0 && ++v->n;
+		return *sender && v->n <= ENTRY_RCPT_MAX && get_value(&c, &r->addr, &r->params) && r->addr.n > 0 && ++v->n;
 	}
 	if (span_eq(key, SPAN("sender"))) {
 		bool first = !*sender;
@@ -332,7 +337,7 @@ header_line(struct span line, struct envelope *v, bool *sender)
 	if (span_eq(key, SPAN("tag")))
 		return get_value(&c, &v->tag, &none) && none.n == 0;
 	if (span_eq(key, SPAN("holduntil")))
-		return cur_u64(&c, UINT64_MAX, &v->hold_until_s) && cur_end(&c);
+		return cur_u64(&c, ENTRY_DUE_MAX, &v->hold_until_s) && cur_end(&c);
 	if (span_eq(key, SPAN("user")))
 		return cur_u64(&c, UINT64_MAX, &v->user) && cur_end(&c);
 	if (span_eq(key, SPAN("lifetime")))
@@ -342,13 +347,14 @@ header_line(struct span line, struct envelope *v, bool *sender)
 	return false;
 }
 
+/* As many recipients as there can be: one line each, and one more than allowed is seen as too many. */
 static size_t
 count_lines(struct span text)
 {
 	size_t n = 0;
 
 	for (const char *p = text.p, *end = text.p + text.n;
-	    p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+	    p < end && n <= ENTRY_RCPT_MAX && (p = memchr(p, '\n', (size_t)(end - p))); p++)
 		n++;
 	return n;
 }

@@ -31,6 +31,7 @@ uint64_t entry_id_us(const char *id); /* when it was made; id must be ok */
 
 #define ENTRY_NAME_MAX 255
 #define ENTRY_STREAM_MAX 16
+#define ENTRY_DUE_MAX 9999999999u /* ten digits: the year 2286 */
 
 struct entry_name { /* spans are lent by the text that was parsed */
 	uint64_t due;       /* seconds since 1970 */
@@ -38,7 +39,7 @@ struct entry_name { /* spans are lent by the text that was parsed */
 	uint64_t size;      /* bytes of content */
 };
 bool entry_name_parse(struct span text, struct entry_name *out);
-void entry_name_format(struct buf *out, const struct entry_name *n);
+void entry_name_format(struct buf *out, const struct entry_name *n); /* due: at most ENTRY_DUE_MAX */
 
 /* What may stand as the name's domain field for this recipient domain, lower-cased into out;
  * "+" where it may not (non-ASCII, too long, an odd byte). */
@@ -47,6 +48,7 @@ void entry_name_domain(struct span domain, struct buf *out);
 /* --- the head */
 
 #define ENTRY_HEAD 61
+#define ENTRY_HEADER_MAX (4 << 20) /* 1,000 recipients with all their parameters need half */
 struct entry_head {
 	uint32_t header_bytes;
 	uint64_t content_bytes;
@@ -78,7 +80,8 @@ struct envelope {
 	uint64_t lifetime_s; /* 0: the configuration's */
 };
 
-/* Writes the header's lines; a CR, LF or NUL in any value is EX_DATAERR. */
+/* Writes the header's lines; a CR, LF or NUL in any value, or a hold_until_s past ENTRY_DUE_MAX, is
+ * EX_DATAERR. */
 int envelope_format(struct buf *out, const struct envelope *v, struct err *e);
 /* Spans are lent by text; rcpts is allocated, envelope_free() frees it.  Unknown keys are
  * refused: a reader refuses what it does not know. */

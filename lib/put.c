@@ -60,7 +60,7 @@ queue_put_begin(struct queue *q, struct queue_put *p, const struct envelope *v, 
 	memset(buf_room(&p->out, ENTRY_HEAD), 0, ENTRY_HEAD);
 	buf_grew(&p->out, ENTRY_HEAD);
 	rc = envelope_format(&p->out, v, e);
-	if (!rc && p->out.len - ENTRY_HEAD > UINT32_MAX)
+	if (!rc && p->out.len - ENTRY_HEAD > ENTRY_HEADER_MAX)
 		rc = err_set(e, EX_DATAERR, "envelope too large");
 	if (!rc)
 		rc = open_unnamed(p, e);

@@ -536,6 +536,22 @@ read_entry(struct queue_entry *t, uint64_t file_size, bool verify, struct err *e
 	return rc;
 }
 
+/* A link, a FIFO, a socket: nothing that was ever accepted is in it, and the sandbox lets nobody make
+ * another of its name. */
+static bool
+removed_oddity(struct queue_entry *t)
+{
+	struct buf path = BUF_INIT;
+	struct stat st;
+	bool gone;
+
+	full_path(&t->at, t->name, &path);
+	gone = fstatat(t->q->root, path.s, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && unlinkat(t->q->root, path.s, 0) == 0;
+	buf_free(&path);
+	return gone;
+}
+
 static int
 set_aside(struct queue_entry *t, struct err *e)
 {
@@ -543,6 +559,10 @@ set_aside(struct queue_entry *t, struct err *e)
 	struct err why = ERR_INIT;
 	int rc = 0;
 
+	if (removed_oddity(t)) {
+		err_in(e, "removed");
+		return 0;
+	}
 	if (t->at.place != IN_DAMAGED)
 		rc = move_name(t->q, &t->at, t->name, &to, t->name, &why);
 	if (rc) {
@@ -563,9 +583,15 @@ open_entry(struct queue *q, const struct queue_at *at, const char *name, int fla
 	*took = QUEUE_GONE;
 	full_path(at, name, path);
 	t->fd = openat(q->root, path->s, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	t->name = mem_dup(name, strlen(name));
+	if (t->fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO)) {
+		/* A link, a directory, a socket: a submitter can put them into new/. */
+		err_set(e, EX_DATAERR, "not a regular file");
+		*took = QUEUE_DAMAGED;
+		return 0;
+	}
 	if (t->fd < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "open %s", path->s);
-	t->name = mem_dup(name, strlen(name));
 	if (!entry_name_parse(span_of(t->name), &t->is) && at->place != IN_DAMAGED)
 		return err_set(e, EX_DATAERR, "%s: not an entry's name", path->s);
 	*took = QUEUE_TOOK;

@@ -83,7 +83,7 @@ enum queue_took { QUEUE_TOOK, QUEUE_BUSY, QUEUE_GONE, QUEUE_DAMAGED };
 
 /* Opens, locks, checks that the name still leads here, reads head, header and journal; with
  * `verify` checks both crcs.  What is not a complete entry is QUEUE_DAMAGED and has been moved to
- * damaged/ (told in e's text).  Other outcomes are no errors; e is set only with a non-zero return. */
+ * damaged/ - links, FIFOs and sockets are removed - (told in e's text).  Other outcomes are no errors; e is set only with a non-zero return. */
 int queue_take(struct queue *q, const struct queue_at *at, const char *name, bool verify,
     struct queue_entry *t, enum queue_took *took, struct err *e);
 /* The same without the lock and without moving a damaged one: for looking while others work. */

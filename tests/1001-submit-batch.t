@@ -41,6 +41,8 @@ is "$(envelope | grep -v ^user)" "$(printf 'sender=<> RET=HDRS ENVID=a+2Bb\nrcpt
     'are kept'
 is "$(batch "MAIL FROM:<a@x> HOLDUNTIL=2033-05-18T03:33:19Z\nRCPT TO:<b@x>\nDATA\n\n.\n")" "$ok1" 'HOLDUNTIL'
 is "$(envelope | grep hold)" 'holduntil=1999999999' 'is kept'
+like "$(batch "MAIL FROM:<a@x> HOLDUNTIL=2286-11-20T17:46:39Z\nRCPT TO:<b@x>\nDATA\n\n.\n")" '^250' 'HOLDUNTIL that just fits a name'
+like "$(batch "MAIL FROM:<a@x> HOLDUNTIL=2286-11-20T17:46:40Z\nRCPT TO:<b@x>\nDATA\n\n.\n")" '^501' 'a second later: refused, not lost'
 is "$(batch "$hello" -O stream=bulk -O tag=t)" "$ok1" 'options for all'
 like "$(entry) $(envelope | tr '\n' ' ')" ',bulk,.*tag=<t>' 'are kept'
 is "$(batch "$hello" --json)" '{"code":250,"enhanced_code":"2.0.0","ids":["ID"],"recipients":1}' '--json'

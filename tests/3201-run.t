@@ -53,4 +53,31 @@ done
 ok "killed before each of $calls calls" test "${calls:-0}" -gt 5
 ok "the message comes twice ($twice) only where it died before the next call" test "$twice" -le 1
 
+# --- what a member of the submitters' group can put into new/
+
+rm -rf "$T/queue" "$T/trap/new"/*
+cat >"$T/conf" <<END
+route "*" { relay = "127.0.0.1:$PORT" }
+END
+submit one@example.org
+name=$(basename "$T"/queue/new/*)
+odd() { # odd N: a name of its own
+	echo "$name" | sed "s/^[0-9]*\.../0000000001.$1$1/"
+}
+echo secret >"$T/secret"
+ln -s "$T/secret" "$T/queue/new/$(odd 1)"
+ln -s "$T/nothing" "$T/queue/new/$(odd 2)"
+mkfifo "$T/queue/new/$(odd 3)"
+mkdir "$T/queue/new/$(odd 4)"
+perl -MIO::Socket::UNIX -e 'chdir shift or die; IO::Socket::UNIX->new(Local => shift, Listen => 1) or die' \
+    "$T/queue/new" "$(odd 5)"
+# the head of an envelope of 4 GB, in a file with a hole
+printf 'relaykit 1 4294967295 0000000000000000 00000000 00000000 ---\n' >"$T/queue/new/$(odd 6)"
+truncate -s 5G "$T/queue/new/$(odd 6)"
+ok 'neither links nor holes keep a run from its end' sh -c 'ulimit -v 4000000; timeout 20 smtp-deliver'
+is "$(find "$T/trap/new" -type f | wc -l)" 1 'the message went'
+is "$(ls "$T/queue/damaged" | wc -l) $(ls "$T/queue/new" | wc -l)" '2 0' 'all others are gone or set aside'
+ok 'and nobody has followed a link' grep -qx secret "$T/secret"
+is "$(cat "$T"/queue/log/* | grep -c '"type":"damaged"')" 6 'each is told'
+
 done_testing
