@@ -378,6 +378,14 @@ note_sending(void *arg, struct err *e)
 	return rc;
 }
 
+static void
+meanwhile(void *arg)
+{
+	const struct attempt *a = arg;
+
+	a->way->meanwhile(a->way->arg);
+}
+
 static enum journal_is
 as_of(const struct smtp_rcpt *r)
 {
@@ -585,7 +593,8 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, const struct parcel_wa
 	    .rcpts = mem_alloc((*n + 1) * sizeof *m.rcpts), .content = queue_content(&p->t),
 	    .file = p->t.fd, .off = p->t.content_off, .size = p->t.head.content_bytes,
 	    .eightbit = p->t.head.eightbit, .utf8_header = p->t.head.utf8_header,
-	    .wary = p->d->conf->in_doubt != CONF_DOUBT_RETRY, .sending = note_sending};
+	    .wary = p->d->conf->in_doubt != CONF_DOUBT_RETRY, .sending = note_sending,
+	    .meanwhile = way->meanwhile ? meanwhile : NULL};
 	struct attempt a = {p, way, &m, mem_grow(NULL, *n + 1, sizeof *a.who)};
 	enum parcel_sent sent;
 	size_t again = *n, all = *n;

@@ -74,6 +74,8 @@ struct parcel_way {
 	struct smtp *s;
 	struct span site, host, addr; /* addr: "192.0.2.1:25" */
 	uint64_t connect_us;
+	void (*meanwhile)(void *arg); /* as in struct smtp_mail */
+	void *arg;
 };
 enum parcel_sent {
 	PARCEL_SENT,  /* every recipient of the group has an outcome */

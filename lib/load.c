@@ -90,6 +90,18 @@ load_drop(struct run_state *r, struct load *l)
 	closed(r, l, p && parcel_drop(p));
 }
 
+void
+load_give_back(struct run_state *r, struct load *l)
+{
+	if (!l->i.parcel && l->p) {
+		parcel_drop(l->p);
+		free(l->rcpts);
+	}
+	pthread_mutex_lock(&r->lock);
+	plan_return(&r->plan, l->item);
+	pthread_mutex_unlock(&r->lock);
+}
+
 /* Found locked: in new/ its submitter is about to let go; elsewhere another run has it. */
 static void
 later(struct run_state *r, struct load *l)

@@ -64,6 +64,8 @@ void load_tell_main(struct run_state *r); /* "look whether the run is over" */
 bool load_take(struct run_state *r, struct load *l);
 void load_finish(struct run_state *r, struct load *l);
 void load_drop(struct run_state *r, struct load *l);
+/* Taken or not, back to the scheduler: the next of its kind, as if it had not been given out. */
+void load_give_back(struct run_state *r, struct load *l);
 void load_forget(struct run_state *r, struct load *l);
 /* Takes it and gives all its recipients this outcome. */
 void load_verdict(struct run_state *r, struct load *l, enum journal_is as, int code,

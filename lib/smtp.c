@@ -604,6 +604,8 @@ send_envelope(struct smtp *s, struct smtp_mail *m, bool utf8, enum along along, 
 	for (k = 0; s->can.pipelining && k < n; k++)
 		put_rcpt(s, &m->rcpts[who[k]], utf8);
 	rc = send_group(s, m, along, e);
+	if (!rc && along == WITH_BDAT && m->meanwhile)
+		m->meanwhile(m->arg);
 	if (!rc)
 		rc = envelope_replies(s, m, utf8, who, n, taken, e);
 	free(who);
@@ -669,6 +671,8 @@ data_phase(struct smtp *s, struct smtp_mail *m, size_t taken, bool sent_along, s
 	    (int64_t)s->opt.wait->block * 1000, &s->whole, e);
 	if (rc && conn_waiting(&s->c).n == 0)
 		return broken(s, rc, "sending", e);
+	if (!rc && m->meanwhile)
+		m->meanwhile(m->arg);
 	return final_reply(s, m, e);
 }
 
@@ -690,6 +694,8 @@ chunk_phase(struct smtp *s, struct smtp_mail *m, size_t taken, struct err *e)
 	rc = send_chunk(s, m, e);
 	if (rc && conn_waiting(&s->c).n == 0)
 		return broken(s, rc, "sending", e);
+	if (!rc && m->meanwhile)
+		m->meanwhile(m->arg);
 	return final_reply(s, m, e);
 }
 

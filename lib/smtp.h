@@ -81,6 +81,9 @@ struct smtp_mail {
 	/* Called once, when the first byte of content is about to leave (with the recipients whose
 	 * `is` is SMTP_UNDECIDED at that moment): non-zero ends the transaction unsent. */
 	int (*sending)(void *arg, struct err *e);
+	/* Called, where it is not NULL, when all content has left and the peer has its work to do: time
+	 * for something useful that does not wait for anybody. */
+	void (*meanwhile)(void *arg);
 	void *arg;
 
 	bool asked;    /* out: sending() was called */

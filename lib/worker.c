@@ -23,7 +23,9 @@ struct worker {
 	bool woken;
 	struct worker *next_idle, *next_all;
 	struct reach c;
-	uint32_t slot; /* of the connection */
+	uint32_t site, slot; /* of the connection */
+	struct load ahead;   /* the next message, taken while the peer works on this one */
+	bool has_ahead, told_to_close;
 };
 
 static void *work(void *arg);
@@ -401,6 +403,66 @@ settle(struct worker *w, uint32_t site, const struct parcel_way *way)
 	pthread_mutex_unlock(&r->lock);
 }
 
+static bool
+worn_out(const struct worker *w)
+{
+	const struct conf *c = w->r->d.conf;
+
+	return smtp_used_up(&w->c.s) || w->r->d.trouble || w->c.s.done >= c->connection_messages ||
+	    io_now_ms() - w->c.since_ms > (int64_t)c->connection_s * 1000;
+}
+
+static bool
+nearly_worn_out(const struct worker *w)
+{
+	const struct conf *c = w->r->d.conf;
+
+	return w->has_ahead || w->told_to_close || w->r->d.trouble || !w->c.s.open ||
+	    w->c.s.done + 1 >= c->connection_messages ||
+	    io_now_ms() - w->c.since_ms > (int64_t)c->connection_s * 1000;
+}
+
+/* The peer has its work to do: meanwhile the next message is taken from the disk. */
+static void
+look_ahead(void *arg)
+{
+	struct worker *w = arg;
+	struct run_state *r = w->r;
+	struct sched_order o;
+
+	if (nearly_worn_out(w))
+		return;
+	pthread_mutex_lock(&r->lock);
+	o = sched_more(r->plan.s, w->site, io_now_ms());
+	w->told_to_close = o.what == SCHED_CLOSE;
+	if (o.what == SCHED_SEND)
+		w->ahead = load_of(r, o.item);
+	pthread_mutex_unlock(&r->lock);
+	w->has_ahead = o.what == SCHED_SEND && load_take(r, &w->ahead);
+}
+
+/* What was taken ahead goes out next, unless this connection or its site is not what it was. */
+static bool
+have_ahead(struct worker *w, struct load *l)
+{
+	struct run_state *r = w->r;
+	int64_t until;
+	bool closed;
+
+	if (!w->has_ahead)
+		return false;
+	w->has_ahead = false;
+	pthread_mutex_lock(&r->lock);
+	closed = r->stop || pace_closed(sched_pace(r->plan.s, w->site), io_now_ms(), &until);
+	pthread_mutex_unlock(&r->lock);
+	if (closed || worn_out(w)) {
+		load_give_back(r, &w->ahead);
+		return false;
+	}
+	*l = w->ahead;
+	return true;
+}
+
 /* One message over the connection.  False: the connection was stale, the item is still in hand. */
 static bool
 send_load(struct worker *w, uint32_t site, struct load *l)
@@ -408,7 +470,7 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 	struct run_state *r = w->r;
 	const struct plan_site *s = load_site(r, site);
 	struct parcel_way way = {&w->c.s, span_of(s->name), span_of(w->c.host),
-	    {w->c.addr.s, w->c.addr.len}, w->c.connect_us};
+	    {w->c.addr.s, w->c.addr.len}, w->c.connect_us, look_ahead, w};
 	struct err e = ERR_INIT;
 	enum parcel_sent sent = parcel_send(l->p, l->rcpts, &l->n, &way, &e);
 
@@ -423,15 +485,6 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 	return sent != PARCEL_STALE;
 }
 
-static bool
-worn_out(const struct worker *w)
-{
-	const struct conf *c = w->r->d.conf;
-
-	return smtp_used_up(&w->c.s) || w->r->d.trouble || w->c.s.done >= c->connection_messages ||
-	    io_now_ms() - w->c.since_ms > (int64_t)c->connection_s * 1000;
-}
-
 /* What the connection does next: true with an item, false when it is to be closed. */
 static bool
 next_order(struct worker *w, uint32_t site, struct load *l)
@@ -440,7 +493,9 @@ next_order(struct worker *w, uint32_t site, struct load *l)
 	int64_t idle_until = io_now_ms() + (int64_t)r->d.conf->connection_idle_ms;
 	bool found = false;
 
-	if (worn_out(w))
+	if (have_ahead(w, l))
+		return true;
+	if (worn_out(w) || w->told_to_close)
 		return false;
 	pthread_mutex_lock(&r->lock);
 	while (!r->stop) {
@@ -515,6 +570,8 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 
 	if (!get_slot(w, site, item))
 		return;
+	w->site = site;
+	w->told_to_close = false;
 	pthread_mutex_lock(&r->lock);
 	l = load_of(r, item);
 	pthread_mutex_unlock(&r->lock);
@@ -535,11 +592,13 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 		}
 		have = next_order(w, site, &l);
 	}
-	if (rc && (r->stop || r->d.trouble)) {
+	if (w->has_ahead)
+		load_give_back(r, &w->ahead);
+	w->has_ahead = false;
+	if (rc && (r->stop || r->d.trouble))
 		load_drop(r, &l);
-	} else if (rc) {
+	else if (rc)
 		not_connected(w, site, &l, rc, status, &e);
-	}
 	err_free(&e);
 	leave(w, site);
 	load_drain_closed(r, site);
