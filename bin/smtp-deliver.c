@@ -2,6 +2,7 @@
 #include "conf.h"
 #include "prog.h"
 #include "run.h"
+#include "sys.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -67,7 +68,7 @@ options_of(int argc, char *argv[], struct wish *w)
 {
 	int c;
 
-	w->o.sandbox = true;
+	w->o.sandbox = !SYS_SANITIZED;
 	while ((c = getopt_long(argc, argv, "vC:", options, NULL)) != -1)
 		switch (c) {
 		case 'v': w->verbose = true; break;
