@@ -277,6 +277,9 @@ look_over(struct parcel *p, uint64_t now_s, bool *settled, struct err *e)
 	size_t n;
 	int rc;
 
+	/* What has waited in cur/ for a site or for its hour came there by name alone. */
+	if (p->t.journal.len == 0 && (p->t.at.place == IN_NEW || p->t.env.hold_until_s == 0))
+		say_accepted(p);
 	/* "smtp-queue retry" ends the sender's wish to send it later. */
 	if (p->t.env.hold_until_s > now_s && p->j.retried_us == 0) {
 		*settled = true;
@@ -284,8 +287,6 @@ look_over(struct parcel *p, uint64_t now_s, bool *settled, struct err *e)
 		    ? 0
 		    : queue_defer(&p->t, p->t.env.hold_until_s, e);
 	}
-	if (p->t.at.place == IN_NEW && p->t.journal.len == 0)
-		say_accepted(p);
 	rc = settle_doubt(p, settled, e);
 	if (rc || *settled)
 		return rc;

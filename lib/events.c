@@ -173,7 +173,7 @@ int
 events_open(struct events **out, int log_dir_fd, struct err *e)
 {
 	struct events *v;
-	int dir = fcntl(log_dir_fd, F_DUPFD_CLOEXEC, 3), rc;
+	int dir = fcntl(log_dir_fd, F_DUPFD_CLOEXEC, 3);
 
 	*out = NULL;
 	if (dir < 0)
@@ -182,11 +182,9 @@ events_open(struct events **out, int log_dir_fd, struct err *e)
 	v->dir = dir;
 	v->fd = -1;
 	pthread_rwlock_init(&v->lock, NULL);
-	rc = open_day(v, io_time_us() / DAY_US, e);
-	if (rc) {
-		events_close(v);
-		return rc;
-	}
+	/* A file that cannot be opened stops no mail: each line tries again, and is counted. */
+	if (open_day(v, io_time_us() / DAY_US, e))
+		err_free(e);
 	*out = v;
 	return 0;
 }

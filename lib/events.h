@@ -41,7 +41,8 @@ struct event { /* empty spans and zeroes are left out of the line */
 	bool has_sender;       /* so that <> can be told from "not said" */
 };
 
-/* Where it fails *v is NULL, which the other functions take as a log that swallows all. */
+/* Fails where there is no directory; a file of the day that cannot be opened costs only its lines.
+ * Where it fails *v is NULL, which the other functions take as a log that swallows all. */
 int events_open(struct events **v, int log_dir_fd, struct err *e);
 void events_write(struct events *v, const struct event *what, uint64_t now_us);
 

@@ -80,4 +80,14 @@ is "$(ls "$T/queue/damaged" | wc -l) $(ls "$T/queue/new" | wc -l)" '2 0' 'all ot
 ok 'and nobody has followed a link' grep -qx secret "$T/secret"
 is "$(cat "$T"/queue/log/* | grep -c '"type":"damaged"')" 6 'each is told'
 
+# --- a log that cannot be opened
+
+rm -rf "$T/queue" "$T/trap/new"/*
+submit one@example.org
+for d in 0 1; do # today, and should midnight pass
+	mkdir -p "$T/queue/log/events-$(date -u -d "+$d day" +%Y%m%d).jsonl"
+done
+fails 'is told' 75 'smtp-deliver: 3 event lines could not be written' smtp-deliver
+is "$(received)" 1 'but stops no mail'
+
 done_testing
