@@ -44,6 +44,57 @@ now_s(void)
 	return io_time_us() / 1000000;
 }
 
+void
+load_site_opened(struct run_state *r, uint32_t site)
+{
+	struct plan_site *s = r->plan.sites[site];
+	struct err e = ERR_INIT;
+	int64_t now = io_now_ms();
+
+	if (s->slots.fd >= 0)
+		return;
+	if (slots_open(&s->slots, r->state_dir, s->name, &e) == 0) {
+		slots_load(&s->slots, sched_pace(r->plan.s, site), now);
+		if (r->o->now)
+			sched_pace(r->plan.s, site)->closed_until_ms = 0;
+	}
+	err_free(&e);
+}
+
+static void
+resolve_configured(struct run_state *r, uint32_t dest)
+{
+	const struct plan_dest *d = &r->plan.dests[dest];
+	const struct conf_route *c = route_find(r->d.conf, d->domain);
+	struct route route;
+	struct err e = ERR_INIT;
+	char status[12];
+	uint32_t site;
+
+	if (!c || c->relay[0] == '\0' || span_ieq(span_of(c->relay), SPAN("mx")) ||
+	    strcmp(d->domain, PLAN_MIXED) == 0 || r->o->site)
+		return;
+	if (route_resolve(r->d.conf, &r->self, NULL, d->domain, r->seed, io_now_ms(), &route,
+	        status, &e) == 0) {
+		site = plan_site(&r->plan, &route, io_now_ms());
+		load_site_opened(r, site);
+		plan_resolved(&r->plan, dest, site, INT64_MAX);
+	}
+	err_free(&e); /* a worker will find the same, and tell the messages */
+}
+
+uint32_t
+load_dest(struct run_state *r, struct span domain)
+{
+	uint32_t dest = plan_dest(&r->plan, domain, io_now_ms());
+
+	if (r->plan.dests[dest].resolved && r->plan.dests[dest].resolve_again_ms < io_now_ms())
+		plan_unresolve(&r->plan, dest);
+	if (!r->plan.dests[dest].resolved)
+		resolve_configured(r, dest);
+	return dest;
+}
+
 struct load
 load_of(struct run_state *r, uint32_t item)
 {

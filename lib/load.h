@@ -55,6 +55,10 @@ struct load {
 
 /* With the lock held. */
 struct load load_of(struct run_state *r, uint32_t item);
+/* The destination of a domain.  One that a configured relay covers is resolved here and now: that
+ * takes no DNS, and recipients at several such domains can share a transaction. */
+uint32_t load_dest(struct run_state *r, struct span domain);
+void load_site_opened(struct run_state *r, uint32_t site); /* what was learned about it, and its slots */
 void load_report(struct run_state *r, uint32_t site, enum pace_event what, uint64_t hint_s);
 
 /* The rest takes the lock itself. */

@@ -157,6 +157,25 @@ by_name(const void *a, const void *b)
 	return strcmp(((const struct order *)a)->name, ((const struct order *)b)->name);
 }
 
+/* Sites that an earlier run has closed: what is due for them waits until they open. */
+static void
+drain_closed(struct runner *r)
+{
+	struct plan *p = &r->s.plan;
+	bool more = true;
+
+	for (uint32_t i = 0; more; i++) {
+		bool waiting;
+
+		pthread_mutex_lock(&r->s.lock);
+		more = i < p->n_sites;
+		waiting = more && sched_waiting_at(p->s, i) > 0;
+		pthread_mutex_unlock(&r->s.lock);
+		if (waiting)
+			load_drain_closed(&r->s, i);
+	}
+}
+
 /* Into the plan, oldest due first. */
 static void
 plan_names(struct runner *r)
@@ -176,9 +195,7 @@ plan_names(struct runner *r)
 		if (!entry_name_parse(span_of(v[i].name), &n) ||
 		    !plan_add_name(p, &r->ats[v[i].i], v[i].name, strlen(v[i].name), &item))
 			continue;
-		d = plan_dest(p, n.domain, io_now_ms());
-		if (p->dests[d].resolved && p->dests[d].resolve_again_ms < io_now_ms())
-			plan_unresolve(p, d);
+		d = load_dest(&r->s, n.domain);
 		p->items[item].dest = d;
 		plan_push(p, item);
 		if (r->n < 64)
@@ -186,6 +203,7 @@ plan_names(struct runner *r)
 	}
 	worker_nudge(&r->s, MAP_NONE);
 	pthread_mutex_unlock(&r->s.lock);
+	drain_closed(r);
 	for (size_t i = 0; i < r->n; i++)
 		free(r->names[i]);
 	free(r->names);

@@ -154,23 +154,6 @@ worker_join_all(struct run_state *r)
 
 /* --- routes */
 
-static void
-site_opened(struct run_state *r, uint32_t site)
-{
-	struct plan_site *s = r->plan.sites[site];
-	struct err e = ERR_INIT;
-	int64_t now = io_now_ms();
-
-	if (s->slots.fd >= 0)
-		return;
-	if (slots_open(&s->slots, r->state_dir, s->name, &e) == 0) {
-		slots_load(&s->slots, sched_pace(r->plan.s, site), now);
-		if (r->o->now)
-			sched_pace(r->plan.s, site)->closed_until_ms = 0;
-	}
-	err_free(&e);
-}
-
 /* --site: whether this one was not asked for. */
 static bool
 unwanted(struct run_state *r, uint32_t site)
@@ -225,7 +208,7 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 
 		pthread_mutex_lock(&r->lock);
 		site = plan_site(&r->plan, &route, io_now_ms());
-		site_opened(r, site);
+		load_site_opened(r, site);
 		plan_resolved(&r->plan, dest, site, io_now_ms() + ttl * 1000);
 		load_report(r, own, PACE_DELIVERED, 0);
 		plan_return(&r->plan, item);
@@ -333,8 +316,7 @@ open_mixed(struct worker *w, uint32_t own, uint32_t item)
 				    err_text(&e), (struct span){"", 0});
 			} else {
 				pthread_mutex_lock(&r->lock);
-				s.dest[i] = plan_dest(&r->plan, (struct span){domain.s, domain.len},
-				    io_now_ms());
+				s.dest[i] = load_dest(r, (struct span){domain.s, domain.len});
 				pthread_mutex_unlock(&r->lock);
 			}
 			err_free(&e);
