@@ -23,12 +23,14 @@ deadline(uint64_t seconds)
 	return io_now_ms() + (int64_t)seconds * 1000;
 }
 
-/* Whatever breaks here ends the connection: what comes next could not be told apart. */
+/* Whatever breaks here ends the connection: what comes next could not be told apart.  The reply
+ * before is not the reason. */
 static int
 broken(struct smtp *s, int rc, const char *where, struct err *e)
 {
 	if (rc) {
 		s->open = false;
+		reply_clear(&s->reply);
 		err_in(e, "%s", where);
 	}
 	return rc;
@@ -53,10 +55,8 @@ read_reply(struct smtp *s, uint64_t wait_s, const char *where, struct err *e)
 		}
 		if (!rc)
 			rc = reply_add(&s->reply, &line, e);
-		if (rc) {
-			reply_clear(&s->reply);
+		if (rc)
 			return broken(s, rc, where, e);
-		}
 	} while (!line.last);
 	if (s->reply.code == 421) {
 		s->slow_down = true;
@@ -146,7 +146,7 @@ start_tls(struct smtp *s, const char *sni, struct err *e)
 	rc = conn_tls_client(&s->c, sni, &early, deadline(s->opt.wait->tls), e);
 	if (rc) {
 		s->tls_failed = true;
-		return err_in(e, "TLS");
+		return broken(s, rc, "TLS", e);
 	}
 	/* What stood behind the 220 was sent by nobody we know; it has been thrown away
 	 * (RFC 3207 4.2) and, since it may be an injection, only noted. */

@@ -45,10 +45,10 @@ need() {
 result() {
 	tap_n=$((tap_n + 1))
 	if [ "$1" -eq 0 ]; then
-		echo "ok $tap_n - $2"
+		printf "ok %d - %s\n" "$tap_n" "$2"
 	else
 		tap_bad=$((tap_bad + 1))
-		echo "not ok $tap_n - $2"
+		printf "not ok %d - %s\n" "$tap_n" "$2"
 	fi
 	return "$1"
 }

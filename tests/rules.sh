@@ -9,22 +9,22 @@ export RELAYKIT_QUEUE RELAYKIT_CONFIG
 # Landlock and seccomp know nothing of what a sanitizer does.
 case $BUILD in *sanitize* | *tsan*) sandbox=--no-sandbox ;; *) sandbox= ;; esac
 
-# configure LINE...: over a configuration that waits for nobody
+# configure LINE...: over a configuration that waits for nobody longer than $wait_s (1) seconds
 configure() {
 	cat >"$RELAYKIT_CONFIG" <<-E
 		hostname = h.example
 		domain = d.example
 		delivery = queue
 		timeout_connect = 5s
-		timeout_greeting = 1s
-		timeout_helo = 1s
-		timeout_mail = 1s
-		timeout_rcpt = 1s
-		timeout_data = 1s
+		timeout_greeting = ${wait_s:-1}s
+		timeout_helo = ${wait_s:-1}s
+		timeout_mail = ${wait_s:-1}s
+		timeout_rcpt = ${wait_s:-1}s
+		timeout_data = ${wait_s:-1}s
 		timeout_block = 2s
 		timeout_final = 2s
-		timeout_quit = 1s
-		timeout_tls = 1s
+		timeout_quit = ${wait_s:-1}s
+		timeout_tls = ${wait_s:-1}s
 		site_connections = 1
 		run_time = 20s
 	E
@@ -89,12 +89,12 @@ groups() {
 
 # messages [NAME]: "CONN BY COMPLETE SENDER RCPT,RCPT" a message
 messages() {
-	sed -nE 's/^\{"conn":([0-9]+),"is":"message","by":"(.*)","complete":(.*),"bytes":.*,"from":"(.*)","to":\[(.*)\],"file".*/\1 \2 \3 \4 \5/p' "$T/${1:-peer}/log" | tr -d '"'
+	sed -nE 's/^\{"conn":([0-9]+),"is":"message","by":"(.*)","complete":(.*),"bytes":.*,"from":"(.*)","to":\[(.*)\],"file".*/\1 \2 \3 \4 \5/p' "$T/${1:-peer}/log" 2>/dev/null | tr -d '"'
 }
 
 # connections [NAME]: how many there were
 connections() {
-	grep -c '"is":"open"' "$T/${1:-peer}/log"
+	cat "$T/${1:-peer}/log" 2>/dev/null | grep -c '"is":"open"'
 }
 
 # places: what is in the queue, "cur 1" and so on
@@ -106,4 +106,22 @@ places() {
 # put_off: what was deferred is due at once, and no site is closed
 put_off() {
 	rm -rf "$RELAYKIT_QUEUE/state/sites"
+}
+
+# says SCRIPT... : one message to a peer of this script
+says() {
+	printf '%s\n' "$@" | script
+	letter u@x.example
+	begun=$(date +%s%N)
+	run_all "$(printf '%s, ' "$@")"
+	took=$((($(date +%s%N) - begun) / 1000000))
+}
+# wait_for REASON: the message waits, and why
+wait_for() {
+	like "$(outcomes)" "^deferred u@x.example 1 $1" "$what: waits, and why"
+	is "$(places)" 'cur 1' "$what: is there"
+}
+# within MS MS: the run took about so long
+within() {
+	ok "$what: took $took ms" test "$took" -ge "$1" -a "$took" -lt "$2"
 }

@@ -101,10 +101,13 @@ class Conversation:
 
     # --- speaking
 
+    def send(self, data):
+        """Out it goes; its first digits are the code that the state follows."""
+        self.sock.sendall(data)
+        self.code = int(data[:3]) if data[:3].isdigit() else 0
+
     def say(self, text):
-        self.sock.sendall(text.replace("|", "\r\n").encode("utf-8") + b"\r\n")
-        last = text.split("|")[-1][:3]
-        self.code = int(last) if last.isdigit() else 0
+        self.send(text.replace("|", "\r\n").encode("utf-8") + b"\r\n")
 
     def drip(self, seconds, text):
         for byte in text.replace("|", "\r\n").encode() + b"\r\n":
@@ -146,7 +149,7 @@ class Conversation:
         if action[0].isdigit():
             self.say(action)
         elif word == "raw":
-            self.sock.sendall(codecs.escape_decode(rest.encode())[0])
+            self.send(codecs.escape_decode(rest.encode())[0])
         elif word == "sleep":
             time.sleep(float(rest))
         elif word == "drip":

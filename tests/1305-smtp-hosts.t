@@ -1,0 +1,149 @@
+#!/bin/sh
+# Several hosts, tried in their order until one takes us; what is said when none does; IPv6.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/rules.sh"
+peer_start second
+second=$PORT
+peer_start third
+third=$PORT
+peer_start peer
+first=$PORT
+nobody=1 # tcpmux: nothing listens there
+
+# deliver_by HOSTS...: as run_all
+deliver_by() {
+	deliver --relay "$(echo "$*" | sed -E 's/([0-9]+)/127.0.0.1:\1/g;s/ /,/g')"
+	is "$?$(cat "$T/run.out")" 0 "$what"
+}
+
+script second <<'E'
+E
+script <<'E'
+E
+letter u@x.example
+letter v@x.example
+what='both work'
+deliver_by $first $second
+is "$(messages | wc -l) $(connections second)" '2 0' 'the first is the one'
+
+what='the first refuses the connection'
+script second <<'E'
+E
+letter u@x.example
+letter v@x.example
+deliver_by $nobody $second
+is "$(messages second | cut -d ' ' -f 5)" '<u@x.example>
+<v@x.example>' 'the second has it'
+is "$(outcomes)" 'delivered u@x.example 1 250 2.0.0 queued
+delivered v@x.example 1 250 2.0.0 queued' 'in the first attempt'
+
+for trouble in 'connect 421 4.3.2 no ; close' 'connect 451 4.3.2 no' 'connect 554 5.3.2 no' 'connect 521 no mail here' \
+    'connect close' 'connect rst' 'connect hang' 'connect SSH-2.0-x' 'connect raw 220 x\n ; hang' 'EHLO 421 4.3.2 no ; close' \
+    'EHLO 451 4.3.2 no' 'EHLO close' 'EHLO hang' 'EHLO 250-a|251 b' 'connect 220 a|220 b'; do
+	script second <<'E'
+E
+	script <<-E
+		HELO 554 5.3.2 no
+		$(echo "$trouble" | sed -e 's/connect SSH/connect raw SSH/')
+	E
+	letter u@x.example
+	what="the first: $trouble"
+	deliver_by $first $second
+	is "$(outcomes)" 'delivered u@x.example 1 250 2.0.0 queued' "$trouble: the second takes it in the same attempt"
+	is "$(connections)$(connections second)" 11 'each was asked once'
+done
+
+what='EHLO and HELO are refused by the first'
+script <<'E'
+EHLO 502 5.5.1 what
+HELO 502 5.5.1 what
+E
+script second <<'E'
+E
+letter u@x.example
+deliver_by $first $second
+is "$(outcomes)" 'delivered u@x.example 1 250 2.0.0 queued' 'the second takes it'
+
+what='all three fail'
+script <<'E'
+connect 450 4.7.1 from the first
+E
+script second <<'E'
+connect 554 5.7.1 from the second
+E
+script third <<'E'
+connect 451 4.3.2 from the third
+E
+letter u@x.example
+letter v@x.example
+deliver_by $first $second $third
+like "$(outcomes | head -n 1)" '^deferred u@x.example 1 451 4.3.2 .*127.0.0.1:'$third'.*from the third$' 'the last temporary failure is told'
+is "$(outcomes | wc -l)" 1 'the message behind it was not tried: no attempt'
+is "$(connections)$(connections second)$(connections third)" 111 'each was asked once'
+is "$(places)" 'cur 2' 'both wait'
+
+what='none listens'
+script <<'E'
+E
+letter u@x.example
+deliver_by $nobody
+is "$(outcomes)" 'deferred u@x.example 1  4.4.1 127.0.0.1[127.0.0.1:1]: connect 127.0.0.1:1: Connection refused' 'the reason'
+
+what='the last refuses the connection'
+script <<'E'
+connect 554 5.7.1 from the first
+E
+letter u@x.example
+deliver_by $first $nobody
+like "$(outcomes)" '^deferred u@x.example 1  4.4.1 .*:1: Connection refused' 'the words of the one before are not told of it'
+
+for code in 521 556; do
+	what="$code from the only host (RFC 7504)"
+	script <<-E
+		connect $code no mail here
+	E
+	letter u@x.example
+	deliver_by $first
+	like "$(outcomes)" '^bounced u@x.example 1 .*5\.[0-9.]* .*no mail here' "$code: is permanent"
+done
+
+# A host that failed is not asked again by each message.
+what='twenty messages, the first host is silent'
+script <<'E'
+connect hang
+E
+script second <<'E'
+E
+for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do letter "$n@x.example"; done
+configure 'connection_messages = 2'
+begun=$(date +%s)
+deliver_by $first $second
+configure
+is "$(outcomes | grep -c '^delivered [0-9]*@x.example 1 250')" 20 'all delivered'
+is "$(connections)" 1 'it was asked once'
+
+# --- IPv6
+
+if python3 -c 'import socket; socket.socket(socket.AF_INET6).bind(("::1", 0))' 2>/dev/null; then
+	peer_start six --listen ::1
+	script six <<'E'
+E
+	letter u@x.example
+	deliver --relay "[::1]:$PORT"
+	is "$?$(cat "$T/run.out")" 0 'by IPv6'
+	is "$(outcomes)" 'delivered u@x.example 1 250 2.0.0 queued' 'delivered'
+	like "$(grep -h '"type":"delivered"' "$RELAYKIT_QUEUE"/log/*)" "\"addr\":\"\[::1\]:$PORT\"" 'the address is told with brackets'
+	script six <<'E'
+E
+	letter u@x.example
+	deliver --relay "127.0.0.1:1,[::1]:$PORT"
+	is "$(outcomes)" 'delivered u@x.example 1 250 2.0.0 queued' 'IPv6 behind IPv4'
+	script <<'E'
+E
+	letter u@x.example
+	deliver --relay "[::1]:1,127.0.0.1:$first"
+	is "$(outcomes)" 'delivered u@x.example 1 250 2.0.0 queued' 'IPv4 behind IPv6'
+else
+	echo '# no IPv6 here'
+fi
+done_testing
