@@ -1,5 +1,6 @@
 /* smtp-deliver - deliver what is due in the queue. */
 #include "conf.h"
+#include "owner.h"
 #include "prog.h"
 #include "run.h"
 #include "sys.h"
@@ -133,7 +134,7 @@ main(int argc, char *argv[])
 	options_of(argc, argv, &w);
 	rc = configure(&c, &w, &e);
 	if (!rc)
-		rc = queue_become_owner(c.queue, &e);
+		rc = owner_become(c.queue, &e);
 	if (!rc)
 		rc = queue_open(&q, c.queue, QUEUE_WORK, &e);
 	if (!rc) {

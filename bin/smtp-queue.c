@@ -10,6 +10,7 @@
 #include "names.h"
 #include "pace.h"
 #include "pick.h"
+#include "owner.h"
 #include "prog.h"
 #include "queue.h"
 #include "steer.h"
@@ -700,7 +701,7 @@ open_queue(struct tool *t, const struct command *c, struct err *e)
 	or_die(conf_load(&t->conf, t->config, false, e), e);
 	dir = t->dir ? t->dir : t->conf.queue;
 	t->uid = getuid();
-	or_die(queue_become_owner(dir, e), e);
+	or_die(owner_become(dir, e), e);
 	if (access(dir, F_OK) < 0 && errno == ENOENT) {
 		if (c->changes)
 			err_set(e, EX_NOINPUT, "queue %s: no such directory", dir);

@@ -710,7 +710,7 @@ submit(struct work *k, char *argv[], struct err *e)
 	int rc = k->w->mode == BATCH ? 0 : find_sender(k, uid, e);
 
 	if (!rc)
-		rc = queue_become_owner(k->conf.queue, e);
+		rc = owner_become(k->conf.queue, e);
 	if (!rc)
 		rc = queue_open(&k->q, k->conf.queue, QUEUE_SUBMIT, e);
 	k->submit = (struct submit){.q = k->q, .conf = &k->conf, .user = uid, .zone_s = -1};

@@ -8,9 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +17,6 @@
 
 #define DIR_MODE 0700
 #define READ_ALONG (128 * 1024) /* entries up to this are read in one go */
-#define NEW_SWOLLEN (4 << 20)   /* bytes of directory after which new/ is exchanged */
 #define TMP_STALE_S 3600
 
 const char *const queue_place_names[] = {"new", "cur", "hold", "failed", "sent", "damaged"};
@@ -39,18 +36,18 @@ bucketed(enum queue_place p)
 }
 
 /* The directory of a place, below the root. */
-static void
-dir_path(const struct queue_at *at, char out[48])
+void
+queue_dir(const struct queue_at *at, char out[QUEUE_DIR_MAX])
 {
 	char hour[11];
 
 	if (bucketed(at->place)) {
 		date_hour(hour, at->hour_s);
-		snprintf(out, 48, "%s/%s", queue_place_names[at->place], hour);
+		snprintf(out, QUEUE_DIR_MAX, "%s/%s", queue_place_names[at->place], hour);
 	} else if (at->place == IN_NEW && at->hour_s) {
-		snprintf(out, 48, "new.%llu", (unsigned long long)at->hour_s);
+		snprintf(out, QUEUE_DIR_MAX, "new.%llu", (unsigned long long)at->hour_s);
 	} else {
-		snprintf(out, 48, "%s", queue_place_names[at->place]);
+		snprintf(out, QUEUE_DIR_MAX, "%s", queue_place_names[at->place]);
 	}
 }
 
@@ -160,21 +157,6 @@ queue_close(struct queue *q)
 }
 
 int
-queue_become_owner(const char *dir, struct err *e)
-{
-	const struct passwd *pw;
-	struct stat st;
-
-	if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
-		return 0;
-	pw = getpwuid(st.st_uid);
-	if ((pw ? initgroups(pw->pw_name, pw->pw_gid) : setgroups(0, NULL)) < 0 ||
-	    setgid(pw ? pw->pw_gid : st.st_gid) < 0 || setuid(st.st_uid) < 0)
-		return err_sys(e, "become uid %u, the owner of %s", (unsigned)st.st_uid, dir);
-	return 0;
-}
-
-int
 queue_root_fd(const struct queue *q)
 {
 	return q->root;
@@ -233,7 +215,7 @@ int
 queue_sync(struct queue *q, struct err *e)
 {
 	struct queue_at *v;
-	char path[48];
+	char path[QUEUE_DIR_MAX];
 	size_t n;
 	int rc = 0;
 
@@ -246,7 +228,7 @@ queue_sync(struct queue *q, struct err *e)
 	for (size_t i = 0; i < n; i++) {
 		int one;
 
-		dir_path(&v[i], path);
+		queue_dir(&v[i], path);
 		one = sync_dir(q, path, e);
 		if (one)
 			mark_dirty(q, &v[i]); /* to be tried again; the code tells the run */
@@ -273,13 +255,13 @@ drop_stale(int dir, const char *name)
 static int
 scan_dir(struct queue *q, const struct queue_at *at, queue_each *each, void *arg, struct err *e)
 {
-	char path[48];
+	char path[QUEUE_DIR_MAX];
 	const struct dirent *d;
 	struct entry_name n;
 	DIR *dir;
 	int fd, rc = 0;
 
-	dir_path(at, path);
+	queue_dir(at, path);
 	fd = openat(q->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "open %s", path);
@@ -305,11 +287,6 @@ scan_dir(struct queue *q, const struct queue_at *at, queue_each *each, void *arg
 	return rc;
 }
 
-struct hours {
-	uint64_t *v;
-	size_t n;
-};
-
 static int
 by_time(const void *a, const void *b)
 {
@@ -319,15 +296,15 @@ by_time(const void *a, const void *b)
 }
 
 /* Buckets of a place, or the numbers N of new.N where place is IN_NEW; sorted. */
-static int
-list_hours(struct queue *q, enum queue_place place, struct hours *h, struct err *e)
+int
+queue_hours(struct queue *q, enum queue_place place, struct queue_hours *h, struct err *e)
 {
 	const char *path = place == IN_NEW ? "." : queue_place_names[place];
 	int fd = openat(q->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const struct dirent *d;
 	DIR *dir;
 
-	*h = (struct hours){NULL, 0};
+	*h = (struct queue_hours){NULL, 0};
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "open %s", path);
 	dir = fdopendir(fd);
@@ -357,8 +334,8 @@ queue_scan_hours(struct queue *q, enum queue_place place, uint64_t from_s, uint6
     queue_each *each, void *arg, struct err *e)
 {
 	struct queue_at at = {place, 0};
-	struct hours h;
-	int rc = list_hours(q, place, &h, e);
+	struct queue_hours h;
+	int rc = queue_hours(q, place, &h, e);
 
 	for (size_t i = 0; i < h.n && !rc; i++) {
 		at.hour_s = h.v[i];
@@ -388,9 +365,9 @@ queue_scan(struct queue *q, enum queue_place place, uint64_t until_s, queue_each
 static void
 full_path(const struct queue_at *at, const char *name, struct buf *out)
 {
-	char dir[48];
+	char dir[QUEUE_DIR_MAX];
 
-	dir_path(at, dir);
+	queue_dir(at, dir);
 	buf_str(out, dir);
 	buf_ch(out, '/');
 	buf_str(out, name);
@@ -402,14 +379,14 @@ move_name(struct queue *q, const struct queue_at *from, const char *name,
     const struct queue_at *to, const char *new_name, struct err *e)
 {
 	struct buf a = BUF_INIT, b = BUF_INIT;
-	char dir[48];
+	char dir[QUEUE_DIR_MAX];
 	int r, rc = 0;
 
 	full_path(from, name, &a);
 	full_path(to, new_name, &b);
 	r = renameat(q->root, a.s, q->root, b.s);
 	if (r < 0 && errno == ENOENT) {
-		dir_path(to, dir);
+		queue_dir(to, dir);
 		rc = file_mkdir(q->root, dir, DIR_MODE, e);
 		if (!rc)
 			r = renameat(q->root, a.s, q->root, b.s);
@@ -805,98 +782,5 @@ queue_defer_name(struct queue *q, const struct queue_at *at, const char *name, u
 	entry_name_format(&moved, &n);
 	rc = move_name(q, at, name, &to, moved.s, e);
 	buf_free(&moved);
-	return rc;
-}
-
-/* --- tidying */
-
-static int
-remove_one(void *arg, const struct queue_at *at, const char *name, size_t len)
-{
-	struct queue *q = arg;
-	struct buf path = BUF_INIT;
-
-	(void)len;
-	full_path(at, name, &path);
-	unlinkat(q->root, path.s, 0);
-	buf_free(&path);
-	return 0;
-}
-
-/* Buckets whose hour is over: emptied first where their keeping time is over too. */
-static int
-tidy_place(struct queue *q, enum queue_place place, uint64_t now_s, uint64_t keep_s, struct err *e)
-{
-	struct hours h;
-	char path[48];
-	int rc = list_hours(q, place, &h, e);
-
-	for (size_t i = 0; i < h.n && !rc; i++) {
-		struct queue_at at = {place, h.v[i]};
-
-		if (h.v[i] + 3600 > now_s)
-			break;
-		if (place != IN_CUR && now_s - h.v[i] - 3600 >= keep_s)
-			rc = scan_dir(q, &at, remove_one, q, e);
-		dir_path(&at, path);
-		unlinkat(q->root, path, AT_REMOVEDIR); /* stays while something is in it */
-	}
-	free(h.v);
-	return rc;
-}
-
-/* A directory does not shrink: one that a burst has swollen is exchanged for a fresh one and
- * drained.  rmdir and a submitter's linkat exclude each other, so nothing is lost between. */
-static int
-tidy_new(struct queue *q, struct err *e)
-{
-	struct queue_at drain = {IN_NEW, 0};
-	struct hours h;
-	struct stat st;
-	char path[48];
-	int rc = list_hours(q, IN_NEW, &h, e);
-
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < h.n; i++) {
-		drain.hour_s = h.v[i];
-		dir_path(&drain, path);
-		if (unlinkat(q->root, path, AT_REMOVEDIR) < 0)
-			drain.hour_s = 0; /* still being drained: one at a time */
-	}
-	/* Not where a submitter syncs new/ by its name, after it has linked: it might be another by then. */
-	if (fstatat(q->root, "new", &st, 0) < 0 || st.st_size <= NEW_SWOLLEN ||
-	    !file_sync_keeps_name(q->root) ||
-	    (h.n > 0 && drain.hour_s == 0)) {
-		free(h.v);
-		return 0;
-	}
-	drain.hour_s = h.n > 0 ? h.v[h.n - 1] + 1 : 1;
-	free(h.v);
-	dir_path(&drain, path);
-	if (mkdirat(q->root, path, st.st_mode & 07777) < 0 ||
-	    fchownat(q->root, path, (uid_t)-1, st.st_gid, 0) < 0 ||
-	    fchmodat(q->root, path, st.st_mode & 07777, 0) < 0 ||
-	    renameat2(q->root, "new", q->root, path, RENAME_EXCHANGE) < 0) {
-		rc = err_sys(e, "exchange new for a fresh one");
-		unlinkat(q->root, path, AT_REMOVEDIR);
-		return rc;
-	}
-	unlinkat(q->root, path, AT_REMOVEDIR);
-	return 0;
-}
-
-int
-queue_tidy(struct queue *q, uint64_t now_s, uint64_t keep_failed_s, uint64_t keep_sent_s,
-    struct err *e)
-{
-	int rc = tidy_place(q, IN_CUR, now_s, 0, e);
-
-	if (!rc)
-		rc = tidy_place(q, IN_FAILED, now_s, keep_failed_s, e);
-	if (!rc)
-		rc = tidy_place(q, IN_SENT, now_s, keep_sent_s, e);
-	if (!rc)
-		rc = tidy_new(q, e);
 	return rc;
 }

@@ -34,10 +34,6 @@ int queue_log_fd(const struct queue *q);
 int queue_root_fd(const struct queue *q);         /* O_PATH */
 unsigned queue_entry_mode(const struct queue *q); /* 0660 where submitters share new/, else 0600 */
 
-/* Root becomes the directory's owner, for good, so that nothing in the queue belongs to root:
- * call it first thing in main().  Does nothing for others or where there is no directory yet. */
-int queue_become_owner(const char *dir, struct err *e);
-
 /* --- looking */
 
 #define QUEUE_TMP ".tmp-" /* what begins so in new/ is being written, where O_TMPFILE is unknown */
@@ -50,6 +46,16 @@ struct queue_at { /* where a name was found */
 	uint64_t hour_s; /* first second of its bucket in cur, failed, sent; in new: 0, or the
 	                  * number of a swollen new.N that is being drained */
 };
+
+#define QUEUE_DIR_MAX 48
+void queue_dir(const struct queue_at *at, char out[QUEUE_DIR_MAX]); /* "cur/2026112210", below the root */
+
+struct queue_hours { /* free() v */
+	uint64_t *v;
+	size_t n;
+};
+/* The buckets of a place by their first second, sorted; for IN_NEW the numbers N of new.N. */
+int queue_hours(struct queue *q, enum queue_place place, struct queue_hours *h, struct err *e);
 
 /* Each name of a place, in directory order; names that are no entries' are skipped (damaged/
  * gives them all).  Buckets that begin after until_s are not opened.  A callback that returns
@@ -110,9 +116,5 @@ int queue_defer_name(struct queue *q, const struct queue_at *at, const char *nam
 
 /* Renames and unlinks so far are made durable. Cheap where there was none. */
 int queue_sync(struct queue *q, struct err *e);
-
-/* Removes past empty buckets and what failed/ and sent/ keep too long, shrinks a swollen new/. */
-int queue_tidy(struct queue *q, uint64_t now_s, uint64_t keep_failed_s, uint64_t keep_sent_s,
-    struct err *e);
 
 #endif

@@ -6,6 +6,7 @@
 #include "net.h"
 #include "reaper.h"
 #include "sandbox.h"
+#include "tidy.h"
 #include "tls.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
 #include "io.h"
 #include "put.h"
 #include "tap.h"
+#include "tidy.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
