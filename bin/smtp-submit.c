@@ -7,6 +7,7 @@
 #include "io.h"
 #include "json.h"
 #include "launch.h"
+#include "owner.h"
 #include "prog.h"
 #include "submit.h"
 #include "xtext.h"
