@@ -70,6 +70,7 @@ exec 9>&-
 
 mkdir "$T/q/new/1795312377.0123456789abcdef,dir,0,example.net"
 smtp-queue check >"$T/out" 2>"$T/err"
-is "$? $(grep unreadable "$T/out" | cut -f1-3)" \
-    '75 unreadable	new	1795312377.0123456789abcdef,dir,0,example.net' 'what cannot be read is told'
+is "$? $(grep '^damaged' "$T/out")" \
+    '65 damaged	new	1795312377.0123456789abcdef,dir,0,example.net	not a regular file' \
+    'what is no file is set aside'
 done_testing
