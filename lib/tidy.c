@@ -2,6 +2,7 @@
 
 #include "file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,8 +77,9 @@ tidy_new(struct queue *q, struct err *e)
 	drain.hour_s = h.n > 0 ? h.v[h.n - 1] + 1 : 1;
 	free(h.v);
 	queue_dir(&drain, path);
-	if (mkdirat(root, path, st.st_mode & 07777) < 0 ||
-	    fchownat(root, path, (uid_t)-1, st.st_gid, 0) < 0 ||
+	if (mkdirat(root, path, st.st_mode & 07777) < 0)
+		return errno == EEXIST ? 0 /* another run is at it */ : err_sys(e, "mkdir %s", path);
+	if (fchownat(root, path, (uid_t)-1, st.st_gid, 0) < 0 ||
 	    fchmodat(root, path, st.st_mode & 07777, 0) < 0 ||
 	    renameat2(root, "new", root, path, RENAME_EXCHANGE) < 0) {
 		rc = err_sys(e, "exchange new for a fresh one");
