@@ -82,7 +82,9 @@ $(BUILD)/flags: FORCE
 	@echo '$(CC) $(all_cflags) $(all_ldflags) $(libs)' | cmp -s - $@ || \
 	    echo '$(CC) $(all_cflags) $(all_ldflags) $(libs)' > $@
 
-check: all $(units) $(replay) $(faults) $(helpers)
+test-tools: all $(units) $(replay) $(faults) $(helpers)
+
+check: test-tools
 	scripts/check-layers
 	BUILD=$(BUILD) prove -j4 -e '' --ext .t tests/ $(units)
 
@@ -118,6 +120,6 @@ clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all check sanitize tsan torture torture-tools bench bench-tools fuzz lint install install-sendmail clean FORCE
+.PHONY: all test-tools check sanitize tsan torture torture-tools bench bench-tools fuzz lint install install-sendmail clean FORCE
 
 -include $(lib_o:.o=.d) $(wildcard $(BUILD)/bin/*.d $(BUILD)/helpers/*.d $(BUILD)/tests/*.d $(BUILD)/replay/*.d $(BUILD)/fuzzer/*.d $(BUILD)/bench/*.d)

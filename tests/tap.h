@@ -21,6 +21,7 @@ ok(bool good, const char *fmt, ...)
 	vprintf(fmt, ap);
 	va_end(ap);
 	printf("\n");
+	fflush(stdout); /* so that a child which ends has nothing of ours to print again */
 	if (!good)
 		tap_failed++;
 	return good;
