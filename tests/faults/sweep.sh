@@ -147,6 +147,9 @@ plain_death() {
 	*:124) echo "it hangs; " ;;
 	*:127) grep -q 'loading shared libraries' "$T/said" || echo "the test is wrong; " ;;
 	*:125 | *:126) echo "the test is wrong; " ;;
+	-[eE]:0)
+		grep -q 'call [0-9]*: \(fsync\|fdatasync\|syncfs\)$' "$T/said" && echo "a sync failed, and that is success; "
+		;;
 	*:12[89] | *:1[3-9]? | *:2??) echo "it died of a signal; " ;;
 	esac
 }
