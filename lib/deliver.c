@@ -6,6 +6,7 @@
 #include "reaper.h"
 #include "retry.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -693,7 +694,7 @@ finish_deferred(struct parcel *p, struct err *e)
 		struct err again = ERR_INIT;
 		int moved = queue_defer(&p->t, next, &again);
 
-		if (moved && !rc)
+		if (moved && !rc && errno != ENOENT) /* another run moved it on by its name: it waits there */
 			rc = err_set(e, moved, "%s", err_text(&again));
 		err_free(&again);
 	}
@@ -718,7 +719,10 @@ finish_closed(struct parcel *p, struct err *e)
 		struct err again = ERR_INIT;
 
 		/* It cannot go, but it shall not be sent again either. */
-		write_pending(p, &again);
+		bool elsewhere = errno == ENOENT; /* another run moved it on by its name */
+
+		if (write_pending(p, &again) == 0 && elsewhere)
+			rc = 0; /* whoever takes it there finds nobody left to send it to */
 		err_free(&again);
 	}
 	return rc;

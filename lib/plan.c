@@ -193,7 +193,7 @@ new_site(struct plan *p, const char *name, uint32_t connections, int64_t now_ms)
 
 	s->name = mem_dup(name, strlen(name));
 	s->slots = (struct slots)SLOTS_INIT;
-	p->sites = mem_grow(p->sites, i + 1, sizeof *p->sites);
+	p->sites = mem_grow(p->sites, i + 1, sizeof(struct plan_site *));
 	p->sites[i] = s;
 	p->n_sites = i + 1;
 	return i;

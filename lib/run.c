@@ -274,10 +274,11 @@ notified(struct runner *r, struct err *e)
 
 /* Items found locked whose time has come go back; when the next one's does. */
 static int64_t
-run_delays(struct run_state *s)
+run_delays(struct runner *r)
 {
+	struct run_state *s = &r->s;
 	int64_t now = io_now_ms(), next = INT64_MAX;
-	size_t k = 0;
+	size_t k = 0, had;
 
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < s->n_delays; i++) {
@@ -291,8 +292,11 @@ run_delays(struct run_state *s)
 		plan_push(&s->plan, d.item);
 		worker_nudge(s, s->plan.dests[s->plan.items[d.item].dest].site);
 	}
+	had = s->n_delays - k;
 	s->n_delays = k;
 	pthread_mutex_unlock(&s->lock);
+	if (had > 0)
+		drain_closed(r); /* its site may have been closed meanwhile */
 	return next;
 }
 
@@ -350,7 +354,7 @@ main_loop(struct runner *r, struct run_result *res, struct err *e)
 	int rc = 0;
 
 	while (!rc && !is_over(r)) {
-		int64_t next = run_delays(&r->s), now = io_now_ms();
+		int64_t next = run_delays(r), now = io_now_ms();
 
 		if (r->sync_ms <= now) {
 			rc = queue_sync(r->q, e);

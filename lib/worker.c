@@ -77,8 +77,16 @@ start_thread(struct run_state *r)
 		w->next_all = r->all;
 		r->all = w;
 	} else {
+		struct err e = ERR_INIT;
+
+		err_set(&e, EX_TEMPFAIL, "cannot start a thread");
+		if (r->threads == 0) /* with some the run goes on, only slower */
+			deliver_trouble(&r->d, &e);
+		err_free(&e);
 		r->busy--;
 		pthread_cond_destroy(&w->wake);
+		buf_free(&w->c.addr);
+		smtp_free(&w->c.s);
 		free(w);
 	}
 	pthread_attr_destroy(&ta);
