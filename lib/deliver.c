@@ -263,10 +263,12 @@ settle_doubt(struct parcel *p, bool *settled, struct err *e)
 		*settled = true;
 		return rc;
 	}
+	p->attempt = p->j.attempts; /* the one that is in doubt */
 	for (uint32_t i = 0; i < p->t.env.n; i++)
 		if (p->j.rcpts[i].doubt)
 			parcel_verdict(p, &i, 1, JOURNAL_DELIVERED, 0, "2.0.0",
 			    "assumed sent: the outcome is not known", (struct span){"", 0});
+	p->attempt = p->j.attempts + 1;
 	return 0;
 }
 

@@ -120,7 +120,6 @@ closed(struct run_state *r, struct load *l, bool last)
 	if (last && l->i.parcel) {
 		pthread_mutex_lock(&r->lock);
 		r->open_parcels--;
-		pthread_cond_signal(&r->parcel_closed);
 		pthread_mutex_unlock(&r->lock);
 	}
 	load_forget(r, l);

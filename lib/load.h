@@ -36,7 +36,6 @@ struct run_state {
 	struct worker *all;
 	_Atomic bool stop;      /* nothing new is started; read without the lock, too */
 	uint32_t open_parcels;  /* taken for the sake of several groups */
-	pthread_cond_t parcel_closed;
 	struct run_delay {      /* found locked in new/: again when its submitter is done */
 		int64_t at_ms;
 		uint32_t item;

@@ -480,7 +480,6 @@ static int
 one_run(struct runner *r, struct run_result *res, struct err *e)
 {
 	struct run_state *s = &r->s;
-	pthread_condattr_t ca;
 	int rc;
 
 	r->notify_fd = -1;
@@ -490,9 +489,6 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	s->seed = io_random();
 	s->env = (struct reach_env){r->c, &s->self, &s->lock, &s->stop};
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&ca);
-	pthread_cond_init(&s->parcel_closed, &ca);
-	pthread_condattr_destroy(&ca);
 	rc = judge_clock(r, res, e);
 	if (!rc)
 		rc = tidy(r, e);

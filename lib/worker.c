@@ -13,6 +13,7 @@
 
 #define STACK_BYTES (256 * 1024)
 #define SLOT_WAIT_MS 100     /* another run holds all connections the site may have */
+#define MIXED_WAIT_MS 20     /* before looking whether there is room for another */
 #define OPEN_PARCELS 64      /* messages to several destinations in hand at once */
 #define MIN_ROUTE_TTL_S 60
 
@@ -139,7 +140,6 @@ void
 worker_stop_all(struct run_state *r)
 {
 	r->stop = true;
-	pthread_cond_broadcast(&r->parcel_closed);
 	for (struct worker *w = r->all; w; w = w->next_all)
 		pthread_cond_signal(&w->wake);
 }
@@ -296,6 +296,27 @@ drain_closed(struct run_state *r, const struct split *s)
 	}
 }
 
+/* Whether one more message may be in hand for several destinations.  If not it goes back, and this
+ * thread with it: its like may be all there are, and those in hand need them. */
+static bool
+room_for_mixed(struct run_state *r, uint32_t own, uint32_t item, struct load *l)
+{
+	bool room;
+
+	pthread_mutex_lock(&r->lock);
+	room = r->open_parcels < OPEN_PARCELS;
+	if (room) {
+		r->open_parcels++;
+		*l = load_of(r, item);
+	} else {
+		plan_return(&r->plan, item);
+		sched_left(r->plan.s, own);
+		sched_hold(r->plan.s, own, io_now_ms() + MIXED_WAIT_MS);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return room;
+}
+
 /* The envelope says where it goes: take it, and put its recipients to their destinations. */
 static void
 open_mixed(struct worker *w, uint32_t own, uint32_t item)
@@ -305,12 +326,8 @@ open_mixed(struct worker *w, uint32_t own, uint32_t item)
 	struct split s = {0};
 	struct load l;
 
-	pthread_mutex_lock(&r->lock);
-	while (r->open_parcels >= OPEN_PARCELS && !r->stop)
-		pthread_cond_wait(&r->parcel_closed, &r->lock);
-	l = load_of(r, item);
-	r->open_parcels++;
-	pthread_mutex_unlock(&r->lock);
+	if (!room_for_mixed(r, own, item, &l))
+		return;
 	if (load_take(r, &l)) {
 		s.rcpts = l.rcpts;
 		s.n = l.n;

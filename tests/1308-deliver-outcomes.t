@@ -1,0 +1,281 @@
+#!/bin/sh
+# What outcomes make of an entry: where it goes, when it is due again, what the journal and the log say,
+# when it is given up; messages to several destinations; content that was sent and never answered.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/rules.sh"
+peer_start other
+other=$PORT
+peer_start peer
+mine=$PORT
+
+# next_in: seconds from the last deferral to the next attempt, as the log says
+next_in() {
+	grep -h '"type":"deferred"' "$RELAYKIT_QUEUE"/log/* | tail -n 1 |
+	    sed -E 's/.*"timestamp":"([^"]*)".*"next_attempt":"([^"]*)".*/\1 \2/' | {
+		read -r at next
+		echo $(($(date -u -d "$next" +%s) - $(date -u -d "$at" +%s)))
+	}
+}
+# between N LOW HIGH WHAT
+between() {
+	ok "$4: $2 <= $1 <= $3" test "$1" -ge "$2" -a "$1" -le "$3"
+}
+again() {
+	rm -f "$T/peer/log"
+	put_off
+	run_all "$1" --now
+}
+
+# --- deferral
+
+script <<'E'
+RCPT 450 4.2.0 not now
+E
+letter u@x.example
+for wait in '225 376' '450 751' '900 1501'; do
+	again "deferred, then in $wait seconds"
+	# shellcheck disable=SC2086 # two numbers
+	between "$(next_in)" $wait 'five minutes, twice that, twice that, give or take a quarter'
+done
+is "$(places)" 'cur 1' 'it waits in cur'
+name=$(find "$RELAYKIT_QUEUE/cur" -type f)
+due=$(basename "$name" | cut -d . -f 1)
+is "$(basename "$(dirname "$name")")" "$(date -u -d "@$due" +%Y%m%d%H)" 'in the hour it is due'
+is "$(grep -c '"do":"outcome"' "$name") $(grep -c '"do":"deferred"' "$name")" '3 3' 'the journal has each attempt'
+is "$(outcomes | cut -d ' ' -f 3 | tr '\n' ' ')" '1 2 3 ' 'attempts are counted'
+run_all 'a run before it is due'
+is "$(outcomes | wc -l)" 3 'leaves it alone'
+
+for hint in 'greylisted, try again in 900 seconds=900' 'come back in 01:00:00=3600' 'retry in 2 hours=7200'; do
+	script <<-E
+		RCPT 450 4.2.0 ${hint%=*}
+	E
+	letter u@x.example
+	run_all "${hint%=*}"
+	between "$(next_in)" "${hint#*=}" $((${hint#*=} + 2)) 'is obeyed'
+done
+script <<'E'
+RCPT 450 4.2.0 try again in 3 seconds
+E
+letter u@x.example
+run_all 'a hint below our own wait'
+between "$(next_in)" 225 376 'is not needed'
+
+# --- failure
+
+script <<'E'
+RCPT 550 5.1.1 no such user
+E
+letter u@x.example v@x.example
+run_all 'failed'
+is "$(places)" 'failed 1' 'it is kept in failed'
+is "$(grep -h '"type":"bounced"' "$RELAYKIT_QUEUE"/log/* | sed 's/.*"recipient":"\([^"]*\)".*/\1/')" 'u@x.example
+v@x.example' 'one event a recipient'
+like "$(cat "$RELAYKIT_QUEUE"/failed/*/*)" '"rcpt":\[\{"i":0,"as":"failed","code":550,"status":"5.1.1","text":"no such user"\},\{"i":1,"as":"failed"' \
+    'the journal has both'
+again 'the next run'
+is "$(connections)" 0 'leaves it alone'
+configure 'keep_failed = 0'
+script <<'E'
+RCPT 550 5.1.1 no such user
+E
+letter u@x.example
+run_all 'keep_failed = 0'
+is "$(places)" '' 'nothing is kept'
+configure 'keep_sent = 1h'
+script <<'E'
+E
+letter u@x.example
+run_all 'keep_sent = 1h'
+is "$(places)" 'sent 1' 'kept in sent'
+configure
+
+# --- the end of a lifetime: only after an attempt of this run has failed
+
+configure 'lifetime = 1s'
+script <<'E'
+offer PIPELINING
+E
+letter u@x.example
+sleep 1.1
+run_all 'older than its lifetime, and the peer takes it'
+is "$(outcomes)" 'delivered u@x.example 1 250 2.0.0 queued' 'delivered'
+for trouble in 'RCPT=u@ 450 4.2.0 not now' 'connect 421 4.3.2 not now ; close' 'MAIL close'; do
+	script <<-E
+		$trouble
+	E
+	letter u@x.example v@x.example
+	sleep 1.1
+	run_all "older than its lifetime, $trouble"
+	is "$(places)" 'failed 1' 'is given up'
+	n=2
+	case $trouble in RCPT*) n=1 ;; esac
+	is "$(outcomes | grep -c '^expired [uv]@x.example 1 ')" $n 'one event a recipient that was still open'
+	is "$(outcomes | grep -c '^bounced')" 0 'and no other'
+done
+script <<'E'
+RCPT 450 4.2.0 not now
+E
+letter u@x.example
+run_all 'younger than its lifetime' # within a second
+sleep 1.1
+again 'and then older'
+like "$(outcomes | tail -n 1)" '^expired u@x.example 2 (450)? ?4.4.7 ' 'expired in the second attempt'
+configure
+
+# --- loops
+
+configure 'max_received = 3'
+for n in 1 2 3 4; do # submitting adds one
+	script <<'E'
+E
+	{ for i in $(seq $n); do printf 'Received: from a by b; Mon, 2 Jan 2023 10:00:0%d +0000\n' "$i"; done
+		printf 'From: a@d.example\nTo: b@d.example\n\nReceived: x\n'; } | smtp-submit -odq -f s@d.example u@x.example
+	run_all "$n Received lines and ours"
+	if [ $n -lt 3 ]; then
+		is "$(outcomes | cut -d ' ' -f 1)" delivered 'is no loop'
+	else
+		like "$(outcomes)" '^bounced u@x.example 1  5.4.6 ' 'is a loop'
+		is "$(commands | grep -c MAIL)" 0 'and nobody is troubled with it'
+	fi
+done
+configure
+
+# --- several destinations
+
+two() {
+	configure 'route "a.example" { relay = "127.0.0.1:'"$mine"'" }' 'route "b.example" { relay = "127.0.0.1:'"$mine"'" }' \
+	    'route "c.example" { relay = "127.0.0.1:'"$other"'" }' "$@"
+}
+# run_routed WHAT [OPTIONS]: as run_all, by the routes
+run_routed() {
+	what=$1
+	shift
+	timeout 60 smtp-deliver $sandbox "$@" >"$T/run.out" 2>&1
+	is "$?$(cat "$T/run.out")" 0 "$what"
+}
+two
+script other <<'E'
+E
+script <<'E'
+E
+letter u@a.example v@b.example w@c.example
+run_routed 'three domains, two of which have the same relay'
+is "$(messages | cut -d ' ' -f 5)" '<u@a.example>,<v@b.example>' 'those two share a transaction'
+is "$(messages other | cut -d ' ' -f 5)" '<w@c.example>' 'the third has its own'
+is "$(outcomes | sort)" 'delivered u@a.example 1 250 2.0.0 queued
+delivered v@b.example 1 250 2.0.0 queued
+delivered w@c.example 1 250 2.0.0 queued' 'all delivered'
+is "$(places)" '' 'nothing is left'
+
+script other <<'E'
+RCPT 450 4.2.0 not now
+E
+script <<'E'
+RCPT=v@ 550 5.1.1 no such user
+E
+letter u@a.example v@b.example w@c.example
+run_routed 'one delivered, one failed, one deferred'
+is "$(outcomes | sort)" 'bounced v@b.example 1 550 5.1.1 no such user
+deferred w@c.example 1 450 4.2.0 not now
+delivered u@a.example 1 250 2.0.0 queued' 'each has its event'
+is "$(places)" 'cur 1' 'it waits for the last'
+rm "$T/peer/log" "$T/other/log"
+echo 'offer PIPELINING' >"$T/other/script.new"
+mv "$T/other/script.new" "$T/other/script"
+put_off
+run_routed 'the next run' --now
+is "$(connections) $(messages other | cut -d ' ' -f 5)" '0 <w@c.example>' 'tries the last alone'
+is "$(outcomes | sort | uniq -c | awk '{ print $1, $2, $3, $4 }')" '1 bounced v@b.example 1
+1 deferred w@c.example 1
+1 delivered u@a.example 1
+1 delivered w@c.example 2' 'nobody was told or sent anything twice'
+is "$(places)" 'failed 1' 'it ends in failed'
+
+# One destination's site is closed, by the run before.
+two 'retry_min = 1h'
+script other <<'E'
+connect 554 5.3.2 closed
+E
+script <<'E'
+RCPT=bad@ 550 5.1.1 no such user
+E
+letter x@c.example
+run_routed 'the second relay takes nobody'
+rm "$T/other/log"
+letter u@a.example bad@b.example w@c.example
+run_routed 'one destination is closed'
+is "$(connections other)" 0 'it is not asked'
+is "$(outcomes | grep -v '^deferred x@' | sort)" 'bounced bad@b.example 1 550 5.1.1 no such user
+delivered u@a.example 1 250 2.0.0 queued' 'the others have their outcome, and the wait is not an attempt'
+put_off
+rm -f "$T/peer/log"
+echo 'offer PIPELINING' >"$T/other/script.new"
+mv "$T/other/script.new" "$T/other/script"
+run_routed 'when it is open again' --now
+is "$(connections) $(messages other | cut -d ' ' -f 5 | sort | tr '\n' ' ')" '0 <w@c.example> <x@c.example> ' 'who waited is sent, nobody else'
+is "$(outcomes | grep -c 'bad@b.example')" 1 'who failed is not told twice'
+
+# More messages to several destinations than may be in hand at once, one connection in all, and another run
+# has the only one that one of the relays takes: nobody waits for what only he could do.
+two 'connections = 1'
+script other <<'E'
+E
+script <<'E'
+dot sleep 1 ; 250 2.0.0 queued
+--
+E
+letter slow@a.example
+timeout 60 smtp-deliver $sandbox &
+first=$!
+until_true 5 grep -q '"is":"message"' "$T/peer/log"
+printf 'From: a@d.example\nSubject: x\n\nhello\n' >"$T/letter"
+for i in $(seq 80); do smtp-submit -odq -f s@d.example "$i@a.example" "$i@c.example" <"$T/letter"; done
+run_routed '80 messages to two relays each'
+wait $first
+is "$(outcomes | grep -c '^delivered')" 161 'all delivered'
+is "$(places)" '' 'nothing is left'
+configure
+
+# --- sent, and never answered
+
+for policy in retry hold assume-sent; do
+	for offer in PIPELINING 'PIPELINING, CHUNKING'; do
+		configure "in_doubt = $policy"
+		script <<-E
+			offer $offer
+			dot close
+			--
+			offer $offer
+		E
+		letter u@x.example
+		run_all "in_doubt = $policy, $offer: the peer goes away behind the content"
+		again 'the next run'
+		case $policy in
+		retry)
+			is "$(outcomes | cut -d ' ' -f 1,3)" 'deferred 1
+delivered 2' 'it is sent again' ;;
+		hold)
+			is "$(places) $(grep -ch '"type":"held"' "$RELAYKIT_QUEUE"/log/*)" 'hold 1 1' 'it is held for a person'
+			is "$(connections)" 0 'and not sent again' ;;
+		assume-sent)
+			like "$(outcomes)" '^delivered u@x.example 1 ' 'it is taken as delivered'
+			is "$(places)$(connections)" 0 'and not sent again' ;;
+		esac
+		# Where no content has left there is no doubt.
+		for ending in 'RCPT close' 'MAIL#2 close' 'MAIL#2 421 4.4.2 idle ; close'; do
+			script <<-E
+				offer PIPELINING
+				$ending
+				--
+				offer PIPELINING
+			E
+			letter u@x.example
+			letter v@x.example
+			run_all "in_doubt = $policy, $offer, $ending"
+			again 'the next run'
+			is "$(outcomes | grep -c '^delivered')$(places)" 2 "in_doubt = $policy, $offer, $ending: both delivered in the end"
+		done
+	done
+done
+done_testing
