@@ -535,7 +535,7 @@ report(const struct tool *t, const struct steer *s, struct err *e)
 	struct entry_name n;
 
 	while (cur_line(&c, &line))
-		prog_warn("set aside in damaged/: %.*s", SPAN_ARG(line));
+		prog_warn("not an entry: %.*s", SPAN_ARG(line));
 	for (size_t i = 0; i < s->away.n; i++)
 		if (entry_name_parse(span_of(names_text(&s->away, i)), &n))
 			prog_warn("%.*s is still in flight", SPAN_ARG(n.id));

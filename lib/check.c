@@ -65,6 +65,8 @@ take(struct check *c, const struct queue_at *at, const char *name, struct err *e
 	}
 	if (took == QUEUE_BUSY)
 		c->busy++;
+	if (took == QUEUE_STUCK)
+		tell(c, CHECK_UNREADABLE, at, name, err_text(e));
 	if (took == QUEUE_DAMAGED) {
 		tell(c, CHECK_DAMAGED, at, name, err_text(e));
 		events_write(c->events, &(struct event){.type = EVENT_DAMAGED, .id = span_of(name),

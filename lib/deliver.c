@@ -302,6 +302,13 @@ look_over(struct parcel *p, uint64_t now_s, bool *settled, struct err *e)
 	return 0;
 }
 
+static void
+say_damaged(struct deliver *d, const char *name, const struct err *why)
+{
+	events_write(d->events, &(struct event){.type = EVENT_DAMAGED, .id = span_of(name),
+	    .text = span_of(err_text(why))}, io_time_us());
+}
+
 int
 parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint64_t now_s,
     struct parcel **out, enum parcel_took *took, struct err *e)
@@ -313,9 +320,8 @@ parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint
 
 	*took = PARCEL_SETTLED;
 	if (rc || got != QUEUE_TOOK) {
-		if (!rc && got == QUEUE_DAMAGED)
-			events_write(d->events, &(struct event){.type = EVENT_DAMAGED,
-			    .id = span_of(name), .text = span_of(err_text(e))}, io_time_us());
+		if (!rc && (got == QUEUE_DAMAGED || got == QUEUE_STUCK))
+			say_damaged(d, name, e);
 		if (got == QUEUE_BUSY)
 			*took = PARCEL_BUSY;
 		free(p);
@@ -327,8 +333,14 @@ parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint
 	p->groups = 1;
 	rc = journal_replay((struct span){p->t.journal.s, p->t.journal.len}, p->t.env.n, &p->j, e);
 	p->attempt = p->j.attempts + 1;
-	if (!rc)
+	if (rc == EX_DATAERR) {
+		rc = queue_set_aside(&p->t, e);
+		if (!rc)
+			say_damaged(d, name, e);
+		settled = true;
+	} else if (!rc) {
 		rc = look_over(p, now_s, &settled, e);
+	}
 	if (rc || settled) {
 		free_parcel(p);
 		return rc;

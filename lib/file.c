@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -119,6 +120,25 @@ file_mkdir(int dirfd, const char *name, mode_t mode, struct err *e)
 	if (mkdirat(dirfd, name, mode) == 0)
 		return sync_parent(dirfd, name, e);
 	return errno == EEXIST ? 0 : err_sys(e, "mkdir %s", name);
+}
+
+int
+file_mkdirs(const char *path, mode_t mode, struct err *e)
+{
+	char *copy = mem_dup(path, strlen(path));
+	int rc = 0;
+
+	for (char *p = copy + 1; *p && !rc; p++)
+		if (*p == '/') {
+			*p = '\0';
+			if (access(copy, F_OK) < 0)
+				rc = file_mkdir(AT_FDCWD, copy, mode, e);
+			*p = '/';
+		}
+	if (!rc)
+		rc = file_mkdir(AT_FDCWD, path, mode, e);
+	free(copy);
+	return rc;
 }
 
 int

@@ -31,6 +31,7 @@ bool file_sync_keeps_name(int fd);
 /* There already: 0.  What is moved into a new directory must not be lost with it: where the
  * filesystem does not keep such changes in their order, the name is on stable storage first. */
 int file_mkdir(int dirfd, const char *name, mode_t mode, struct err *e);
+int file_mkdirs(const char *path, mode_t mode, struct err *e); /* and all above it */
 int file_open_dir(int dirfd, const char *name, int *fd, struct err *e);
 
 /* Replaces dirfd/name by these bytes: temporary file (".tmp.*" beside it; a crash may leave one),

@@ -23,6 +23,18 @@ new_path(const struct queue_put *p, struct buf *out)
 	buf_add(out, p->name.s, p->name.len);
 }
 
+/* The deliverer reads it by its group; without the setgid bit that is not ours by itself. */
+static int
+share(struct queue_put *p, struct err *e)
+{
+	gid_t group = queue_entry_group(p->q);
+
+	if ((getegid() != group && fchown(p->fd, (uid_t)-1, group) < 0) ||
+	    fchmod(p->fd, queue_entry_mode(p->q)) < 0)
+		return err_sys(e, "group of a new entry");
+	return 0;
+}
+
 /* A file without a name; where the filesystem knows no such thing, one whose name begins with a
  * dot, which nobody looks at. */
 static int
@@ -42,9 +54,7 @@ open_unnamed(struct queue_put *p, struct err *e)
 	}
 	if (p->fd < 0)
 		return err_sys(e, "create in new");
-	if (queue_entry_mode(p->q) != 0600 && fchmod(p->fd, queue_entry_mode(p->q)) < 0)
-		return err_sys(e, "mode of a new entry");
-	return 0;
+	return queue_entry_mode(p->q) == 0600 ? 0 : share(p, e);
 }
 
 int

@@ -1,9 +1,13 @@
 #include "queue.h"
 
+#include "aside.h"
 #include "crc.h"
 #include "date.h"
 #include "file.h"
 #include "io.h"
+#include "owner.h"
+#include "verify.h"
+#include "vet.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,12 +22,14 @@
 #define DIR_MODE 0700
 #define READ_ALONG (128 * 1024) /* entries up to this are read in one go */
 #define TMP_STALE_S 3600
+#define NEW_JOURNAL_MAX (1 << 20) /* in new/ there is none, or a few words */
 
 const char *const queue_place_names[] = {"new", "cur", "hold", "failed", "sent", "damaged"};
 
 struct queue {
 	int root, state, log;
 	mode_t entry_mode; /* 0660 where submitters share new/, else 0600 */
+	gid_t entry_group; /* theirs, then */
 	pthread_mutex_t lock; /* over dirty */
 	struct queue_at *dirty;
 	size_t n_dirty;
@@ -54,25 +60,6 @@ queue_dir(const struct queue_at *at, char out[QUEUE_DIR_MAX])
 /* --- opening */
 
 static int
-make_parents(const char *dir, struct err *e)
-{
-	char *copy = mem_dup(dir, strlen(dir));
-	int rc = 0;
-
-	for (char *p = copy + 1; *p && !rc; p++)
-		if (*p == '/') {
-			*p = '\0';
-			if (access(copy, F_OK) < 0)
-				rc = file_mkdir(AT_FDCWD, copy, DIR_MODE, e);
-			*p = '/';
-		}
-	if (!rc)
-		rc = file_mkdir(AT_FDCWD, dir, DIR_MODE, e);
-	free(copy);
-	return rc;
-}
-
-static int
 open_root(struct queue *q, const char *dir, struct err *e)
 {
 	struct stat st;
@@ -80,7 +67,7 @@ open_root(struct queue *q, const char *dir, struct err *e)
 
 	q->root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (q->root < 0 && errno == ENOENT) {
-		rc = make_parents(dir, e);
+		rc = file_mkdirs(dir, DIR_MODE, e);
 		if (rc)
 			return rc;
 		q->root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -95,7 +82,18 @@ open_root(struct queue *q, const char *dir, struct err *e)
 		st.st_mode = DIR_MODE;
 	}
 	q->entry_mode = st.st_mode & 020 ? 0660 : 0600;
+	q->entry_group = st.st_gid;
 	return 0;
+}
+
+/* Entries of submitters are their group's to read: without it each would look damaged to us. */
+static int
+check_group(const struct queue *q, struct err *e)
+{
+	if (q->entry_mode == 0600 || owner_in_group(q->entry_group))
+		return 0;
+	return err_set(e, EX_NOPERM, "new is group %u's, of which uid %u is no member",
+	    (unsigned)q->entry_group, (unsigned)geteuid());
 }
 
 static int
@@ -111,6 +109,7 @@ open_for_work(struct queue *q, struct err *e)
 	if (st.st_uid != geteuid())
 		return err_set(e, EX_NOPERM, "belongs to uid %u, and this is uid %u",
 		    (unsigned)st.st_uid, (unsigned)geteuid());
+	rc = check_group(q, e);
 	for (size_t i = 0; i < sizeof names / sizeof *names && !rc; i++)
 		if (faccessat(q->root, names[i], F_OK, 0) < 0)
 			rc = file_mkdir(q->root, names[i], DIR_MODE, e);
@@ -166,6 +165,12 @@ unsigned
 queue_entry_mode(const struct queue *q)
 {
 	return q->entry_mode;
+}
+
+gid_t
+queue_entry_group(const struct queue *q)
+{
+	return q->entry_group;
 }
 
 int
@@ -417,38 +422,10 @@ read_more(struct queue_entry *t, size_t want, struct err *e)
 }
 
 static int
-check_content(struct queue_entry *t, struct err *e)
-{
-	const uint64_t end = t->content_off + t->head.content_bytes;
-	uint64_t at = t->content_off;
-	struct buf b = BUF_INIT;
-	uint32_t crc = 0;
-	int rc = 0;
-
-	if (t->text.len >= end) {
-		crc = crc32c(0, t->text.s + at, (size_t)(end - at));
-		at = end;
-	}
-	while (at < end && !rc) {
-		size_t n = end - at < READ_ALONG ? (size_t)(end - at) : READ_ALONG, got = 0;
-
-		buf_cut(&b, 0);
-		rc = io_pread(t->fd, buf_room(&b, n), n, at, &got, e);
-		crc = crc32c(crc, b.s, got);
-		at += got;
-		if (!rc && got < n)
-			break;
-	}
-	buf_free(&b);
-	if (!rc && (at != end || crc != t->head.content_crc))
-		rc = err_set(e, EX_DATAERR, "content does not match its check");
-	return rc;
-}
-
-static int
 read_journal(struct queue_entry *t, uint64_t file_size, struct err *e)
 {
 	uint64_t start = t->content_off + t->head.content_bytes;
+	uint64_t most = t->at.place == IN_NEW ? NEW_JOURNAL_MAX : QUEUE_JOURNAL_MAX;
 	struct cur c;
 	struct span line;
 	size_t got = 0;
@@ -461,8 +438,8 @@ read_journal(struct queue_entry *t, uint64_t file_size, struct err *e)
 	if (t->text.len >= file_size) {
 		c = cur_of(t->text.s + start, (size_t)(file_size - start));
 	} else {
-		if (file_size - start > QUEUE_JOURNAL_MAX)
-			return err_set(e, EX_DATAERR, "journal over %d bytes", QUEUE_JOURNAL_MAX);
+		if (file_size - start > most)
+			return err_set(e, EX_DATAERR, "journal over %llu bytes", (unsigned long long)most);
 		rc = io_pread(t->fd, buf_room(&t->journal, (size_t)(file_size - start)),
 		    (size_t)(file_size - start), start, &got, e);
 		buf_grew(&t->journal, got);
@@ -484,8 +461,10 @@ read_journal(struct queue_entry *t, uint64_t file_size, struct err *e)
 
 /* Head, header and journal from the open file. EX_DATAERR: not a complete entry. */
 static int
-read_entry(struct queue_entry *t, uint64_t file_size, bool verify, struct err *e)
+read_entry(struct queue_entry *t, const struct stat *st, bool verify, struct err *e)
 {
+	const uint64_t file_size = (uint64_t)st->st_size;
+	bool stranger = verify && st->st_uid != geteuid();
 	uint64_t content;
 	int rc = read_more(t, file_size < READ_ALONG ? (size_t)file_size : READ_ALONG / 2, e);
 
@@ -506,49 +485,67 @@ read_entry(struct queue_entry *t, uint64_t file_size, bool verify, struct err *e
 	    crc32c(0, t->text.s + ENTRY_HEAD, t->head.header_bytes) != t->head.header_crc)
 		return err_set(e, EX_DATAERR, "header does not match its check");
 	rc = envelope_parse((struct span){t->text.s + ENTRY_HEAD, t->head.header_bytes}, &t->env, e);
+	if (!rc && stranger)
+		rc = vet_envelope(&t->is, &t->head, &t->env, e);
+	if (!rc && stranger)
+		rc = verify_no_hole(st, e);
 	if (!rc && verify)
-		rc = check_content(t, e);
+		rc = verify_content(t->fd, t->content_off, (struct span){t->text.s, t->text.len},
+		    &t->head, stranger, e);
 	if (!rc)
 		rc = read_journal(t, file_size, e);
 	return rc;
 }
 
-/* A link, a FIFO, a socket: nothing that was ever accepted is in it, and the sandbox lets nobody make
- * another of its name. */
-static bool
-removed_oddity(struct queue_entry *t)
+/* e says why, and goes on to. */
+static int
+set_aside(struct queue_entry *t, enum queue_took *took, struct err *e)
 {
+	const struct queue_at to = {IN_DAMAGED, 0};
 	struct buf path = BUF_INIT;
-	struct stat st;
-	bool gone;
+	struct err why = ERR_INIT;
+	enum aside how;
+	int rc;
 
+	if (t->at.place == IN_DAMAGED)
+		return 0;
 	full_path(&t->at, t->name, &path);
-	gone = fstatat(t->q->root, path.s, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && unlinkat(t->q->root, path.s, 0) == 0;
+	rc = aside_put(t->q->root, path.s, t->name, &how, &why);
+	if (rc) {
+		err_set(e, rc, "%s", err_text(&why));
+	} else if (how == ASIDE_GONE) {
+		*took = QUEUE_GONE;
+	} else if (how == ASIDE_STUCK) {
+		*took = QUEUE_STUCK;
+		err_in(e, "cannot be moved");
+	} else {
+		mark_dirty(t->q, &t->at);
+		mark_dirty(t->q, &to);
+		if (how == ASIDE_REMOVED)
+			err_in(e, "removed");
+		t->at = to;
+	}
+	err_free(&why);
 	buf_free(&path);
-	return gone;
+	return rc;
 }
 
-static int
-set_aside(struct queue_entry *t, struct err *e)
+int
+queue_set_aside(struct queue_entry *t, struct err *e)
 {
-	struct queue_at to = {IN_DAMAGED, 0};
-	struct err why = ERR_INIT;
-	int rc = 0;
+	enum queue_took took = QUEUE_DAMAGED;
 
-	if (removed_oddity(t)) {
-		err_in(e, "removed");
-		return 0;
-	}
-	if (t->at.place != IN_DAMAGED)
-		rc = move_name(t->q, &t->at, t->name, &to, t->name, &why);
-	if (rc) {
-		rc = err_set(e, why.code, "%s", err_text(&why));
-		err_free(&why);
-		return rc;
-	}
-	t->at = to;
-	return 0;
+	return set_aside(t, &took, e);
+}
+
+/* What open(2) says of a thing that is no file, or that its owner keeps from us, or runs.  A submitter
+ * can put all of them into new/. */
+static bool
+is_no_entry(int why, struct err *e)
+{
+	if (why == EISDIR || why == ELOOP || why == ENXIO || why == ENODEV)
+		return err_set(e, EX_DATAERR, "not a regular file");
+	return (why == EACCES || why == EPERM || why == ETXTBSY) && err_sys(e, "open");
 }
 
 static int
@@ -559,16 +556,19 @@ open_entry(struct queue *q, const struct queue_at *at, const char *name, int fla
 	    .journal = BUF_INIT};
 	*took = QUEUE_GONE;
 	full_path(at, name, path);
-	t->fd = openat(q->root, path->s, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	/* O_NONBLOCK: neither a FIFO nor somebody's lease makes us wait. */
+	t->fd = openat(q->root, path->s, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	t->name = mem_dup(name, strlen(name));
-	if (t->fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO)) {
-		/* A link, a directory, a socket: a submitter can put them into new/. */
-		err_set(e, EX_DATAERR, "not a regular file");
-		*took = QUEUE_DAMAGED;
+	if (t->fd < 0 && errno == ENOENT)
+		return 0;
+	if (t->fd < 0 && errno == EAGAIN) {
+		*took = QUEUE_BUSY;
 		return 0;
 	}
-	if (t->fd < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "open %s", path->s);
+	if (t->fd < 0) {
+		*took = QUEUE_DAMAGED;
+		return is_no_entry(errno, e) ? 0 : err_sys(e, "open %s", path->s);
+	}
 	if (!entry_name_parse(span_of(t->name), &t->is) && at->place != IN_DAMAGED)
 		return err_set(e, EX_DATAERR, "%s: not an entry's name", path->s);
 	*took = QUEUE_TOOK;
@@ -579,7 +579,7 @@ static int
 read_open(struct queue_entry *t, const struct stat *st, bool verify, enum queue_took *took,
     struct err *e)
 {
-	int rc = S_ISREG(st->st_mode) ? read_entry(t, (uint64_t)st->st_size, verify, e)
+	int rc = S_ISREG(st->st_mode) ? read_entry(t, st, verify, e)
 	                              : err_set(e, EX_DATAERR, "not a regular file");
 
 	if (rc != EX_DATAERR)
@@ -611,7 +611,7 @@ queue_take(struct queue *q, const struct queue_at *at, const char *name, bool ve
 	if (!rc && *took == QUEUE_TOOK)
 		rc = read_open(t, &st, verify, took, e);
 	if (!rc && *took == QUEUE_DAMAGED)
-		rc = set_aside(t, e);
+		rc = set_aside(t, took, e);
 	if (rc || *took != QUEUE_TOOK)
 		queue_release(t);
 	buf_free(&path);

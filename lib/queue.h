@@ -20,12 +20,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct queue;
 
 enum queue_use {
 	QUEUE_SUBMIT, /* may only add to new/; makes a private queue where there is none */
-	QUEUE_WORK    /* all of it; EX_NOPERM unless we are its owner; makes what is missing */
+	QUEUE_WORK    /* all of it; EX_NOPERM unless we are its owner, and a member of the group that
+	               * may add to new/; makes what is missing */
 };
 int queue_open(struct queue **q, const char *dir, enum queue_use use, struct err *e);
 void queue_close(struct queue *q);
@@ -33,6 +35,7 @@ int queue_state_fd(const struct queue *q); /* the directory state/, log/, for op
 int queue_log_fd(const struct queue *q);
 int queue_root_fd(const struct queue *q);         /* O_PATH */
 unsigned queue_entry_mode(const struct queue *q); /* 0660 where submitters share new/, else 0600 */
+gid_t queue_entry_group(const struct queue *q);   /* the submitters', where they share it */
 
 /* --- looking */
 
@@ -85,11 +88,18 @@ struct queue_entry {
 	struct buf journal;    /* whole lines only */
 	bool busy;             /* queue_peek: somebody holds the lock */
 };
-enum queue_took { QUEUE_TOOK, QUEUE_BUSY, QUEUE_GONE, QUEUE_DAMAGED };
+enum queue_took {
+	QUEUE_TOOK,
+	QUEUE_BUSY,
+	QUEUE_GONE,
+	QUEUE_DAMAGED,
+	QUEUE_STUCK /* as damaged, but it could not be moved: passed over, each time */
+};
 
 /* Opens, locks, checks that the name still leads here, reads head, header and journal; with
- * `verify` checks both crcs.  What is not a complete entry is QUEUE_DAMAGED and has been moved to
- * damaged/ - links, FIFOs and sockets are removed - (told in e's text).  Other outcomes are no errors; e is set only with a non-zero return. */
+ * `verify` checks both crcs, and vets what another user than the queue's has put there (vet.h).
+ * What is not a complete entry is QUEUE_DAMAGED and has been set aside (aside.h; told in e's text).
+ * Other outcomes are no errors; e is set only with a non-zero return. */
 int queue_take(struct queue *q, const struct queue_at *at, const char *name, bool verify,
     struct queue_entry *t, enum queue_took *took, struct err *e);
 /* The same without the lock and without moving a damaged one: for looking while others work. */
@@ -109,6 +119,8 @@ int queue_journal_sync(struct queue_entry *t, struct err *e);
 int queue_defer(struct queue_entry *t, uint64_t due, struct err *e);  /* to cur/HOUR of due */
 int queue_move(struct queue_entry *t, enum queue_place to, struct err *e);
 int queue_remove(struct queue_entry *t, struct err *e);
+/* To damaged/, for what only the caller can see is wrong; e says what, and keeps its text. */
+int queue_set_aside(struct queue_entry *t, struct err *e);
 
 /* By name alone, without opening: a wait that we chose (closed site, run over). */
 int queue_defer_name(struct queue *q, const struct queue_at *at, const char *name, uint64_t due,

@@ -217,6 +217,10 @@ one(struct steer *s, const struct names_item *item, const char *name, struct pas
 	switch (took) {
 	case QUEUE_BUSY: names_add(&s->away, &item->at, name, strlen(name)); break;
 	case QUEUE_GONE: pass->gone++; break;
+	case QUEUE_STUCK:
+		if (s->looks == 1)
+			buf_fmt(&s->damaged, "%s: %s\n", name, err_text(e));
+		break;
 	case QUEUE_DAMAGED:
 		set_aside(s, name, e);
 		pass->acted++;

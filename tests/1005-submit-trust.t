@@ -45,7 +45,7 @@ is "$?" 77 'without the group: no permission'
 is "$(cat "$T/err")" 'smtp-submit: create in new: Permission denied' 'is said'
 setpriv --reuid "$user" --regid "$user" --groups "$group" "$T/bin/smtp-submit" -f a@x b@x </dev/null
 is "$? $(entries)" '0 1' 'a member of the group may'
-is "$(stat -c '%a %u %g' "$(entry)")" "660 $user $user" 'its mode lets the owner of the directory take it'
+is "$(stat -c '%a %u %g' "$(entry)")" "660 $user $group" 'its mode and its group let the deliverer take it'
 like "$(envelope)" "^user=$user\$" 'the uid is told'
 
 # setgid

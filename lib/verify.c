@@ -1,0 +1,54 @@
+#include "verify.h"
+
+#include "buf.h"
+#include "crc.h"
+#include "io.h"
+#include "vet.h"
+
+#define BLOCK (128 * 1024)
+#define HOLES_FROM (1ULL << 30) /* a file above this size that takes up less than */
+#define HOLES_SHARE 64          /* a 64th of it on the disk is a trick */
+
+int
+verify_content(int fd, uint64_t off, struct span read, const struct entry_head *h, bool stranger,
+    struct err *e)
+{
+	const uint64_t end = off + h->content_bytes;
+	struct buf b = BUF_INIT;
+	struct vet vet = {false};
+	bool lines = true;
+	uint32_t crc = 0;
+	int rc = 0;
+
+	while (off < end && lines && !rc) {
+		size_t n = end - off < BLOCK ? (size_t)(end - off) : BLOCK, got = n;
+		const char *p = read.n < end ? NULL : read.p + off;
+
+		if (!p) {
+			buf_cut(&b, 0);
+			rc = io_pread(fd, buf_room(&b, n), n, off, &got, e);
+			p = b.s;
+		}
+		crc = crc32c(crc, p, got);
+		lines = !stranger || vet_content(&vet, (struct span){p, got});
+		off += got;
+		if (got < n)
+			break;
+	}
+	buf_free(&b);
+	if (!rc && (!lines || vet.cr))
+		rc = err_set(e, EX_DATAERR, "NUL, bare CR or bare LF in the content");
+	else if (!rc && (off != end || crc != h->content_crc))
+		rc = err_set(e, EX_DATAERR, "content does not match its check");
+	return rc;
+}
+
+int
+verify_no_hole(const struct stat *st, struct err *e)
+{
+	uint64_t size = (uint64_t)st->st_size;
+
+	if (size <= HOLES_FROM || (uint64_t)st->st_blocks * 512 >= size / HOLES_SHARE)
+		return 0;
+	return err_set(e, EX_DATAERR, "it is mostly holes");
+}

@@ -1,0 +1,21 @@
+/* verify.h - whether an entry's content is what was put there. */
+#ifndef VERIFY_H
+#define VERIFY_H
+
+#include "cur.h"
+#include "entry.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+/* The content, h->content_bytes from off on, against its crc; read: what of the file is in memory
+ * already.  stranger: it is not of our making, and its lines are vetted as well (vet.h).
+ * EX_DATAERR where it is wrong. */
+int verify_content(int fd, uint64_t off, struct span read, const struct entry_head *h,
+    bool stranger, struct err *e);
+
+/* EX_DATAERR for a huge file of which next to nothing is on the disk: reading it takes hours. */
+int verify_no_hole(const struct stat *st, struct err *e);
+
+#endif
