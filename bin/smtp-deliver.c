@@ -100,8 +100,8 @@ configure(struct conf *c, const struct wish *w, struct err *e)
 		conf_set(&c->queue, w->queue);
 	if (!rc && w->resolver)
 		conf_set(&c->resolver, w->resolver);
-	if (!rc && w->relay)
-		conf_relay(c, w->relay);
+	if (!rc && w->relay && conf_relay(c, w->relay, e))
+		rc = err_in(e, "--relay");
 	return rc;
 }
 

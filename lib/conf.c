@@ -214,6 +214,8 @@ host_ok(const char *text)
 	return strlen(text) <= CONF_HOST_MAX && text[0] != '.' && host(&c) && cur_end(&c);
 }
 
+#define RELAY_IS "HOST, HOST:PORT or [ADDRESS]:PORT"
+
 /* "", "mx", HOST, HOST:PORT, [V6]:PORT; several separated by commas */
 static bool
 relay_ok(const char *text)
@@ -281,7 +283,7 @@ set_text(void *field, const struct key *k, const char *text, struct err *e)
 		    k->type == HOST ? "a host name" :
 		    k->type == STREAM ? "a stream's name: 1 to 16 of a-z, 0-9 and \"-\"" :
 		    k->type == RESOLVER ? "ADDRESS[@PORT],..." :
-		    k->type == RELAY ? "HOST, HOST:PORT or [ADDRESS]:PORT" : "a path");
+		    k->type == RELAY ? RELAY_IS : "a path");
 	store_text(field, text);
 	return 0;
 }
@@ -570,13 +572,16 @@ free_routes(struct conf *c)
 	c->n_routes = 0;
 }
 
-void
-conf_relay(struct conf *c, const char *relay)
+int
+conf_relay(struct conf *c, const char *relay, struct err *e)
 {
+	if (!relay_ok(relay))
+		return err_set(e, EX_USAGE, "\"%s\" is not " RELAY_IS, relay);
 	free_routes(c);
 	c->routes = mem_alloc(sizeof *c->routes);
 	c->n_routes = 1;
 	c->routes[0] = (struct conf_route){mem_dup("*", 1), mem_dup(relay, strlen(relay)), c->tls};
+	return 0;
 }
 
 void

@@ -77,8 +77,8 @@ int conf_parse(struct conf *c, const char *name, struct span text, struct err *e
 
 /* An option beats the file: a copy of value takes the place of a string. */
 void conf_set(char **field, const char *value);
-/* One relay for every domain, instead of all route sections. */
-void conf_relay(struct conf *c, const char *relay);
+/* One relay for every domain, instead of all route sections; EX_USAGE where it is none. */
+int conf_relay(struct conf *c, const char *relay, struct err *e);
 
 /* "4h", "90" and so on, as in the file; EX_USAGE.  For options of the same meaning. */
 int conf_duration(const char *text, uint64_t *seconds, struct err *e);

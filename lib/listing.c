@@ -38,8 +38,8 @@ time_field(struct buf *out, uint64_t s)
 	buf_ch(out, '\t');
 }
 
-static void
-json_time(struct buf *out, const char *key, uint64_t s)
+void
+listing_json_time(struct buf *out, const char *key, uint64_t s)
 {
 	struct buf text = BUF_INIT;
 
@@ -77,7 +77,7 @@ static void
 name_json(struct buf *out, enum queue_place place, const struct entry_name *n)
 {
 	json_str(out, "state", span_of(queue_place_names[place]));
-	json_time(out, "due", n->due);
+	listing_json_time(out, "due", n->due);
 	json_str(out, "stream", n->stream);
 	json_str(out, "domain", n->domain);
 }
@@ -194,7 +194,7 @@ reply_json(struct buf *out, const struct journal_reply *r)
 		json_str(out, "peer", span_of(r->peer));
 	if (*r->addr)
 		json_str(out, "addr", span_of(r->addr));
-	json_time(out, "at", r->at_us / SECOND_US);
+	listing_json_time(out, "at", r->at_us / SECOND_US);
 	json_close(out);
 }
 
@@ -240,9 +240,9 @@ listing_json(struct buf *out, const struct queue_entry *t, const struct journal 
 	json_num(out, "attempts", j->attempts);
 	if (t->env.tag.n > 0)
 		json_str(out, "tag", t->env.tag);
-	json_time(out, "hold_until", t->env.hold_until_s);
+	listing_json_time(out, "hold_until", t->env.hold_until_s);
 	if (j->held) {
-		json_time(out, "held", j->held_us / SECOND_US);
+		listing_json_time(out, "held", j->held_us / SECOND_US);
 		json_str(out, "held_by", span_of(j->held_by));
 		json_str(out, "held_why", span_of(j->held_why));
 	}

@@ -36,5 +36,6 @@ void listing_reply(struct buf *out, const struct journal_reply *r);
 
 /* "2026-11-22T10:00:00Z" */
 void listing_time(struct buf *out, uint64_t s);
+void listing_json_time(struct buf *out, const char *key, uint64_t s); /* a member; none for 0 */
 
 #endif

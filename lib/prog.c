@@ -28,12 +28,6 @@ prog_start(const char *prog)
 	umask(077);
 }
 
-const char *
-prog_name(void)
-{
-	return name;
-}
-
 void
 prog_usage(const char *usage)
 {

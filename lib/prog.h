@@ -18,7 +18,6 @@
 /* Name for messages, SIGPIPE ignored, umask 077, descriptors 0 to 2 open (one that was closed
  * fails when it is used). */
 void prog_start(const char *prog);
-const char *prog_name(void);
 
 _Noreturn void prog_usage(const char *usage);   /* on stderr, EX_USAGE */
 _Noreturn void prog_help(const char *usage);    /* on stdout, 0 */

@@ -30,8 +30,8 @@ struct reach { /* one thread's */
 	int64_t since_ms;
 };
 
-/* 0: c->s is open.  EX_TEMPFAIL: not now; EX_NOHOST, EX_UNAVAILABLE: never.  Where no host takes us the last
- * temporary failure is what is told; status is the enhanced code to report. */
+/* 0: c->s is open.  EX_TEMPFAIL: not now; EX_NOHOST, EX_UNAVAILABLE: never.  Where no host takes us
+ * the last temporary failure is what is told; status is the enhanced code to report. */
 int reach_site(struct reach *c, struct plan_site *s, char status[12], struct err *e);
 
 #endif

@@ -47,8 +47,10 @@ status_part(struct cur *c)
 	    is_digit((unsigned char)c->p[1])) && cur_u64(c, STATUS_PART_MAX, &v);
 }
 
-bool
-reply_status(struct cur *c, int code, char out[12])
+/* A status code class "." subject "." detail at the cursor, RFC 3463 2; class must be that of
+ * the reply code. */
+static bool
+status_code(struct cur *c, int code, char out[12])
 {
 	struct cur t = *c, start;
 
@@ -82,7 +84,7 @@ reply_add(struct reply *r, const struct reply_line *line, struct err *e)
 	if (r->code != 0)
 		buf_ch(&r->text, '\n');
 	r->code = line->code;
-	if (reply_status(&c, line->code, status)) {
+	if (status_code(&c, line->code, status)) {
 		if (r->status[0] == '\0')
 			memcpy(r->status, status, sizeof status);
 		cur_ch(&c, ' ');
@@ -145,7 +147,8 @@ ehlo_size(struct ehlo *h, struct cur *c)
 	cur_u64(c, UINT64_MAX, &h->size);
 }
 
-void
+/* One line after the first; what is not known is passed over. */
+static void
 ehlo_line(struct ehlo *h, struct span text)
 {
 	struct cur c = cur_span(text);

@@ -39,10 +39,6 @@ int reply_add(struct reply *r, const struct reply_line *line, struct err *e);
 void reply_clear(struct reply *r); /* keeps the storage */
 void reply_free(struct reply *r);
 
-/* A status code class "." subject "." detail at the cursor, RFC 3463 2; class must be that of
- * the reply code. */
-bool reply_status(struct cur *c, int code, char out[12]);
-
 /* What a server that we can talk to offers, RFC 5321 4.1.1.1 and the extensions' RFCs. */
 struct ehlo {
 	bool pipelining, chunking, eightbitmime, smtputf8, dsn, starttls, enhanced, binarymime;
@@ -51,7 +47,6 @@ struct ehlo {
 	uint64_t rcpt_max; /* LIMITS RCPTMAX, RFC 9422; 0: not said */
 	uint64_t mail_max; /* LIMITS MAILMAX; 0: not said */
 };
-void ehlo_line(struct ehlo *h, struct span text); /* one line after the first; unknown: ignored */
 void ehlo_parse(struct ehlo *h, const struct reply *r); /* zeroes h, then all lines after the first */
 
 /* Seconds the peer asks us to wait ("try again in 300 seconds", "retry in 5 minutes"); 0: none. */

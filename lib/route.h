@@ -1,8 +1,8 @@
 /* route.h - from a recipient's domain to the hosts to try, in order, and their site.
  *
- * relaykit-routing(7) tells it to people.  A configured route (smarthost) wins; else MX by preference, shuffled among
- * equals (RFC 5321 5.1); else, without MX, the domain itself (implicit MX); the
- * null MX is a permanent 5.1.10 (RFC 7505).  Loop protection, RFC 5321 5.1: MX
+ * relaykit-routing(7) tells it to people.  A configured route (smarthost) wins; else MX by
+ * preference, shuffled among equals (RFC 5321 5.1); else, without MX, the domain itself (implicit
+ * MX); the null MX is a permanent 5.1.10 (RFC 7505).  Loop protection, RFC 5321 5.1: MX
  * hosts that are ourselves, and all at their preference or behind, are dropped; nothing
  * left is 5.4.6.  A loopback address is reached by a configured route only.
  *
@@ -74,7 +74,8 @@ int route_from_mx(const struct dns_mx_list *mx, const char *domain, const struct
  * dropped as being ourselves; then neither this host nor any at or behind its preference may be
  * tried, route_before() says where to stop, and if that leaves no host at all it is 5.4.6.
  * EX_NOHOST: the host has no address, for good; when all hosts say so it is 5.4.4.
- * EX_TEMPFAIL: 4.4.3; also a configured relay without address, which is nobody's fault but ours.  0 with an empty list comes with *loop only. */
+ * EX_TEMPFAIL: 4.4.3; also a configured relay without address, which is nobody's fault but ours.
+ * 0 with an empty list comes with *loop only. */
 int route_addrs(const struct route *r, size_t host, const struct route_self *self, struct dns *d,
     int64_t deadline_ms, struct dns_addrs *out, bool *loop, struct err *e);
 

@@ -267,43 +267,6 @@ tls_send(struct tls *t, const void *p, size_t n, size_t *put, struct err *e)
 	return 0;
 }
 
-int
-tls_read(struct tls *t, void *p, size_t n, size_t *got, int64_t deadline_ms, struct err *e)
-{
-	bool eof;
-	int rc;
-
-	while (!(rc = tls_recv(t, p, n, got, &eof, e)) && *got == 0 && !eof) {
-		rc = io_wait(t->fd, tls_wants(t), deadline_ms, e);
-		if (!rc && io_now_ms() >= deadline_ms) /* half a record now and then is not enough */
-			rc = err_set(e, EX_TEMPFAIL, "timed out");
-		if (rc)
-			break;
-	}
-	return rc;
-}
-
-int
-tls_write(struct tls *t, const void *p, size_t n, int64_t deadline_ms, struct err *e)
-{
-	int rc = 0;
-
-	for (size_t done = 0, put; !rc && done < n; done += put) {
-		rc = tls_send(t, (const char *)p + done, n - done, &put, e);
-		if (!rc && put == 0)
-			rc = io_wait(t->fd, POLLOUT, deadline_ms, e);
-		if (!rc && done + put < n && io_now_ms() >= deadline_ms)
-			rc = err_set(e, EX_TEMPFAIL, "timed out");
-	}
-	return rc;
-}
-
-bool
-tls_pending(const struct tls *t)
-{
-	return gnutls_record_check_pending(t->s) > 0;
-}
-
 void
 tls_bye(struct tls *t)
 {

@@ -31,17 +31,13 @@ int tls_server(struct tls **t, int fd, const struct tls_identity *id, int64_t de
 int tls_server_begin(struct tls **t, int fd, const struct tls_identity *id, struct err *e);
 int tls_shake(struct tls *t, bool *done, struct err *e);
 
-/* Up to n bytes; *got 0 at close_notify or end of file. */
-int tls_read(struct tls *t, void *p, size_t n, size_t *got, int64_t deadline_ms, struct err *e);
-int tls_write(struct tls *t, const void *p, size_t n, int64_t deadline_ms, struct err *e);
-
-/* The same without waiting, as net_recv() and net_send().  After *put 0 the same bytes must be
- * offered again, until they are taken: they are encrypted already.  One record at most. */
+/* Without waiting, as net_recv() and net_send(): *eof at close_notify or end of file.  After *put 0
+ * the same bytes must be offered again, until they are taken: they are encrypted already.  One
+ * record at most. */
 #define TLS_RECORD_MAX 16384
 int tls_recv(struct tls *t, void *p, size_t n, size_t *got, bool *eof, struct err *e);
 int tls_send(struct tls *t, const void *p, size_t n, size_t *put, struct err *e);
 short tls_wants(const struct tls *t); /* before reading again: POLLIN, or both events */
-bool tls_pending(const struct tls *t); /* decrypted bytes are waiting */
 
 void tls_bye(struct tls *t); /* sends close_notify, waits for nothing */
 void tls_free(struct tls *t);

@@ -134,8 +134,9 @@ why_free(struct why *v, size_t n)
 	}
 }
 
-uint64_t
-why_expires(const struct why_facts *f)
+/* When delivery is given up. */
+static uint64_t
+expires(const struct why_facts *f)
 {
 	return entry_id_us(f->name->id.p) / SECOND_US +
 	    (f->env->lifetime_s ? f->env->lifetime_s : f->lifetime_s);
@@ -207,22 +208,10 @@ why_text(struct buf *out, const struct queue_entry *t, const struct why_facts *f
 	last_words(out, j);
 	if (f->place == IN_CUR)
 		time_line(out, "next", f->name->due);
-	time_line(out, "expires", why_expires(f));
+	time_line(out, "expires", expires(f));
 }
 
 /* --- told to programs */
-
-static void
-json_time(struct buf *out, const char *key, uint64_t s)
-{
-	struct buf text = BUF_INIT;
-
-	if (s == 0)
-		return;
-	listing_time(&text, s);
-	json_str(out, key, (struct span){text.s, text.len});
-	buf_free(&text);
-}
 
 void
 why_json(struct buf *out, const struct queue_entry *t, const struct why_facts *f,
@@ -236,16 +225,16 @@ why_json(struct buf *out, const struct queue_entry *t, const struct why_facts *f
 		json_open(out);
 		json_str(out, "gate", span_of(why_names[v[i].what]));
 		json_str(out, "text", (struct span){v[i].text.s, v[i].text.len});
-		json_time(out, "since", v[i].since_s);
-		json_time(out, "until", v[i].until_s);
+		listing_json_time(out, "since", v[i].since_s);
+		listing_json_time(out, "until", v[i].until_s);
 		if (v[i].command.len > 0)
 			json_str(out, "command", (struct span){v[i].command.s, v[i].command.len});
 		json_close(out);
 	}
 	json_arr_end(out);
 	if (f->place == IN_CUR)
-		json_time(out, "next_attempt", f->name->due);
-	json_time(out, "expires", why_expires(f));
+		listing_json_time(out, "next_attempt", f->name->due);
+	listing_json_time(out, "expires", expires(f));
 	json_close(out);
 	buf_ch(out, '\n');
 }

@@ -44,7 +44,6 @@ struct why {
 size_t why_find(const struct why_facts *f, struct why out[WHY_MAX]); /* at least 1 */
 void why_free(struct why *v, size_t n);
 
-uint64_t why_expires(const struct why_facts *f); /* when delivery is given up */
 
 /* For people, several lines; and listing_json's object with "gate", "gates", "expires" in it. */
 void why_text(struct buf *out, const struct queue_entry *t, const struct why_facts *f,

@@ -162,12 +162,13 @@ add_sum(uint64_t *sum, const char *p, size_t n)
 static int
 only_write(struct conn *c, const char *p, size_t n, struct err *e)
 {
-	int rc = c->tls ? tls_write(c->tls, p, n, SOON, e) : 0;
+	int rc = 0;
 
-	for (size_t done = c->tls ? n : 0, put; !rc && done < n; done += put) {
+	for (size_t done = 0, put; !rc && done < n; done += put) {
 		struct iovec v = {(void *)(uintptr_t)(p + done), n - done};
 
-		rc = net_send(c->fd, &v, 1, &put, e);
+		rc = c->tls ? tls_send(c->tls, v.iov_base, v.iov_len, &put, e)
+			    : net_send(c->fd, &v, 1, &put, e);
 		if (!rc && put == 0)
 			rc = io_wait(c->fd, POLLOUT, SOON, e);
 	}

@@ -90,4 +90,6 @@ done
 fails 'is told' 75 'smtp-deliver: 3 event lines could not be written' smtp-deliver
 is "$(received)" 1 'but stops no mail'
 
+fails 'a relay that cannot be one, before it costs an attempt' 64 \
+    'smtp-deliver: --relay: "a b" is not HOST, HOST:PORT or [ADDRESS]:PORT' smtp-deliver --relay 'a b'
 done_testing
