@@ -12,22 +12,6 @@ send() {
 	s.quit()
 	END
 }
-# start OPTIONS...: no maildir; PORT and PID are set, standard output is $T/out
-start() {
-	rm -f "$T/port"
-	smtp-trap --listen 127.0.0.1:0 --port-file "$T/port" "$@" >"$T/out" 2>"$T/err" &
-	PID=$!
-	bg_pids="$bg_pids $PID"
-	until_true 10 test -s "$T/port" || { echo 'Bail out! smtp-trap did not start'; exit 1; }
-	PORT=$(cat "$T/port")
-}
-# ends: by SIGTERM, and well
-ends() {
-	kill $PID
-	wait $PID
-	is $? 0 "$1"
-	is "$(cat "$T/err")" '' '... and has nothing to complain of'
-}
 
 u() { sed -n 's/^    "\(.*\)\\n"$/\1/p; s/^    "\(.*\)";$/\1/p' "$TOP/bin/smtp-trap.c"; }
 fails 'an argument' 64 "$(u)" smtp-trap x
@@ -53,7 +37,7 @@ fails 'a key that is not there' 78 \
 fails 'a port file nowhere' 75 "smtp-trap: open $T/no/: No such file or directory" \
     smtp-trap --listen 127.0.0.1:0 --port-file "$T/no/port"
 
-start
+trap_run
 fails 'a port in use' 75 "smtp-trap: listen 127.0.0.1:$PORT: Address already in use" \
     smtp-trap --listen "127.0.0.1:$PORT"
 like "$(grep '^Seccomp:' "/proc/$PID/status")" '2$' 'it is under seccomp'
@@ -61,9 +45,9 @@ ok 'a message' send "$PORT" b@example.com 'reject-550@example.com'
 is "$(cat "$T/out")" \
     'accepted from=<a@example.org> to=<b@example.com>,<reject-550@example.com>(550) size=26' \
     'by default it prints a line'
-ends 'ends by SIGTERM'
+trap_ends 'ends by SIGTERM'
 
-start --maildir "$T/box" --log "$T/log" --count "$T/count" --listen '[::1]:0'
+trap_run --maildir "$T/box" --log "$T/log" --count "$T/count" --listen '[::1]:0'
 ok 'a message' send "$PORT" b@example.com c@example.com
 is "$(cat "$T/out")" '' 'with a maildir nothing is printed'
 like "$(head -1 "$T"/box/new/*)" '^X-Envelope-From: <a@example.org>.$' 'a file in new/'
@@ -85,7 +69,7 @@ body' 'the envelope, then the message'
 is "$(sed '1,/^X-Trap-Id/d' "$T"/box/new/* | od -c)" "$(printf 'Subject: x\r\n\r\n.dot\r\nbody\r\n' | od -c)" \
     'the message is what was sent, byte by byte'
 is "$(find "$T/box/tmp" -type f)" '' 'nothing stays in tmp/'
-ends 'ends again'
+trap_ends 'ends again'
 is "$(cat "$T/count")" 'messages            1
 recipients            2
 bytes               26
@@ -96,12 +80,12 @@ is "$(sed 's/"time_ms":[0-9]*/T/; s/127.0.0.1:[0-9]*/P/' "$T/log")" \
 {"type":"transaction",T,"connection":1,"peer":"P","helo":"EHLO client.example","mail":"a@example.org","params":"size=26 body=8bitmime","rcpts":[{"rcpt":"b@example.com","params":"NOTIFY=NEVER","code":250},{"rcpt":"c@example.com","params":"NOTIFY=NEVER","code":250}],"by":"DATA","size":26,"outcome":"accepted","code":250}
 {"type":"disconnected",T,"connection":1,"peer":"P","reason":"quit","messages":1}' 'the log'
 
-start --print
+trap_run --print
 ok 'a message' send "$PORT" b@example.com
 like "$(tr -d '\r' <"$T/out" | tr '\n' '|')" '^---------- message ----------\|X-Envelope-From.*\|Subject: x\|\|.dot\|body\|---------- end ----------\|$' 'printed as a whole'
-ends 'ends'
+trap_ends 'ends'
 
-start --json --exit-after 2
+trap_run --json --exit-after 2
 ok 'one of two messages' send "$PORT" b@example.com
 ok 'two of two' send "$PORT" b@example.com
 ok 'it ends by itself' until_true 5 sh -c "! kill -0 $PID"
@@ -110,7 +94,7 @@ is $? 0 '... with exit code 0'
 is "$(python3 -c 'import json,sys
 print([json.loads(l)["type"] for l in sys.stdin].count("transaction"))' <"$T/out")" 2 'its lines are JSON'
 
-start --json
+trap_run --json
 python3 - "$PORT" <<-'END'
 import socket, sys
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); f = s.makefile("rb")
@@ -124,7 +108,7 @@ ok 'hostile text is still JSON' until_true 5 grep -q '"outcome":"reset"' "$T/out
 is "$(grep -c '[[:cntrl:]]' "$T/out")" 0 '... without a control character'
 ok '... and read as such' python3 -c 'import json,sys
 for l in open(sys.argv[1], "rb"): json.loads(l)' "$T/out"
-ends 'ends'
+trap_ends 'ends'
 
 smtp-trap --listen 127.0.0.1:0 --port-file "$T/port2" --exit-after 1 >/dev/full 2>"$T/err" &
 PID=$!
@@ -135,7 +119,7 @@ is $? 75 'a full standard output is not success'
 is "$(cat "$T/err")" 'smtp-trap: stdout: No space left on device' '... and is said'
 
 # A box that is full: the message is refused for now, not taken and lost.
-start --maildir "$T/box2"
+trap_run --maildir "$T/box2"
 rmdir "$T/box2/tmp"
 like "$(send "$PORT" b@example.com 2>&1)" 'SMTPDataError: \(452, b.4.3.1 could not be kept' 'what cannot be kept is not accepted'
 kill $PID

@@ -53,21 +53,8 @@ END
 talk() {
 	timeout 60 python3 "$T/talk.py" "$PORT"
 }
-start() {
-	rm -f "$T/port"
-	smtp-trap --listen 127.0.0.1:0 --port-file "$T/port" "$@" >"$T/out" 2>"$T/err" &
-	PID=$!
-	bg_pids="$bg_pids $PID"
-	until_true 10 test -s "$T/port" || { echo 'Bail out! smtp-trap did not start'; exit 1; }
-	PORT=$(cat "$T/port")
-}
-ends() {
-	kill $PID
-	wait $PID
-	is "$? $(cat "$T/err")" '0 ' "$1"
-}
 
-start --log "$T/log" --discard
+trap_run --log "$T/log" --discard
 is "$(talk <<'END'
 c = Client()
 print(c.begin("x", "reject-550", "defer-451", "toomany", "multiline-450", "reject-552-5.2.2+a"))
@@ -166,9 +153,9 @@ END
 )" "250 250 354
 250 221 8200000" 'eight megabytes with dots'
 ok '... are counted without them' until_true 5 grep -q '"size":8200000,"outcome":"accepted"' "$T/log"
-ends 'ends'
+trap_ends 'ends'
 
-start --discard --latency 100
+trap_run --discard --latency 100
 is "$(talk <<'END'
 t = time.monotonic()
 everyone = []
@@ -181,9 +168,9 @@ for x in all: x.join()
 print(set(everyone), between(since(t), 300, 9000))
 END
 )" "{'250 250 250'} in time" 'latency: 100 clients at once, three round trips'
-ends 'ends'
+trap_ends 'ends'
 
-start --discard --max-connections 2 --max-messages-per-connection 1 --max-recipients 2 --timeout 3
+trap_run --discard --max-connections 2 --max-messages-per-connection 1 --max-recipients 2 --timeout 3
 is "$(talk <<'END'
 a = Client(); b = Client(); c = Client()
 print(a.hello[:3], b.hello[:3], c.hello, c.reply())
@@ -195,16 +182,16 @@ END
 )" '220 220 421 4.3.2 too many connections -
 250 250 250 250 452 354 250 421 -
 421 4.4.2 silent for too long -' 'limits: connections, recipients, messages, silence'
-ends 'ends'
+trap_ends 'ends'
 
-start --discard
+trap_run --discard
 is "$(talk <<'END'
 c = Client(); c.send("EHLO c\r\n"); print(c.hello); print(c.reply())
 END
 )" '220 trap.invalid ESMTP smtp-trap
 250-trap.invalid|250-PIPELINING|250-8BITMIME|250-SMTPUTF8|250-DSN|250-CHUNKING|250-ENHANCEDSTATUSCODES|250 SIZE 104857600' 'what is offered'
-ends 'ends'
-start --discard --name t.example --no-pipelining --no-chunking --no-8bitmime --no-smtputf8 --no-dsn \
+trap_ends 'ends'
+trap_run --discard --name t.example --no-pipelining --no-chunking --no-8bitmime --no-smtputf8 --no-dsn \
     --no-size --no-enhanced
 is "$(talk <<'END'
 c = Client(); c.send("EHLO c\r\n"); print(c.hello); print(c.reply())
@@ -213,37 +200,37 @@ END
 )" '220 t.example ESMTP smtp-trap
 250-t.example|250 HELP
 250 sender OK' '... and what need not be'
-ends 'ends'
-start --discard --no-ehlo --size-limit 10
+trap_ends 'ends'
+trap_run --discard --no-ehlo --size-limit 10
 is "$(talk <<'END'
 c = Client(); print(c.say("EHLO c", "HELO c", "MAIL FROM:<a@b>", "RCPT TO:<c@d>", "DATA", "12345678\r\n."))
 print(c.say("MAIL FROM:<a@b>", "RCPT TO:<c@d>", "DATA", "123456789\r\n."))
 END
 )" '502 250 250 250 354 250
 250 250 354 552' 'HELO only; ten bytes and eleven'
-ends 'ends'
-start --discard --always-354
+trap_ends 'ends'
+trap_run --discard --always-354
 is "$(talk <<'END'
 c = Client(); print(c.begin("reject-550"), c.say("DATA", "."))
 END
 )" '250 250 550 354 554' '354 for nobody'
-ends 'ends'
-start --discard --seed 4 --defer-percent 50
+trap_ends 'ends'
+trap_run --discard --seed 4 --defer-percent 50
 a=$(talk <<'END'
 c = Client(); print(c.begin(*["x"] * 40))
 END
 )
-ends 'ends'
-start --discard --seed 4 --defer-percent 50
+trap_ends 'ends'
+trap_run --discard --seed 4 --defer-percent 50
 b=$(talk <<'END'
 c = Client(); print(c.begin(*["x"] * 40))
 END
 )
 is "$b" "$a" 'one seed, one fate'
 like "$a" '250.*451|451.*250' '... of both kinds'
-ends 'ends'
+trap_ends 'ends'
 
-start --discard
+trap_run --discard
 is "$(talk <<'END'
 many = [Client() for _ in range(500)]
 print({c.begin("x") for c in many})
@@ -254,5 +241,5 @@ case $BUILD in
 *sanitize* | *tsan*) ;; # its memory is the sanitizer's
 *) ok "... in $rss KiB" test "$rss" -lt 20000 ;;
 esac
-ends 'ends'
+trap_ends 'ends'
 done_testing

@@ -3,19 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 need python3 openssl
 
-start() {
-	rm -f "$T/port"
-	smtp-trap --listen 127.0.0.1:0 --port-file "$T/port" "$@" >"$T/out" 2>"$T/err" &
-	PID=$!
-	bg_pids="$bg_pids $PID"
-	until_true 10 test -s "$T/port" || { echo 'Bail out! smtp-trap did not start'; exit 1; }
-	PORT=$(cat "$T/port")
-}
-ends() {
-	kill $PID
-	wait $PID
-	is "$? $(cat "$T/err")" '0 ' "$1"
-}
 # python: a program with `plain`, a client in clear text that has said EHLO, and `secure(options)`
 python() {
 	{
@@ -36,7 +23,7 @@ python() {
 	timeout 60 python3 -W ignore "$T/p.py" "$PORT"
 }
 
-start --tls --name trap.example --maildir "$T/box" --log "$T/log"
+trap_run --tls --name trap.example --maildir "$T/box" --log "$T/log"
 is "$(python <<'END'
 s = plain(); print(s.has_extn("starttls"))
 s.starttls(context=context()); s.ehlo(); print(s.has_extn("starttls"), s.sock.version())
@@ -113,10 +100,10 @@ for t in all: t.join()
 print({s.noop()[0] for s in held})
 END
 )" '{250}' 'fifty at once'
-ends 'ends'
+trap_ends 'ends'
 is "$(grep -c '"outcome":"accepted"' "$T/log")" 1003 '... and has all of them'
 
-start --tls --discard --latency 100 --timeout 3
+trap_run --tls --discard --latency 100 --timeout 3
 is "$(python <<'END'
 import time
 s = secure(); t = time.monotonic(); s.noop(); t = time.monotonic() - t
@@ -127,9 +114,9 @@ END
 )" "late
 b''
 timely" 'latency in TLS; a handshake that never comes'
-ends 'ends'
+trap_ends 'ends'
 
-start --tls-fail --discard
+trap_run --tls-fail --discard
 is "$(python <<'END'
 s = plain(); print(s.has_extn("starttls"), s.docmd("STARTTLS")[0])
 try: context().wrap_socket(s.sock)
@@ -139,18 +126,18 @@ END
 )" 'True 220
 no TLS
 250' '--tls-fail'
-ends 'ends'
+trap_ends 'ends'
 
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=own.example -keyout "$T/key.pem" \
     -out "$T/cert.pem" 2>/dev/null
-start --cert "$T/cert.pem" --key "$T/key.pem" --discard
+trap_run --cert "$T/cert.pem" --key "$T/key.pem" --discard
 like "$(timeout 20 openssl s_client -starttls smtp -connect "127.0.0.1:$PORT" </dev/null 2>/dev/null)" \
     '^subject=CN *= *own.example' 'a certificate of its own'
-ends 'ends'
-start --discard
+trap_ends 'ends'
+trap_run --discard
 is "$(python <<'END'
 s = plain(); print(s.has_extn("starttls"), s.docmd("STARTTLS")[0])
 END
 )" 'False 503' 'no STARTTLS unless asked for'
-ends 'ends'
+trap_ends 'ends'
 done_testing

@@ -5,17 +5,8 @@
 
 log=$T/log
 start() {
-	rm -f "$T/port" "$log"
-	smtp-trap --listen 127.0.0.1:0 --port-file "$T/port" --log "$log" "$@" 2>"$T/err" &
-	PID=$!
-	bg_pids="$bg_pids $PID"
-	until_true 10 test -s "$T/port" || { echo 'Bail out! smtp-trap did not start'; exit 1; }
-	PORT=$(cat "$T/port")
-}
-ends() {
-	kill $PID
-	wait $PID
-	is "$? $(cat "$T/err")" '0 ' "$1"
+	rm -f "$log"
+	trap_run --log "$log" "$@"
 }
 source_() {
 	LD_LIBRARY_PATH=$(cat "$PEERS/postfix/libpath") "$PEERS/postfix/usr/sbin/smtp-source" "$@" "127.0.0.1:$PORT"
@@ -34,7 +25,7 @@ if [ -f "$PEERS/postfix/libpath" ]; then
 	ok '... a large one' source_ -m 1 -l 20000000 -f a@example.org -t b@example.com
 	ok 'all are there' until_true 5 test "$(accepted)" -eq 2511
 	is "$(grep -c '"rcpts":\[{[^}]*},{[^}]*},{[^}]*}\]' "$log")" 10 '... with their recipients'
-	ends 'ends'
+	trap_ends 'ends'
 fi
 if command -v swaks >/dev/null; then
 	done_any=1
@@ -49,7 +40,7 @@ if command -v swaks >/dev/null; then
 	    --silent 3 >/dev/null 2>&1
 	is $? 26 'swaks: the content was not'
 	is "$(accepted)" 2 'both are there'
-	ends 'ends'
+	trap_ends 'ends'
 fi
 if curl --version 2>/dev/null | grep -q 'Protocols:.* smtp'; then
 	done_any=1
@@ -59,7 +50,7 @@ if curl --version 2>/dev/null | grep -q 'Protocols:.* smtp'; then
 	    --mail-from a@example.org --mail-rcpt b@example.com -T "$T/mail"
 	like "$(grep '"type":"transaction"' "$log")" '"tls":"TLS1.*"size":27,.*"outcome":"accepted"' \
 	    '... every byte of it'
-	ends 'ends'
+	trap_ends 'ends'
 fi
 [ "$done_any" ] || skip_all 'no smtp-source in build/peers, no swaks, no curl'
 done_testing

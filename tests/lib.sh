@@ -110,6 +110,22 @@ trap_start() {
 	PORT=$(cat "$T/port")
 }
 
+# trap_run OPTIONS...: smtp-trap with these options alone, standard output in $T/out; PORT and PID are set
+trap_run() {
+	rm -f "$T/port"
+	smtp-trap --listen 127.0.0.1:0 --port-file "$T/port" "$@" >"$T/out" 2>"$T/err" &
+	PID=$!
+	bg_pids="$bg_pids $PID"
+	until_true 10 test -s "$T/port" || { echo 'Bail out! smtp-trap did not start'; exit 1; }
+	PORT=$(cat "$T/port")
+}
+# trap_ends WHAT: by SIGTERM, well, and with nothing to complain of
+trap_ends() {
+	kill $PID
+	wait $PID
+	is "$? $(cat "$T/err")" '0 ' "$1"
+}
+
 done_testing() {
 	echo "1..$tap_n"
 	[ "$tap_bad" -eq 0 ]
