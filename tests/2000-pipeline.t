@@ -2,7 +2,7 @@
 # The README's everyday recipes, run as they stand there: only server and port are ours.
 . "$(dirname "$0")/lib.sh"
 
-export RELAYKIT_QUEUE="$T/queue" RELAYKIT_CONFIG="$T/conf"
+export RELAYKIT_QUEUE="$T/queue" RELAYKIT_CONFIG="$T/relaykit.conf"
 cd "$T" || exit 1
 : >"$RELAYKIT_CONFIG"
 
