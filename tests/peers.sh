@@ -9,10 +9,14 @@ PEERS=$TOP/build/peers
 POSTFIX_USER=news
 POSTFIX_GROUP=uucp
 
-# free_port: a TCP port of 127.0.0.1 that nobody listens on
+# free_port: a port of 127.0.0.1 that nobody listens on, below those that the kernel gives to clients,
+# so that nobody gets it before the server does
 free_port() {
-	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1,
-	    LocalAddr => "127.0.0.1")->sockport'
+	perl -MIO::Socket::INET -e 'for (1 .. 1000) {
+	    my $p = 10000 + int rand 20000;
+	    IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => $p) or next;
+	    IO::Socket::INET->new(Proto => "udp", LocalAddr => "127.0.0.1", LocalPort => $p) or next;
+	    print $p and exit }'
 }
 
 # answers PORT: a server greets there
