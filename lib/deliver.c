@@ -250,13 +250,14 @@ settle_doubt(struct parcel *p, bool *settled, struct err *e)
 	if (p->j.doubts == 0 || how == CONF_DOUBT_RETRY)
 		return 0;
 	if (how == CONF_DOUBT_HOLD) {
-		struct event v = event_of(p, EVENT_HELD);
+		struct event v;
 
 		journal_mark(&p->pending, now, "held", SPAN("policy in_doubt"),
 		    SPAN("sent, and the outcome is not known"));
 		rc = write_pending(p, e);
 		if (!rc)
 			rc = queue_move(&p->t, IN_HOLD, e);
+		v = event_of(p, EVENT_HELD); /* its words lie in the name, which has changed */
 		v.text = SPAN("sent, and the outcome is not known");
 		if (!rc)
 			tell(p, &v);

@@ -71,8 +71,8 @@ is "$(how='' rc=0 verify_delivery 0)" '' 'and the rest deferred or failed'
 # Where the journal cannot be written any more after the peer has taken a message for some of its
 # recipients, nobody can know of it later. (A full disk is no such case: there is room set aside.)
 verify() {
-	case $(killed && echo killed || cat "$T/said") in
-	killed | *"-E at call "*": pwrite64"*) verify_delivery 1 ;;
+	case $rc:$(cat "$T/said") in
+	137:* | *"-E at call "*": pwrite64"*) verify_delivery 1 ;;
 	*) verify_delivery 0 ;;
 	esac
 }
