@@ -1,15 +1,12 @@
 #include "check.h"
 
 #include "date.h"
+#include "file.h"
 #include "io.h"
 #include "journal.h"
 #include "names.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 const char *const check_names[] = {[CHECK_DAMAGED] = "damaged",
     [CHECK_EARLIER] = "earlier",
@@ -83,32 +80,23 @@ take(struct check *c, const struct queue_at *at, const char *name, struct err *e
 
 /* --- names that are no entries' */
 
+struct foreign {
+	struct check *c;
+	const struct queue_at *at;
+};
+
 static int
-foreign_in(struct check *c, const struct queue_at *at, const char *path, struct err *e)
+foreign_name(void *arg, int dir, const char *name)
 {
-	int fd = openat(queue_root_fd(c->q), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct dirent *d;
+	const struct foreign *f = arg;
+	bool buckets = f->at->place != IN_NEW && f->at->place != IN_HOLD;
+	struct span s = span_of(name);
 	struct entry_name n;
 	uint64_t hour;
-	DIR *dir;
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "open %s", path);
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return err_sys(e, "read %s", path);
-	}
-	while ((d = readdir(dir))) {
-		struct span name = span_of(d->d_name);
-		bool bucket = at->hour_s == 0 && at->place != IN_NEW && at->place != IN_HOLD;
-
-		if (*d->d_name == '.' || (bucket ? date_hour_parse(name, &hour) :
-		    entry_name_parse(name, &n)))
-			continue;
-		tell(c, CHECK_FOREIGN, at, d->d_name, "not an entry's name");
-	}
-	closedir(dir);
+	(void)dir;
+	if (*name != '.' && !(buckets ? date_hour_parse(s, &hour) : entry_name_parse(s, &n)))
+		tell(f->c, CHECK_FOREIGN, f->at, name, "not an entry's name");
 	return 0;
 }
 
@@ -121,7 +109,8 @@ foreign(struct check *c, struct err *e)
 	for (int p = IN_NEW; p <= IN_SENT && !rc; p++) {
 		struct queue_at at = {(enum queue_place)p, 0};
 
-		rc = foreign_in(c, &at, queue_place_names[p], e);
+		rc = file_each(queue_root_fd(c->q), queue_place_names[p], foreign_name,
+		    &(struct foreign){c, &at}, e);
 	}
 	return rc;
 }

@@ -4,6 +4,7 @@
 #include "io.h"
 #include "sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -148,6 +149,28 @@ file_open_dir(int dirfd, const char *name, int *fd, struct err *e)
 	if (*fd < 0)
 		return err_sys(e, "open %s", name);
 	return 0;
+}
+
+int
+file_each(int at, const char *path, file_each_name *each, void *arg, struct err *e)
+{
+	int rc = 0, fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *d;
+	DIR *dir;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "open %s", path);
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return err_sys(e, "read %s", path);
+	}
+	while (!rc && (errno = 0, d = readdir(dir)))
+		rc = each(arg, dirfd(dir), d->d_name);
+	if (!rc && !d && errno)
+		rc = err_sys(e, "read %s", path);
+	closedir(dir);
+	return rc;
 }
 
 int

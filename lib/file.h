@@ -34,6 +34,11 @@ int file_mkdir(int dirfd, const char *name, mode_t mode, struct err *e);
 int file_mkdirs(const char *path, mode_t mode, struct err *e); /* and all above it */
 int file_open_dir(int dirfd, const char *name, int *fd, struct err *e);
 
+/* Each name in a directory, in its order; where there is no directory there is no name.  A callback
+ * that returns non-zero ends it with that code; dir is the directory. */
+typedef int file_each_name(void *arg, int dir, const char *name);
+int file_each(int at, const char *path, file_each_name *each, void *arg, struct err *e);
+
 /* Replaces dirfd/name by these bytes: temporary file (".tmp.*" beside it; a crash may leave one),
  * fsync, rename.  After a power cut it is the old one or the new one, whole. */
 int file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, struct err *e);

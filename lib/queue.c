@@ -9,7 +9,6 @@
 #include "verify.h"
 #include "vet.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -257,39 +256,37 @@ drop_stale(int dir, const char *name)
 		unlinkat(dir, name, 0);
 }
 
+struct scan {
+	const struct queue_at *at;
+	queue_each *each;
+	void *arg;
+};
+
+static int
+scan_name(void *arg, int dir, const char *name)
+{
+	const struct scan *s = arg;
+	struct entry_name n;
+	size_t len = strlen(name);
+
+	if (name[0] == '.') {
+		if (s->at->place == IN_NEW)
+			drop_stale(dir, name);
+		return 0;
+	}
+	if (s->at->place == IN_DAMAGED || entry_name_parse((struct span){name, len}, &n))
+		return s->each(s->arg, s->at, name, len);
+	return 0;
+}
+
 static int
 scan_dir(struct queue *q, const struct queue_at *at, queue_each *each, void *arg, struct err *e)
 {
+	struct scan s = {at, each, arg};
 	char path[QUEUE_DIR_MAX];
-	const struct dirent *d;
-	struct entry_name n;
-	DIR *dir;
-	int fd, rc = 0;
 
 	queue_dir(at, path);
-	fd = openat(q->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "open %s", path);
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return err_sys(e, "read %s", path);
-	}
-	while (!rc && (errno = 0, d = readdir(dir))) {
-		size_t len = strlen(d->d_name);
-
-		if (d->d_name[0] == '.') {
-			if (at->place == IN_NEW)
-				drop_stale(dirfd(dir), d->d_name);
-			continue;
-		}
-		if (at->place == IN_DAMAGED || entry_name_parse((struct span){d->d_name, len}, &n))
-			rc = each(arg, at, d->d_name, len);
-	}
-	if (!rc && !d && errno)
-		rc = err_sys(e, "read %s", path);
-	closedir(dir);
-	return rc;
+	return file_each(q->root, path, scan_name, &s, e);
 }
 
 static int
@@ -300,38 +297,42 @@ by_time(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+struct collect {
+	enum queue_place place;
+	struct queue_hours *h;
+};
+
+static int
+collect_hour(void *arg, int dir, const char *name)
+{
+	const struct collect *k = arg;
+	struct queue_hours *h = k->h;
+	struct cur c = cur_span(span_of(name));
+	uint64_t hour;
+
+	(void)dir;
+	if (k->place == IN_NEW ? cur_lit(&c, "new.") && cur_u64(&c, UINT64_MAX, &hour) &&
+	            cur_end(&c) && hour > 0
+	                       : date_hour_parse(cur_rest(&c), &hour)) {
+		h->v = mem_grow(h->v, h->n + 1, sizeof *h->v);
+		h->v[h->n++] = hour;
+	}
+	return 0;
+}
+
 /* Buckets of a place, or the numbers N of new.N where place is IN_NEW; sorted. */
 int
 queue_hours(struct queue *q, enum queue_place place, struct queue_hours *h, struct err *e)
 {
 	const char *path = place == IN_NEW ? "." : queue_place_names[place];
-	int fd = openat(q->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct dirent *d;
-	DIR *dir;
+	struct collect k = {place, h};
+	int rc;
 
 	*h = (struct queue_hours){NULL, 0};
-	if (fd < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "open %s", path);
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return err_sys(e, "read %s", path);
-	}
-	while ((d = readdir(dir))) {
-		struct cur c = cur_span(span_of(d->d_name));
-		uint64_t hour;
-
-		if (place == IN_NEW ? cur_lit(&c, "new.") && cur_u64(&c, UINT64_MAX, &hour) &&
-		            cur_end(&c) && hour > 0
-		                    : date_hour_parse(cur_rest(&c), &hour)) {
-			h->v = mem_grow(h->v, h->n + 1, sizeof *h->v);
-			h->v[h->n++] = hour;
-		}
-	}
-	closedir(dir);
+	rc = file_each(q->root, path, collect_hour, &k, e);
 	if (h->n > 0)
 		qsort(h->v, h->n, sizeof *h->v, by_time);
-	return 0;
+	return rc;
 }
 
 int

@@ -122,4 +122,16 @@ python3 -c 'import sys; sys.stdout.write("A: " + "x" * 65527 + "\r\n\r\r\n\r\nbo
 g=$(qput "$T/q" e@example.net <"$T/big")
 is "$(smtp-queue show "$g" | sed -n '/^headers/,$p' | wc -c)" $((8 + 2 + 65530 + 1 + 2 + 4 + 1 + 1)) \
     'the empty line on the border of two blocks'
+
+# A directory that cannot be read to its end is no empty one.
+if faultrun -n true 2>/dev/null; then
+	quiet='' n=1
+	while faultrun -v -r -o getdents64 -e $n EIO smtp-queue count --brief >/dev/null 2>"$T/err"; rc=$?
+	    grep -q '^faultrun: ' "$T/err"; do
+		[ $rc -eq 75 ] || quiet="$quiet $n"
+		n=$((n + 1))
+	done
+	ok 'each read of a directory was struck' test $n -gt 8
+	is "$quiet" '' '... and told'
+fi
 done_testing
