@@ -57,28 +57,7 @@ free_udp_port() {
 }
 
 NSD=$(free_udp_port)
-cat >"$T/nsd.conf" <<END
-server:
-	ip-address: 127.0.0.1@$NSD
-	do-ip6: no
-	server-count: 1
-	username: ""
-	zonesdir: "$T/zones"
-	pidfile: "$T/nsd.pid"
-	logfile: "$T/nsd.log"
-	zonelistfile: "$T/zone.list"
-	xfrdfile: "$T/xfrd"
-	xfrdir: "$T"
-	database: ""
-remote-control:
-	control-enable: no
-zone:
-	name: "example"
-	zonefile: "example"
-zone:
-	name: "other"
-	zonefile: "other"
-END
+nsd_conf "127.0.0.1@$NSD" example other >"$T/nsd.conf"
 UNBOUND=$(free_udp_port)
 cat >"$T/unbound.conf" <<END
 server:

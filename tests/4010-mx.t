@@ -81,25 +81,7 @@ onebad   MX   20 good
 broken   MX   10 host.elsewhere.
 exists   TXT  "no address and no MX"
 END
-cat >"$T/nsd.conf" <<END
-server:
-	ip-address: $NET.53
-	do-ip6: no
-	server-count: 1
-	username: ""
-	zonesdir: "$T/zones"
-	pidfile: "$T/nsd.pid"
-	logfile: "$T/nsd.log"
-	zonelistfile: "$T/zone.list"
-	xfrdfile: "$T/xfrd"
-	xfrdir: "$T"
-	database: ""
-remote-control:
-	control-enable: no
-zone:
-	name: "example"
-	zonefile: "example"
-END
+nsd_conf $NET.53 example >"$T/nsd.conf"
 bg nsenter -t $WORLD -n env LD_LIBRARY_PATH="$(cat "$PEERS/nsd/libpath")" \
     "$PEERS/nsd/usr/sbin/nsd" -d -c "$T/nsd.conf"
 set -- --listen $NET.10:25 --listen $NET.12:25

@@ -229,3 +229,27 @@ certificate() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=peer.example \
 	    -keyout "$1/key.pem" -out "$1/cert.pem" 2>/dev/null
 }
+
+# nsd_conf ADDRESS ZONE...: NSD's configuration, with each zone as a file in $T/zones
+nsd_conf() {
+	cat <<-END
+	server:
+		ip-address: $1
+		do-ip6: no
+		server-count: 1
+		username: ""
+		zonesdir: "$T/zones"
+		pidfile: "$T/nsd.pid"
+		logfile: "$T/nsd.log"
+		zonelistfile: "$T/zone.list"
+		xfrdfile: "$T/xfrd"
+		xfrdir: "$T"
+		database: ""
+	remote-control:
+		control-enable: no
+	END
+	shift
+	for zone; do
+		printf 'zone:\n\tname: "%s"\n\tzonefile: "%s"\n' "$zone" "$zone"
+	done
+}
