@@ -1,9 +1,13 @@
 /* sandbox.h - what a deliverer needs from now on, and nothing else: landlock and seccomp.
  *
- * Files: the queue directory, read and written.  System calls: no new program, no other identity, no
- * tracing, mounting, module or key.  Entered before threads are made; they inherit it.  A kernel
- * without landlock (ABI below 2: renames between directories could not be allowed) goes without
- * that half; one without seccomp is EX_OSERR.
+ * Files: the queue directory, read and written; in it files and directories are made, nothing else.
+ * System calls: no other program or process, no identity, no memory to run code from, no socket but
+ * to the internet, no tracing, mounting, module or key.  Entered before threads are made; they
+ * inherit it.  What is open already stays usable.  It is for good.
+ *
+ * A kernel without landlock (ABI below 2: renames between directories could not be allowed) goes
+ * without that half; one without seccomp is EX_TEMPFAIL; a processor whose calls nobody has looked
+ * at (sys.h) goes without seccomp.
  */
 #ifndef SANDBOX_H
 #define SANDBOX_H

@@ -17,6 +17,38 @@
 #define SYS_SANITIZED 0
 #endif
 
+/* For seccomp: the processor, 0 where nobody has looked at its calls; and calls that only x86 still
+ * has, as rules of sandbox.c. */
+#include <linux/audit.h>
+#include <sys/syscall.h>
+#if defined(__x86_64__)
+#define SYS_ARCH AUDIT_ARCH_X86_64
+#define SYS_OLD_OPEN(when, bits, error)                                                            \
+	{SYS_open, when, 2, bits, 0, error}, {SYS_creat, when, 1, bits, 0, error},
+#define SYS_OLD_CALLS(never)                                                                       \
+	never(fork), never(vfork), never(modify_ldt), never(iopl), never(ioperm), never(uselib),   \
+	    never(chmod), never(chown), never(lchown), never(symlink), never(mknod),               \
+	    never(utime), never(utimes), never(futimesat),
+#else
+#if defined(__aarch64__)
+#define SYS_ARCH AUDIT_ARCH_AARCH64
+#else
+#define SYS_ARCH 0
+#endif
+#define SYS_OLD_OPEN(when, bits, error)
+#define SYS_OLD_CALLS(never)
+#endif
+/* The same number everywhere, and younger than some headers. */
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
+#endif
+
 /* statfs f_type, from linux/magic.h and, for xfs, from the kernel's own header. */
 #define SYS_MAGIC_EXT4 0xef53
 #define SYS_MAGIC_XFS 0x58465342

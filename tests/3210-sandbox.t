@@ -1,0 +1,109 @@
+#!/bin/sh
+# What a deliverer that was taken over could still do: the attempts are made from inside its sandbox, and
+# a real run is looked at from outside.
+. "$(dirname "$0")/lib.sh"
+
+need python3
+PATH=$BUILD/helpers:$PATH
+ldd "$BUILD/bin/smtp-deliver" | grep -qE 'lib[atl]san' && skip_all 'no confinement under a sanitizer'
+confined "$T" "$T" </dev/null >"$T/out" 2>&1
+[ $? -eq 75 ] || skip_all "no seccomp here: $(cat "$T/out")"
+
+arena() {
+	rm -rf "$T/q" "$T/o"
+	mkdir -p "$T/q/new" "$T/q/cur" "$T/o"
+	echo hi >"$T/o/file"
+	echo hi >"$T/q/new/a"
+}
+# tried NAME...: what became of these
+tried() {
+	for n; do sed -n "s/^$n /$n /p" "$T/out"; done | awk '{ print $2 }' | sort -u | xargs
+}
+landlock=$(python3 -c 'import ctypes; print(ctypes.CDLL(None, use_errno=True).syscall(444, None, 0, 1))')
+
+arena
+confined "$T/q" "$T/o" </dev/null >"$T/out" 2>"$T/err"
+is "$? $(cat "$T/err")" '0 ' 'the sandbox is entered'
+if [ "$landlock" -ge 3 ]; then
+	is "$(tried read-passwd read-outside write-outside create-outside list-outside truncate-outside \
+	    unlink-outside rename-out rename-in link-out proc-self proc-environ device thread-passwd)" EACCES \
+	    'landlock: no file outside is read, written, listed, cut, removed or moved, by any thread'
+	is "$(tried link-in)" EXDEV 'or linked into the queue'
+	is "$(cat "$T/o/file" | tr -d x)" hi 'it is as it was'
+else
+	result 0 "files outside # SKIP landlock ABI $landlock"
+fi
+is "$(tried symlink mkfifo mknod open-by-handle set-uid-open set-uid-chmod xattr utime chown)" EPERM \
+    'no links, devices, set-user-id files, attributes'
+is "$(tried fork vfork-flags execve ptrace)" EPERM 'no process, no program'
+is "$(tried clone3 newer-call x32)" ENOSYS 'calls that cannot be looked into, that nobody knows, or of another ABI are not there'
+is "$(tried kill-parent tgkill-parent sigqueue pidfd setown prlimit tiocsti)" EPERM 'no signal to others, no keys typed for them'
+is "$(tried setuid setgroups unshare mount chroot bpf io-uring memfd exec-memory)" EPERM \
+    'no identity, namespace, mount, code'
+is "$(tried unix-socket netlink packet)" EAFNOSUPPORT 'no socket but to the internet'
+is "$(tried socketpair listen)" EPERM 'and no server'
+is "$(find "$T/q" -type s -o -type l -o -type p -o -perm /6000)" '' 'nothing of the kind is there'
+is "$(tried inet inet6 memory create read rename truncate mkdir rename-deep unlink rmdir exchange inotify \
+    old-descriptor getrlimit thread raise)" ok 'what delivery needs works'
+is "$(wc -l <"$T/out")" 69 'each attempt was made'
+
+arena
+confined without-landlock confined "$T/q" "$T/o" </dev/null >"$T/out" 2>"$T/err"
+is "$? $(cat "$T/err")" '0 ' 'a kernel without landlock: it is entered all the same'
+is "$(tried read-outside write-outside)" ok 'files are not guarded then'
+is "$(tried execve ptrace fork kill-parent setuid unshare mount exec-memory socketpair)" EPERM 'the rest is as before'
+
+# --- a run
+trap_start --tls --latency 20
+cat >"$T/conf" <<END
+queue = "$T/queue"
+connections = 4
+site_connections = 4
+route "*" { relay = "127.0.0.1:$PORT" }
+END
+export RELAYKIT_CONFIG="$T/conf"
+i=0
+while [ $i -lt 40 ]; do
+	printf 'MAIL FROM:<a@x.example>\nRCPT TO:<b%d@x.example>\nDATA\n\nhi\n.\n' $i
+	i=$((i + 1))
+done | smtp-submit -bS -odq >/dev/null
+bg smtp-deliver
+run=$!
+some() { [ "$(find "$T/trap/new" -type f 2>/dev/null | wc -l)" -ge 4 ]; }
+until_true 10 some
+grep -hE '^(Seccomp|NoNewPrivs):' /proc/$run/task/*/status 2>/dev/null | tr -s '\t' ' ' | sort | uniq -c >"$T/status"
+is "$(awk '{ print $2, $3 }' "$T/status")" 'NoNewPrivs: 1
+Seccomp: 2' 'all threads of a run are confined'
+[ "$(awk '/Seccomp/ { print $1 }' "$T/status")" -gt 2 ]
+result $? 'and there are several'
+wait $run
+is "$?" 0 'the run ends well'
+is "$(find "$T/trap/new" -type f | wc -l)" 40 'everything is delivered'
+is "$(cat "$T"/trap/new/* | grep -c '^X-Trap-Tls')" 40 'by TLS'
+printf 'MAIL FROM:<a@x.example>\nRCPT TO:<c@x.example>\nDATA\n\nhi\n.\n' | smtp-submit -bS -odq >/dev/null
+ok 'a run without landlock delivers too' confined without-landlock smtp-deliver
+is "$(find "$T/trap/new" -type f | wc -l)" 41 'it did'
+# Every way a run has: bounces, deferrals, sites that are closed, held and kept messages, tidying.
+cat >>"$T/conf" <<END
+keep_sent = 1d
+in_doubt = hold
+END
+for r in ok reject-550 defer-451 data-reject-554 drop-after-dot drop-at-rcpt; do
+	echo hi | smtp-submit -odq -f a@x.example "$r@x.example"
+done
+# Not under strace: what is refused would be EPERM or EACCES in an event or on stderr.
+smtp-deliver >"$T/out" 2>&1
+smtp-deliver --now >>"$T/out" 2>&1
+is "$(cat "$T/out")" '' 'refusals, deferrals, doubts: nothing local goes wrong'
+is "$(cat "$T"/queue/log/*.jsonl | grep -ciE 'not permitted|permission denied')" 0 'no call that a run makes is refused'
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+	for r in ok reject-550 defer-451; do
+		echo hi | smtp-submit -odq -f a@x.example "$r@y.example"
+	done
+	strace -f -o "$T/strace" smtp-deliver
+	is "$(sed -n '/seccomp(/,$p' "$T/strace" | grep -E '= -1 (EPERM|EACCES|ENOSYS|EAFNOSUPPORT)' | grep -v clone3)" '' \
+	    'nor tried in vain'
+else
+	result 0 'calls tried in vain # SKIP no strace'
+fi
+done_testing
