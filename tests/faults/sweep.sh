@@ -27,6 +27,10 @@ calls() {
 	faultrun "$@" 2>&1 >/dev/null </dev/null | sed -n 's/^faultrun: calls //p'
 }
 
+can_mount() {
+	unshare -m true 2>/dev/null || unshare -rm true 2>/dev/null
+}
+
 # private_mounts SCRIPT: starts it again in a mount namespace of its own, so that whatever happens to it
 # no mount is left behind; a user without root gets one where user namespaces allow it
 private_mounts() {
