@@ -199,7 +199,9 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 	pthread_mutex_unlock(&r->lock);
 	rc = route_resolve(r->d.conf, &r->self, w->c.dns, domain, r->seed ^ own,
 	    io_now_ms() + (int64_t)dns_s * 1000, &route, status, &e);
-	if (rc == EX_NOHOST || rc == EX_UNAVAILABLE || rc == EX_DATAERR) {
+	if (rc && r->o->site) {
+		drop_site(r, own, &l); /* whatever its site is, it is not known to be the one */
+	} else if (rc == EX_NOHOST || rc == EX_UNAVAILABLE || rc == EX_DATAERR) {
 		load_fail_all(r, own, &l, status, err_text(&e));
 	} else if (rc) {
 		struct plan_site *s = load_site(r, own);

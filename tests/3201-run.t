@@ -92,4 +92,11 @@ is "$(received)" 1 'but stops no mail'
 
 fails 'a relay that cannot be one, before it costs an attempt' 64 \
     'smtp-deliver: --relay: "a b" is not HOST, HOST:PORT or [ADDRESS]:PORT' smtp-deliver --relay 'a b'
+rm -rf "$T/queue/log"/* "$T/queue/new"/*
+submit one@nosuch.invalid
+# Nobody answers at that port, and the configuration has no route here.
+echo 'timeout_dns = 1s' >"$T/dns.conf"
+ok 'a run for one site' smtp-deliver -C "$T/dns.conf" --site mx.example.org --resolver 127.0.0.1@9
+is "$(ls "$T/queue/new" | wc -l) $(cat "$T/queue/log"/* | grep -c -e deferred -e bounced)" '1 0' \
+    'leaves alone what it cannot find the site of'
 done_testing
