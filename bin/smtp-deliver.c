@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 static const char usage[] =
     "usage: smtp-deliver [-v] [-C FILE] [--queue DIR] [--follow] [--now] [--id ID ...]\n"
@@ -34,6 +35,18 @@ on_signal(int sig)
 	(void)sig;
 	stop = true;
 	eventfd_write(stop_fd, 1);
+}
+
+/* A connection takes two descriptors or three, and a hundred connections are few. */
+static void
+open_many(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 }
 
 static void
@@ -139,6 +152,7 @@ main(int argc, char *argv[])
 		rc = queue_open(&q, c.queue, QUEUE_WORK, &e);
 	if (!rc) {
 		catch_signals();
+		open_many();
 		rc = run(&c, q, &w.o, &stop, stop_fd, &r, &e);
 		speak(&r, w.verbose);
 	}

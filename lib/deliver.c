@@ -325,6 +325,8 @@ parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint
 			say_damaged(d, name, e);
 		if (got == QUEUE_BUSY)
 			*took = PARCEL_BUSY;
+		else if (got == QUEUE_GONE)
+			*took = PARCEL_GONE;
 		free(p);
 		return rc;
 	}

@@ -61,7 +61,8 @@ struct parcel {
 
 enum parcel_took {
 	PARCEL_READY,  /* yours */
-	PARCEL_SETTLED, /* nothing to do any more: gone, finished, held by policy, not yet due */
+	PARCEL_SETTLED, /* nothing to do any more: finished, held by policy, not yet due, set aside */
+	PARCEL_GONE,    /* the name leads nowhere: removed, or it has another */
 	PARCEL_BUSY    /* somebody else has it */
 };
 

@@ -44,20 +44,57 @@ now_s(void)
 	return io_time_us() / 1000000;
 }
 
+static bool
+open_slots(struct run_state *r, struct plan_site *s)
+{
+	struct err e = ERR_INIT;
+	bool opened = s->slots.fd >= 0 || slots_open(&s->slots, r->state_dir, s->name, &e) == 0;
+
+	err_free(&e);
+	return opened;
+}
+
 void
-load_site_opened(struct run_state *r, uint32_t site)
+load_site_known(struct run_state *r, uint32_t site)
+{
+	struct plan_site *s = r->plan.sites[site];
+
+	if (s->loaded || !open_slots(r, s))
+		return;
+	s->loaded = true;
+	slots_load(&s->slots, sched_pace(r->plan.s, site), io_now_ms());
+	if (r->o->now)
+		sched_pace(r->plan.s, site)->closed_until_ms = 0;
+	slots_close(&s->slots);
+}
+
+bool
+load_site_enter(struct run_state *r, uint32_t site, uint32_t *slot)
+{
+	struct plan_site *s = r->plan.sites[site];
+
+	*slot = SLOTS_NONE;
+	if (!open_slots(r, s) ||
+	    slots_take(&s->slots, sched_pace(r->plan.s, site)->limits.connections, slot))
+		return true;
+	if (sched_connections(r->plan.s, site) <= 1) /* the one that is not to be */
+		slots_close(&s->slots);
+	return false;
+}
+
+void
+load_site_leave(struct run_state *r, uint32_t site, uint32_t slot)
 {
 	struct plan_site *s = r->plan.sites[site];
 	struct err e = ERR_INIT;
-	int64_t now = io_now_ms();
 
-	if (s->slots.fd >= 0)
+	if (slot != SLOTS_NONE)
+		slots_give(&s->slots, slot);
+	sched_left(r->plan.s, site);
+	if (s->slots.fd < 0 || sched_connections(r->plan.s, site) > 0)
 		return;
-	if (slots_open(&s->slots, r->state_dir, s->name, &e) == 0) {
-		slots_load(&s->slots, sched_pace(r->plan.s, site), now);
-		if (r->o->now)
-			sched_pace(r->plan.s, site)->closed_until_ms = 0;
-	}
+	slots_save(&s->slots, sched_pace(r->plan.s, site), io_now_ms(), &e);
+	slots_close(&s->slots);
 	err_free(&e);
 }
 
@@ -77,7 +114,7 @@ resolve_configured(struct run_state *r, uint32_t dest)
 	if (route_resolve(r->d.conf, &r->self, NULL, d->domain, r->seed, io_now_ms(), &route,
 	        status, &e) == 0) {
 		site = plan_site(&r->plan, &route, io_now_ms());
-		load_site_opened(r, site);
+		load_site_known(r, site);
 		plan_resolved(&r->plan, dest, site, INT64_MAX);
 	}
 	err_free(&e); /* a worker will find the same, and tell the messages */
@@ -157,9 +194,11 @@ static void
 later(struct run_state *r, struct load *l)
 {
 	static const int64_t waits_ms[] = {2, 4, 20, 125, 500, 2000, 5000};
+	/* In cur/ only a run that stays waits, for it sees a name before smtp-queue lets it go. */
+	size_t most = l->i.place == IN_NEW ? 7 : r->o->follow ? 5 : 0;
 
 	pthread_mutex_lock(&r->lock);
-	if (l->i.place == IN_NEW && l->i.tries < sizeof waits_ms / sizeof *waits_ms && !r->stop) {
+	if (l->i.tries < most && !r->stop) {
 		r->delays = mem_grow(r->delays, r->n_delays + 1, sizeof *r->delays);
 		r->delays[r->n_delays++] = (struct run_delay){
 		    io_now_ms() + waits_ms[r->plan.items[l->item].tries++], l->item};
@@ -194,6 +233,10 @@ load_take(struct run_state *r, struct load *l)
 	if (!rc && took == PARCEL_READY) {
 		l->rcpts = parcel_open(l->p, &l->n);
 		return true;
+	}
+	if (!rc && took == PARCEL_GONE && r->o->follow) {
+		r->missed = true;
+		load_tell_main(r);
 	}
 	if (!rc && took == PARCEL_BUSY)
 		later(r, l);

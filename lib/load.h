@@ -34,6 +34,7 @@ struct run_state {
 	struct worker *idle;    /* without a connection, waiting */
 	uint32_t threads, busy; /* busy: with an item or a connection in hand */
 	struct worker *all;
+	_Atomic bool missed;    /* a planned name was not there any more: it may have got another */
 	_Atomic bool stop;      /* nothing new is started; read without the lock, too */
 	uint32_t open_parcels;  /* taken for the sake of several groups */
 	struct run_delay {      /* found locked in new/: again when its submitter is done */
@@ -57,7 +58,12 @@ struct load load_of(struct run_state *r, uint32_t item);
 /* The destination of a domain.  One that a configured relay covers is resolved here and now: that
  * takes no DNS, and recipients at several such domains can share a transaction. */
 uint32_t load_dest(struct run_state *r, struct span domain);
-void load_site_opened(struct run_state *r, uint32_t site); /* what was learned about it, and its slots */
+/* What earlier runs have learned about a site. */
+void load_site_known(struct run_state *r, uint32_t site);
+/* One of the connections that all runs together may have to it; its file is open while this run has
+ * any, for there may be more sites than descriptors.  False: another run has them all. */
+bool load_site_enter(struct run_state *r, uint32_t site, uint32_t *slot);
+void load_site_leave(struct run_state *r, uint32_t site, uint32_t slot);
 void load_report(struct run_state *r, uint32_t site, enum pace_event what, uint64_t hint_s);
 
 /* The rest takes the lock itself. */

@@ -47,6 +47,7 @@ struct plan_site {
 	uint32_t dest;       /* unresolved: whose */
 	struct route route;  /* real: the hosts */
 	struct slots slots;
+	bool loaded;         /* what was learned about it by earlier runs */
 	int64_t *host_bad_ms; /* a host that failed is passed over until then, while others work */
 	int64_t *host_clear_ms; /* one whose handshake failed is spoken to in clear text until then */
 	uint32_t turn;       /* counts connections, to rotate among hosts of equal preference */

@@ -3,11 +3,50 @@
 #include "io.h"
 #include "net.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define HOST_BAD_MS 60000    /* a host that failed is passed over for so long */
 #define HOST_CLEAR_MS 600000 /* one whose handshake failed is not offered TLS for so long */
+
+void
+reach_init(struct reach *c, const struct reach_env *env)
+{
+	*c = (struct reach){.env = env, .opening = -1, .addr = BUF_INIT};
+	smtp_init(&c->s);
+}
+
+void
+reach_free(struct reach *c)
+{
+	smtp_free(&c->s);
+	dns_close(c->dns);
+	buf_free(&c->addr);
+}
+
+void
+reach_cut(struct reach *c)
+{
+	if (c->opening >= 0)
+		shutdown(c->opening, SHUT_RDWR);
+}
+
+/* A descriptor of its own: the connection's may be closed, and its number another's, before we
+ * know.  -1 ends it. */
+static void
+set_opening(struct reach *c, int fd)
+{
+	pthread_mutex_lock(c->env->lock);
+	if (c->opening >= 0)
+		close(c->opening);
+	c->opening = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (*c->env->stop)
+		reach_cut(c);
+	pthread_mutex_unlock(c->env->lock);
+}
 
 static int
 open_at(struct reach *c, const struct net_addr *a, const char *host, bool tls, struct err *e)
@@ -21,7 +60,10 @@ open_at(struct reach *c, const struct net_addr *a, const char *host, bool tls, s
 	rc = net_connect(&fd, a, NULL, io_now_ms() + (int64_t)conf->timeouts.connect * 1000, e);
 	if (rc)
 		return rc;
-	return smtp_open(&c->s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o, e);
+	set_opening(c, fd);
+	rc = smtp_open(&c->s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o, e);
+	set_opening(c, -1);
+	return rc;
 }
 
 /* Whether this host is offered TLS; failed: its handshake has just been the trouble. */

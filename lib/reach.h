@@ -24,11 +24,17 @@ struct reach { /* one thread's */
 	const struct reach_env *env;
 	struct dns *dns;
 	struct smtp s;
+	int opening;         /* under the lock: a socket over which no message is on its way, or -1 */
 	const char *host;    /* whom it leads to; the route's */
 	struct buf addr;     /* "192.0.2.1:25" */
 	uint64_t connect_us; /* how long it took */
 	int64_t since_ms;
 };
+
+void reach_init(struct reach *c, const struct reach_env *env);
+void reach_free(struct reach *c); /* its connection and its dns, too */
+/* With the lock held, from another thread: whoever waits for a greeting need not wait for it. */
+void reach_cut(struct reach *c);
 
 /* 0: c->s is open.  EX_TEMPFAIL: not now; EX_NOHOST, EX_UNAVAILABLE: never.  Where no host takes us
  * the last temporary failure is what is told; status is the enhanced code to report. */

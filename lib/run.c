@@ -8,6 +8,7 @@
 #include "sandbox.h"
 #include "tidy.h"
 #include "tls.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,13 +17,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define SYNC_EVERY_MS 200
 #define SWEEP_EVERY_MS 60000
-#define NOTIFY_BYTES 65536
+#define UNWATCHED_EVERY_MS 5000 /* where the kernel gives no watch */
+#define HOUR_S 3600
+#define LOOK_PAUSE 20     /* times as long as a look took, before the next */
+#define DESTS_MAX 2000    /* a run that stays forgets them when it is idle, and all it knew */
 #define CLOCK_EVERY_MS 3600000
 #define CLOCK_WRITE_S 600
 #define FAR_S (86400 + 3600)
@@ -40,9 +43,12 @@ struct runner { /* the main thread's own */
 	struct run_state s;
 	const struct conf *c;
 	struct queue *q;
-	int lock_fd, notify_fd, stop_fd;
+	int stop_fd;
+	struct watch watch;
 	const volatile bool *stop;
-	int64_t end_ms, sweep_ms, sync_ms, clock_ms;
+	int64_t end_ms, sweep_ms, sync_ms, clock_ms, look_ms;
+	uint64_t due_s;      /* when cur/ has to be looked at again: the next that is due, or the hour's end */
+	bool renew;          /* it has come to know too much: it begins anew */
 	bool look_far;       /* for names that a wrong clock put years ahead */
 	uint64_t scanned_us; /* when new/ was last read */
 	bool found;          /* names by the last scan */
@@ -136,8 +142,11 @@ on_name(void *arg, const struct queue_at *at, const char *name, size_t len)
 		return 0;
 	/* In new/ the time is a hint: the envelope says whether it has to wait. */
 	if (at->place == IN_CUR && n.due > now_s() && !r->s.o->now && r->s.o->n_ids == 0 &&
-	    n.due < far_s(r))
+	    n.due < far_s(r)) {
+		if (n.due < r->due_s)
+			r->due_s = n.due;
 		return 0;
+	}
 	if ((r->n & (r->n - 1)) == 0) {
 		r->names = mem_grow(r->names, r->n * 2 + 1, sizeof *r->names);
 		r->ats = mem_grow(r->ats, r->n * 2 + 1, sizeof *r->ats);
@@ -215,59 +224,101 @@ plan_names(struct runner *r)
 	r->n = 0;
 }
 
+/* A large bucket is not read over and over for each that becomes due. */
+static void
+looked(struct runner *r, int64_t begun_ms)
+{
+	int64_t now = io_now_ms();
+
+	r->look_ms = now + LOOK_PAUSE * (now - begun_ms);
+}
+
 static int
 scan(struct runner *r, struct err *e)
 {
 	bool all = r->s.o->now || r->s.o->n_ids > 0;
+	int64_t begun = io_now_ms();
+	uint64_t now = now_s();
 	int rc;
 
 	r->scanned_us = io_time_us();
-	r->sweep_ms = io_now_ms() + SWEEP_EVERY_MS;
+	r->sweep_ms = begun +
+	    (r->s.o->follow && r->watch.fd < 0 ? UNWATCHED_EVERY_MS : SWEEP_EVERY_MS);
+	r->due_s = now - now % HOUR_S + HOUR_S;
+	watch_renew(&r->watch, r->q, now);
 	rc = queue_scan(r->q, IN_NEW, 0, on_name, r, e);
 	if (!rc)
-		rc = queue_scan(r->q, IN_CUR, all ? UINT64_MAX : now_s(), on_name, r, e);
+		rc = queue_scan(r->q, IN_CUR, all ? UINT64_MAX : now, on_name, r, e);
 	if (!rc && !all && r->look_far)
 		rc = queue_scan_hours(r->q, IN_CUR, far_s(r), UINT64_MAX, on_name, r, e);
 	r->look_far = false;
+	looked(r, begun);
 	return rc;
 }
 
-/* --- watching */
-
+/* What has become due, or was made to be; only a run that stays needs this between its sweeps. */
 static int
-watch(struct runner *r, struct err *e)
+scan_due(struct runner *r, struct err *e)
 {
-	char path[64];
+	int64_t begun = io_now_ms();
+	uint64_t now = now_s();
+	int rc;
 
-	if (r->notify_fd < 0)
-		r->notify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	snprintf(path, sizeof path, "/proc/self/fd/%d/new", queue_root_fd(r->q));
-	if (r->notify_fd < 0 || inotify_add_watch(r->notify_fd, path, IN_CREATE | IN_MOVED_TO) < 0)
-		return err_sys(e, "watch new");
-	return 0;
+	r->due_s = now - now % HOUR_S + HOUR_S;
+	watch_renew(&r->watch, r->q, now);
+	rc = queue_scan(r->q, IN_CUR, now, on_name, r, e);
+	looked(r, begun);
+	return rc;
 }
 
 static int
 notified(struct runner *r, struct err *e)
 {
-	char b[NOTIFY_BYTES] __attribute__((aligned(8)));
-	const struct inotify_event *v;
-	struct queue_at at = {IN_NEW, 0};
-	size_t got;
-	int rc = io_read(r->notify_fd, b, sizeof b, &got, e);
+	unsigned look = 0;
+	int rc = watch_read(&r->watch, on_name, r, &look, e);
 
-	if (rc)
-		return rc;
-	for (size_t i = 0; i + sizeof *v <= got; i += sizeof *v + v->len) {
-		v = (const struct inotify_event *)(const void *)(b + i);
-		if (v->mask & IN_Q_OVERFLOW)
-			r->sweep_ms = 0; /* names were lost: look for ourselves */
-		else if (v->len > 0)
-			on_name(r, &at, v->name, strlen(v->name));
-	}
+	if (look & WATCH_LOOK_ALL)
+		r->sweep_ms = 0;
+	if (look & WATCH_LOOK_CUR)
+		r->due_s = 0;
 	if (r->n > 0)
 		plan_names(r);
-	return 0;
+	return rc;
+}
+
+/* When there is something in cur/ to be looked at, for a run that stays. */
+static int64_t
+due_ms(const struct runner *r)
+{
+	uint64_t now_us = io_time_us(), due_us = r->due_s * 1000000;
+	int64_t at = io_now_ms();
+
+	if (!r->s.o->follow || r->s.o->n_ids > 0)
+		return INT64_MAX;
+	if (due_us > now_us)
+		at += (int64_t)((due_us - now_us) / 1000) + 1;
+	return at > r->look_ms ? at : r->look_ms;
+}
+
+static int
+look_again(struct runner *r, struct err *e)
+{
+	int64_t now = io_now_ms();
+	int rc;
+
+	if (r->s.missed && now >= r->look_ms) {
+		r->s.missed = false;
+		r->sweep_ms = 0;
+	}
+	if (r->sweep_ms <= now)
+		rc = scan(r, e);
+	else if (due_ms(r) <= now)
+		rc = scan_due(r, e);
+	else
+		return 0;
+	if (!rc)
+		plan_names(r);
+	return rc;
 }
 
 /* --- the main thread's loop */
@@ -317,21 +368,33 @@ is_over(struct runner *r)
 	return over;
 }
 
+/* Nothing is to be done, and no worker will change that by itself. */
+static bool
+is_idle(struct runner *r)
+{
+	bool idle;
+
+	pthread_mutex_lock(&r->s.lock);
+	idle = r->s.busy == 0 && r->s.n_delays == 0 && sched_waiting(r->s.plan.s) == 0;
+	pthread_mutex_unlock(&r->s.lock);
+	return idle;
+}
+
 static int
 wait_events(struct runner *r, int64_t until_ms, struct err *e)
 {
 	struct pollfd p[3] = {{r->s.main_fd, POLLIN, 0}, {r->stop_fd, POLLIN, 0},
-	    {r->notify_fd, POLLIN, 0}};
+	    {r->watch.fd, POLLIN, 0}};
 	int64_t left = until_ms - io_now_ms();
 	uint64_t count;
 	size_t got;
 	int rc = 0;
 
-	if (poll(p, r->notify_fd >= 0 ? 3 : 2, left < 0 ? 0 : left > 60000 ? 60000 : (int)left) <= 0)
+	if (poll(p, 3, left < 0 ? 0 : left > 60000 ? 60000 : (int)left) <= 0)
 		return 0;
 	if (p[0].revents)
 		rc = io_read(r->s.main_fd, &count, sizeof count, &got, e);
-	if (!rc && r->notify_fd >= 0 && p[2].revents)
+	if (!rc && p[2].revents)
 		rc = notified(r, e);
 	return rc;
 }
@@ -341,11 +404,27 @@ every_hour(struct runner *r, struct run_result *res, struct err *e)
 {
 	int rc = judge_clock(r, res, e);
 
-	if (!rc)
-		rc = tidy(r, e);
-	if (!rc && r->notify_fd >= 0)
-		rc = watch(r, e); /* new/ may be another directory now */
-	return rc;
+	return rc ? rc : tidy(r, e);
+}
+
+/* When the main thread has to be awake again, if nobody tells it before. */
+static int64_t
+next_wake(struct runner *r, int64_t next)
+{
+	int64_t due = due_ms(r);
+	bool idle = is_idle(r);
+
+	if (r->s.o->follow && idle && r->s.plan.n_dests > DESTS_MAX)
+		r->renew = true;
+	if (!idle && r->sync_ms < next)
+		next = r->sync_ms;
+	if (!r->s.o->follow && r->end_ms < next)
+		next = r->end_ms;
+	if (r->s.o->n_ids == 0 && r->sweep_ms < next)
+		next = r->sweep_ms;
+	if (r->s.missed && r->s.o->n_ids == 0 && r->look_ms < next)
+		next = r->look_ms;
+	return due < next ? due : next;
 }
 
 static int
@@ -353,25 +432,19 @@ main_loop(struct runner *r, struct run_result *res, struct err *e)
 {
 	int rc = 0;
 
-	while (!rc && !is_over(r)) {
+	while (!rc && !r->renew && !is_over(r)) {
 		int64_t next = run_delays(r), now = io_now_ms();
 
 		if (r->sync_ms <= now) {
 			rc = queue_sync(r->q, e);
 			r->sync_ms = now + SYNC_EVERY_MS;
 		}
-		if (!rc && r->s.o->n_ids == 0 && r->sweep_ms <= now) {
-			rc = scan(r, e);
-			if (!rc)
-				plan_names(r);
-		}
+		if (!rc && r->s.o->n_ids == 0)
+			rc = look_again(r, e);
 		if (!rc && r->s.o->follow && r->clock_ms <= now)
 			rc = every_hour(r, res, e);
-		if (r->sync_ms < next)
-			next = r->sync_ms;
-		if (!r->s.o->follow && r->end_ms < next)
-			next = r->end_ms;
-		if (!rc)
+		next = next_wake(r, next);
+		if (!rc && !r->renew)
 			rc = wait_events(r, next, e);
 	}
 	return rc;
@@ -400,8 +473,9 @@ prepare(struct runner *r, struct err *e)
 
 	if (!rc)
 		rc = look_outside(r->out, r->c, e);
-	if (!rc && r->s.o->n_ids == 0)
-		rc = watch(r, e); /* whoever queues now and finds run.lock taken starts nobody */
+	/* Whoever queues now and finds run.lock taken starts nobody. */
+	if (!rc && r->s.o->n_ids == 0 && !s->o->follow)
+		watch_open(&r->watch, r->q, false, now_s());
 	if (!rc && s->o->sandbox && !r->out->confined) {
 		rc = sandbox_enter(r->c->queue, e);
 		r->out->confined = !rc;
@@ -482,7 +556,7 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	struct run_state *s = &r->s;
 	int rc;
 
-	r->notify_fd = -1;
+	r->watch = (struct watch)WATCH_INIT;
 	s->d.conf = r->c;
 	s->d.q = r->q;
 	s->state_dir = queue_state_fd(r->q);
@@ -492,10 +566,14 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	rc = judge_clock(r, res, e);
 	if (!rc)
 		rc = tidy(r, e);
+	if (!rc && s->o->follow)
+		watch_open(&r->watch, r->q, true, now_s()); /* before the look: nothing falls between */
 	if (!rc)
 		rc = scan(r, e);
-	if (rc || (r->n == 0 && !s->o->follow))
+	if (rc || (r->n == 0 && !s->o->follow)) {
+		watch_close(&r->watch);
 		return rc;
+	}
 	s->main_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->main_fd < 0)
 		return err_sys(e, "eventfd");
@@ -509,8 +587,7 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	}
 	wind_up(r, res);
 	close(s->main_fd);
-	if (r->notify_fd >= 0)
-		close(r->notify_fd);
+	watch_close(&r->watch);
 	return rc;
 }
 
@@ -546,13 +623,13 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 		if (!rc && r.s.d.ailing)
 			rc = err_set(e, EX_TEMPFAIL, "%s", r.s.d.trouble_text);
 		forget_names(&r);
-		again = false;
+		again = r.renew;
 		if (mine) {
 			/* A submitter that found the lock taken started nobody: look once more. */
 			file_unlock(lock_fd);
 			if (!rc && !*stop && o->n_ids == 0) {
 				queue_scan(q, IN_NEW, 0, on_newer, &r, e);
-				again = r.newer;
+				again |= r.newer;
 			}
 		}
 	}

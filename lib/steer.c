@@ -66,11 +66,16 @@ mark(struct steer *s, struct queue_entry *t, struct err *e)
 static int
 move(struct steer *s, struct queue_entry *t, const struct journal *j, struct err *e)
 {
+	uint64_t now = s->start_us / SECOND_US;
+
 	if (s->what == STEER_HOLD)
 		return queue_move(t, IN_HOLD, e);
 	if (s->what == STEER_RETRY)
-		return queue_defer(t, s->start_us / SECOND_US, e);
-	return j->attempts == 0 ? queue_move(t, IN_NEW, e) : queue_defer(t, t->is.due, e);
+		return queue_defer(t, now, e);
+	if (j->attempts == 0)
+		return queue_move(t, IN_NEW, e);
+	/* What is due by now goes where a run that watches looks: into the bucket of this hour. */
+	return queue_defer(t, t->is.due > now ? t->is.due : now, e);
 }
 
 static void

@@ -63,9 +63,7 @@ start_thread(struct run_state *r)
 	pthread_attr_t ta;
 
 	w->r = r;
-	w->c.env = &r->env;
-	smtp_init(&w->c.s);
-	w->c.addr = (struct buf)BUF_INIT;
+	reach_init(&w->c, &r->env);
 	pthread_condattr_init(&ca);
 	pthread_condattr_setclock(&ca, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->wake, &ca);
@@ -86,8 +84,7 @@ start_thread(struct run_state *r)
 		err_free(&e);
 		r->busy--;
 		pthread_cond_destroy(&w->wake);
-		buf_free(&w->c.addr);
-		smtp_free(&w->c.s);
+		reach_free(&w->c);
 		free(w);
 	}
 	pthread_attr_destroy(&ta);
@@ -140,8 +137,10 @@ void
 worker_stop_all(struct run_state *r)
 {
 	r->stop = true;
-	for (struct worker *w = r->all; w; w = w->next_all)
+	for (struct worker *w = r->all; w; w = w->next_all) {
 		pthread_cond_signal(&w->wake);
+		reach_cut(&w->c);
+	}
 }
 
 void
@@ -153,9 +152,7 @@ worker_join_all(struct run_state *r)
 		r->all = w->next_all;
 		pthread_join(w->thread, NULL);
 		pthread_cond_destroy(&w->wake);
-		smtp_free(&w->c.s);
-		dns_close(w->c.dns);
-		buf_free(&w->c.addr);
+		reach_free(&w->c);
 		free(w);
 	}
 }
@@ -218,7 +215,7 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 
 		pthread_mutex_lock(&r->lock);
 		site = plan_site(&r->plan, &route, io_now_ms());
-		load_site_opened(r, site);
+		load_site_known(r, site);
 		plan_resolved(&r->plan, dest, site, io_now_ms() + ttl * 1000);
 		load_report(r, own, PACE_DELIVERED, 0);
 		plan_return(&r->plan, item);
@@ -532,14 +529,10 @@ static bool
 get_slot(struct worker *w, uint32_t site, uint32_t item)
 {
 	struct run_state *r = w->r;
-	struct plan_site *s;
 	bool got;
 
 	pthread_mutex_lock(&r->lock);
-	s = r->plan.sites[site];
-	w->slot = SLOTS_NONE;
-	got = s->slots.fd < 0 ||
-	    slots_take(&s->slots, sched_pace(r->plan.s, site)->limits.connections, &w->slot);
+	got = load_site_enter(r, site, &w->slot);
 	if (!got) {
 		plan_return(&r->plan, item);
 		sched_left(r->plan.s, site);
@@ -553,14 +546,10 @@ static void
 leave(struct worker *w, uint32_t site)
 {
 	struct run_state *r = w->r;
-	struct plan_site *s;
 
 	smtp_quit(&w->c.s);
 	pthread_mutex_lock(&r->lock);
-	s = r->plan.sites[site];
-	if (w->slot != SLOTS_NONE)
-		slots_give(&s->slots, w->slot);
-	sched_left(r->plan.s, site);
+	load_site_leave(r, site, w->slot);
 	worker_nudge(r, site);
 	pthread_mutex_unlock(&r->lock);
 }
