@@ -74,7 +74,10 @@ perl -MIO::Socket::UNIX -e 'chdir shift or die; IO::Socket::UNIX->new(Local => s
 # the head of an envelope of 4 GB, in a file with a hole
 printf 'relaykit 1 4294967295 0000000000000000 00000000 00000000 ---\n' >"$T/queue/new/$(odd 6)"
 truncate -s 5G "$T/queue/new/$(odd 6)"
-ok 'neither links nor holes keep a run from its end' sh -c 'ulimit -v 4000000; timeout 20 smtp-deliver'
+# A sanitizer maps terabytes for itself.
+limit='ulimit -v 4000000;'
+grep -q '__[at]san_init' "$BUILD/bin/smtp-deliver" && limit=
+ok 'neither links nor holes keep a run from its end' sh -c "$limit timeout 20 smtp-deliver"
 is "$(find "$T/trap/new" -type f | wc -l)" 1 'the message went'
 is "$(ls "$T/queue/damaged" | wc -l) $(ls "$T/queue/new" | wc -l)" '2 0' 'all others are gone or set aside'
 ok 'and nobody has followed a link' grep -qx secret "$T/secret"
