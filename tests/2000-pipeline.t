@@ -1,6 +1,7 @@
 #!/bin/sh
 # The README's everyday recipes, run as they stand there: only server and port are ours.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/peers.sh"
 
 export RELAYKIT_QUEUE="$T/queue" RELAYKIT_CONFIG="$T/relaykit.conf"
 cd "$T" || exit 1
@@ -22,7 +23,7 @@ has() {
 }
 
 trap_start
-OTHER=$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport')
+OTHER=$(free_port)
 is "$(recipe 6)" '' 'there are five recipes'
 
 run 1 'send, and see it waiting'
