@@ -135,7 +135,7 @@ QPUT=$BUILD/helpers/qput
 if [ -x "$QPUT" ]; then
 	{ printf 'Subject: x\r\n\r\n.\r\n'; head -c 1000000 /dev/zero | tr '\0' . | fold -w 70 | sed 's/$/\r/'; } >"$T/big"
 	printf '\n' >>"$T/big"
-	for n in 1 2 3 4 5 6 7 8; do cat "$T/big"; done >"$T/huge" # fits into no socket
+	{ printf 'Subject: x\r\n\r\n'; head -c 8000000 /dev/zero | tr '\0' x; } >"$T/huge" # fits into no socket
 	for offer in PIPELINING 'PIPELINING, CHUNKING'; do
 		script <<-E
 			offer STARTTLS, $offer
