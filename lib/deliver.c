@@ -361,7 +361,7 @@ parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint
 
 struct attempt {
 	struct parcel *p;
-	const struct parcel_way *way;
+	struct parcel_way *way;
 	struct smtp_mail *m;
 	uint32_t *who; /* the recipients' indexes, beside m->rcpts */
 };
@@ -565,7 +565,9 @@ transact(struct attempt *a, size_t *again, struct err *e)
 	*again = 0;
 	if (rc && p->d->trouble)
 		return PARCEL_LOST;
-	if (rc && a->m->stale)
+	a->way->useless = a->m->useless;
+	a->way->lost = rc != 0;
+	if ((rc && a->m->stale) || (a->m->useless && a->way->elsewhere && !doubt_matters(a)))
 		return PARCEL_STALE;
 	if (rc && doubt_matters(a))
 		return leave_in_doubt(a, e);
@@ -605,8 +607,7 @@ defer_rest(struct attempt *a, struct err *e)
 }
 
 enum parcel_sent
-parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, const struct parcel_way *way,
-    struct err *e)
+parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way, struct err *e)
 {
 	struct smtp_mail m = {.sender = p->t.env.sender, .params = p->t.env.params, .n = *n,
 	    .rcpts = mem_alloc((*n + 1) * sizeof *m.rcpts), .content = queue_content(&p->t),

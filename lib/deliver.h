@@ -75,17 +75,21 @@ struct parcel_way {
 	struct smtp *s;
 	struct span site, host, addr; /* addr: "192.0.2.1:25" */
 	uint64_t connect_us;
+	bool elsewhere; /* another host may be tried within this attempt */
+	bool useless;   /* out: what smtp_mail says of the last transaction */
+	bool lost;      /* out: it ended without an answer for somebody */
 	void (*meanwhile)(void *arg); /* as in struct smtp_mail */
 	void *arg;
 };
 enum parcel_sent {
 	PARCEL_SENT,  /* every recipient of the group has an outcome */
-	PARCEL_STALE, /* the connection takes no more: the rest at once over a fresh one */
+	PARCEL_STALE, /* the connection takes no more: the rest at once over a fresh one; way->useless:
+	               * to another host */
 	PARCEL_LOST   /* local trouble: nothing was sent, leave it as it is */
 };
 /* After PARCEL_STALE rcpts and *n are those that still have no outcome. */
 enum parcel_sent parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n,
-    const struct parcel_way *way, struct err *e);
+    struct parcel_way *way, struct err *e);
 
 /* An outcome without a transaction: no route, no connection.  as: JOURNAL_DEFERRED or
  * JOURNAL_FAILED; code 0 where no peer said it. */

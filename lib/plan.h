@@ -52,6 +52,7 @@ struct plan_site {
 	int64_t *host_clear_ms; /* one whose handshake failed is spoken to in clear text until then */
 	uint32_t turn;       /* counts connections, to rotate among hosts of equal preference */
 	bool failed;         /* in this run */
+	uint32_t lost;       /* connections in a row that broke in the middle of a message */
 	char *why;           /* the last failure's words, and its status */
 	char status[12];
 	struct worker *idle; /* who keep a connection to it and have nothing to send */

@@ -241,3 +241,27 @@ reach_site(struct reach *c, struct plan_site *s, char status[12], struct err *e)
 	}
 	return e->code;
 }
+
+bool
+reach_has_other(const struct reach *c, const struct plan_site *s)
+{
+	int64_t now;
+	bool other = false;
+
+	if (s->route.n < 2)
+		return false;
+	now = io_now_ms();
+	pthread_mutex_lock(c->env->lock);
+	for (size_t i = 0; i < s->usable && !other; i++)
+		other = s->route.hosts[i].name != c->host && s->host_bad_ms[i] <= now;
+	pthread_mutex_unlock(c->env->lock);
+	return other;
+}
+
+void
+reach_avoid(const struct reach *c, struct plan_site *s)
+{
+	for (size_t i = 0; i < s->route.n; i++)
+		if (s->route.hosts[i].name == c->host)
+			mark_bad(c->env, s, i);
+}

@@ -40,4 +40,9 @@ void reach_cut(struct reach *c);
  * the last temporary failure is what is told; status is the enhanced code to report. */
 int reach_site(struct reach *c, struct plan_site *s, char status[12], struct err *e);
 
+/* Of the connection that c has: whether there is a host beside its own that has not failed of late,
+ * and the failure of its own, which is passed over for a while. */
+bool reach_has_other(const struct reach *c, const struct plan_site *s);
+void reach_avoid(const struct reach *c, struct plan_site *s);
+
 #endif

@@ -412,6 +412,7 @@ mail_reply(struct smtp *s, struct smtp_mail *m, bool *taken, struct err *e)
 
 	if (rc)
 		return rc;
+	m->useless = s->reply.code == 421;
 	if (is_verdict(&s->reply)) {
 		/* It decides for all recipients; whatever is said about them later is noise. */
 		say_all(m, &s->reply);
@@ -760,7 +761,7 @@ smtp_send(struct smtp *s, struct smtp_mail *m, struct err *e)
 	bool utf8;
 	int rc;
 
-	m->asked = m->in_doubt = m->stale = s->whole = false;
+	m->asked = m->in_doubt = m->stale = m->useless = s->whole = false;
 	s->wait_hint_s = 0;
 	utf8 = sort_out(s, m);
 	if (undecided(m) == 0)
@@ -770,6 +771,7 @@ smtp_send(struct smtp *s, struct smtp_mail *m, struct err *e)
 		s->open = false;
 		return err_set(e, EX_TEMPFAIL, "connection closed by peer");
 	}
+	m->useless = s->done == 0;
 	rc = transact(s, m, utf8, e);
 	if (rc)
 		say_lost(s, m);

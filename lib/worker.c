@@ -13,6 +13,7 @@
 
 #define STACK_BYTES (256 * 1024)
 #define SLOT_WAIT_MS 100     /* another run holds all connections the site may have */
+#define LOST_IN_A_ROW 2      /* connections lost in the middle of a message, that tell of the site */
 #define MIXED_WAIT_MS 20     /* before looking whether there is room for another */
 #define OPEN_PARCELS 64      /* messages to several destinations in hand at once */
 #define MIN_ROUTE_TTL_S 60
@@ -388,6 +389,25 @@ not_connected(struct worker *w, uint32_t site, struct load *l, int rc, const cha
 
 /* --- sending */
 
+/* What a transaction says of its site.  Lost once, in the middle, may be this message's own doing. */
+static enum pace_event
+omen(struct plan_site *s, const struct parcel_way *way)
+{
+	if (way->s->slow_down) {
+		plan_why(s, "4.4.5", "the site asked for a pause");
+	} else if (way->useless) {
+		plan_why(s, "4.4.2", "connections are closed before anything can be sent");
+	} else if (way->lost && ++s->lost >= LOST_IN_A_ROW) {
+		plan_why(s, "4.4.2", "connections are lost");
+	} else {
+		if (!way->lost)
+			s->lost = 0;
+		return PACE_DELIVERED;
+	}
+	s->failed = true; /* a refusal too, for those it makes wait past their lifetime */
+	return way->useless && !way->s->slow_down ? PACE_UNREACHABLE : PACE_SLOW_DOWN;
+}
+
 static void
 settle(struct worker *w, uint32_t site, const struct parcel_way *way)
 {
@@ -398,12 +418,8 @@ settle(struct worker *w, uint32_t site, const struct parcel_way *way)
 	pthread_mutex_lock(&r->lock);
 	p = sched_pace(r->plan.s, site);
 	allowed = p->allowed;
-	load_report(r, site, way->s->slow_down ? PACE_SLOW_DOWN : PACE_DELIVERED,
+	load_report(r, site, omen(r->plan.sites[site], way),
 	    way->s->slow_down ? way->s->wait_hint_s : 0);
-	if (way->s->slow_down) { /* a refusal too, for those it makes wait past their lifetime */
-		plan_why(r->plan.sites[site], "4.4.5", "the site asked for a pause");
-		r->plan.sites[site]->failed = true;
-	}
 	if (p->allowed > allowed)
 		worker_nudge(r, site);
 	pthread_mutex_unlock(&r->lock);
@@ -474,9 +490,10 @@ static bool
 send_load(struct worker *w, uint32_t site, struct load *l)
 {
 	struct run_state *r = w->r;
-	const struct plan_site *s = load_site(r, site);
+	struct plan_site *s = load_site(r, site);
 	struct parcel_way way = {&w->c.s, span_of(s->name), span_of(w->c.host),
-	    {w->c.addr.s, w->c.addr.len}, w->c.connect_us, look_ahead, w};
+	    {w->c.addr.s, w->c.addr.len}, w->c.connect_us, reach_has_other(&w->c, s), false, false,
+	    look_ahead, w};
 	struct err e = ERR_INIT;
 	enum parcel_sent sent = parcel_send(l->p, l->rcpts, &l->n, &way, &e);
 
@@ -488,6 +505,8 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 		load_finish(r, l);
 	}
 	err_free(&e);
+	if (sent == PARCEL_STALE && way.useless)
+		reach_avoid(&w->c, s);
 	return sent != PARCEL_STALE;
 }
 

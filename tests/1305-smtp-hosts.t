@@ -64,6 +64,62 @@ letter u@x.example
 deliver_by $first $second
 is "$(outcomes)" 'delivered u@x.example 1 250 2.0.0 queued' 'the second takes it'
 
+# A connection that ends where MAIL should be answered is no better than none.
+for offer in PIPELINING 'PIPELINING, CHUNKING' 8BITMIME; do
+	for trouble in 'MAIL close' 'MAIL rst' 'MAIL 421 4.3.2 no ; close' 'MAIL 421 4.3.2 no ; hang' 'MAIL raw hello\r\n'; do
+		script second <<'E'
+E
+		printf '%s\n' "offer $offer" "$trouble" | script
+		letter u@x.example
+		letter v@x.example
+		what="the first, $offer: $trouble"
+		deliver_by $first $second
+		is "$(outcomes)" 'delivered u@x.example 1 250 2.0.0 queued
+delivered v@x.example 1 250 2.0.0 queued' "$trouble: the second takes both in the same attempt"
+		is "$(connections)$(connections second)" 11 'each was asked once'
+	done
+done
+for trouble in 'MAIL 451 4.3.0 not you' 'RCPT close' 'dot close'; do
+	script second <<'E'
+E
+	script <<-E
+		offer PIPELINING
+		$trouble
+	E
+	letter u@x.example
+	what="the first: $trouble"
+	deliver_by $first $second
+	is "$(outcomes | cut -d ' ' -f 1-3)$(connections second)" 'deferred u@x.example 10' "$trouble: concerns the message, which waits"
+done
+what='both close at MAIL'
+script second <<'E'
+MAIL close
+E
+script <<'E'
+MAIL close
+E
+for n in 1 2 3 4 5 6 7 8 9; do letter "$n@x.example"; done
+deliver_by $first $second
+is "$(connections)$(connections second)" 11 'each was asked once'
+is "$(outcomes)" 'deferred 1@x.example 1  4.4.2 MAIL: connection closed by peer' 'and the site is given up for now: one attempt for all'
+is "$(places)" 'cur 9' 'all wait'
+
+what='every connection is lost in the middle of a message'
+script <<'E'
+RCPT close
+E
+for n in 1 2 3 4 5 6 7 8 9; do letter "$n@x.example"; done
+deliver_by $first
+is "$(connections)" 2 'the second tells that it is not the message'
+is "$(places) $(outcomes | wc -l)" 'cur 9 2' 'and all wait'
+what='one message makes the peer go away'
+script <<'E'
+RCPT=5@ close
+E
+for n in 1 2 3 4 5 6 7 8 9; do letter "$n@x.example"; done
+deliver_by $first
+is "$(outcomes | cut -d ' ' -f 1 | sort | uniq -c | awk '{ printf "%s ", $1 }')" '1 8 ' 'the others are not held back'
+
 what='all three fail'
 script <<'E'
 connect 450 4.7.1 from the first
