@@ -3,7 +3,8 @@
 # accepted is in the queue once and whole, what was refused is not there, the next one works.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/faults/sweep.sh"
-need faultrun smtp-submit smtp-queue
+need_faultrun
+need smtp-submit smtp-queue
 
 mkdir "$T/letters"
 for i in 1 2 3; do letter $i >"$T/letters/$i"; done

@@ -3,7 +3,8 @@
 # loses or doubles an entry, and success means that all of it happened.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/faults/sweep.sh"
-need faultrun smtp-submit smtp-queue
+need_faultrun
+need smtp-submit smtp-queue
 
 mkdir "$T/letters"
 for i in 1 2 3 4; do

@@ -3,7 +3,8 @@
 # been sent was sent once, not once a run; what cannot be noted is not sent.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/faults/sweep.sh"
-need faultrun smtp-submit smtp-queue smtp-deliver smtp-trap
+need_faultrun
+need smtp-submit smtp-queue smtp-deliver smtp-trap
 can_mount && private_mounts "$0"
 
 mkdir "$T/letters"

@@ -2,7 +2,8 @@
 # The fault tools find what they are made for: strikes at system calls, memory, clock, and a bad peer.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/faults/sweep.sh"
-need faultrun toyqueue
+need_faultrun
+need toyqueue
 
 # --- faultrun: an honest writer survives every strike, counted over a whole process tree
 

@@ -1,7 +1,8 @@
 # delivery.sh - five messages that wait, a trap that takes, defers and refuses, and what must have become
 # of them in the end:  . "$TOP/tests/faults/delivery.sh"  after sweep.sh
 
-need faultrun smtp-submit smtp-queue smtp-deliver smtp-trap
+need_faultrun
+need smtp-submit smtp-queue smtp-deliver smtp-trap
 mkdir "$T/letters"
 queue_letter() {
 	letter "$1" >"$T/letters/$1"

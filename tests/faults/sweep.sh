@@ -22,6 +22,12 @@ draw() {
 		}'
 }
 
+# need_faultrun: skips where nothing may be traced (another processor, a container that forbids it)
+need_faultrun() {
+	need faultrun
+	faultrun -n true >"$T/.out" 2>&1 || skip_all "faultrun cannot trace here: $(tail -1 "$T/.out")"
+}
+
 # calls [FAULTRUN OPTIONS] -- COMMAND...: how many calls of it faultrun would count
 calls() {
 	faultrun "$@" 2>&1 >/dev/null </dev/null | sed -n 's/^faultrun: calls //p'
