@@ -440,7 +440,7 @@ note_outcomes(struct attempt *a, struct err *e)
 			continue;
 		set_is(p, a->who[i], as_of(r));
 		delivered |= r->is == SMTP_DELIVERED;
-		p->tried |= r->is != SMTP_DELIVERED;
+		p->tried |= as_of(r) == JOURNAL_DEFERRED;
 		journal_outcome_rcpt(&p->pending, a->who[i], as_of(r), r->code, span_of(r->status),
 		    cut((struct span){r->text.s, r->text.len}));
 	}
@@ -659,7 +659,7 @@ parcel_verdict(struct parcel *p, const uint32_t *rcpts, size_t n, enum journal_i
 		journal_outcome_rcpt(&p->pending, rcpts[i], as, code, w.status, cut(w.text));
 	}
 	journal_outcome_end(&p->pending, start);
-	p->tried |= as != JOURNAL_DELIVERED;
+	p->tried |= as == JOURNAL_DEFERRED;
 	snprintf(p->site, sizeof p->site, "%.*s", SPAN_ARG(site));
 	pthread_mutex_unlock(&p->lock);
 	for (size_t i = 0; i < n; i++)
@@ -778,8 +778,10 @@ parcel_finish(struct parcel *p)
 			rc = finish_closed(p, &e);
 	} else if (p->tried) {
 		rc = finish_deferred(p, &e);
-	} else if (p->wait_s) {
-		rc = queue_defer(&p->t, p->wait_s, &e);
+	} else { /* nobody of those still open was tried */
+		rc = write_pending(p, &e);
+		if (!rc && p->wait_s)
+			rc = queue_defer(&p->t, p->wait_s, &e);
 	}
 	if (rc)
 		deliver_ails(p->d, &e);
