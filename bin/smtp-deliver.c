@@ -2,6 +2,7 @@
 #include "conf.h"
 #include "owner.h"
 #include "prog.h"
+#include "reaper.h"
 #include "run.h"
 #include "sys.h"
 
@@ -16,6 +17,9 @@ static const char usage[] =
     "usage: smtp-deliver [-v] [-C FILE] [--queue DIR] [--follow] [--now] [--id ID ...]\n"
     "                    [--site SITE] [--relay HOST:PORT] [--resolver ADDR@PORT]\n"
     "                    [--no-sandbox]";
+
+#define FILES_A_CONNECTION 5 /* socket, message, the next message, site, while connecting one more */
+#define SPARE_FILES 160      /* log, directories, messages for several sites */
 
 enum { O_FOLLOW = PROG_OWN, O_NOW, O_ID, O_SITE, O_RELAY, O_RESOLVER, O_NO_SANDBOX };
 
@@ -37,16 +41,22 @@ on_signal(int sig)
 	eventfd_write(stop_fd, 1);
 }
 
-/* A connection takes two descriptors or three, and a hundred connections are few. */
+/* As many descriptors as there may be; and no more connections than they are good for. */
 static void
-open_many(void)
+open_many(struct conf *c)
 {
 	struct rlimit files;
+	uint64_t most;
 
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0 && getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	most = files.rlim_cur - files.rlim_cur / REAPER_SHARE;
+	most = most > SPARE_FILES + FILES_A_CONNECTION ? (most - SPARE_FILES) / FILES_A_CONNECTION : 1;
+	if (c->connections > most)
+		c->connections = most;
 }
 
 static void
@@ -152,7 +162,7 @@ main(int argc, char *argv[])
 		rc = queue_open(&q, c.queue, QUEUE_WORK, &e);
 	if (!rc) {
 		catch_signals();
-		open_many();
+		open_many(&c);
 		rc = run(&c, q, &w.o, &stop, stop_fd, &r, &e);
 		speak(&r, w.verbose);
 	}

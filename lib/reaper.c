@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define THREADS 2
@@ -16,7 +17,7 @@ struct reaper {
 	pthread_mutex_t lock; /* over what follows */
 	pthread_cond_t more;
 	int fds[WAITING_MAX];
-	size_t n;
+	size_t n, most;
 	bool end;
 	pthread_t threads[THREADS];
 	size_t n_threads;
@@ -51,9 +52,13 @@ struct reaper *
 reaper_new(void)
 {
 	struct reaper *r = mem_alloc(sizeof *r);
+	struct rlimit files;
 
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->more, NULL);
+	r->most = WAITING_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / REAPER_SHARE < WAITING_MAX)
+		r->most = (size_t)(files.rlim_cur / REAPER_SHARE);
 	return r;
 }
 
@@ -76,7 +81,7 @@ reaper_close(struct reaper *r, int fd)
 	bool taken;
 
 	pthread_mutex_lock(&r->lock);
-	taken = r->n < WAITING_MAX;
+	taken = r->n < r->most;
 	if (taken)
 		r->fds[r->n++] = fd;
 	if (r->n_threads < THREADS && r->n > r->n_threads * (WAITING_MAX / THREADS))

@@ -10,6 +10,8 @@
 
 struct reaper;
 
+#define REAPER_SHARE 8 /* at most an 8th of all descriptors wait */
+
 struct reaper *reaper_new(void);
 void reaper_close(struct reaper *r, int fd); /* now, where too many wait already */
 void reaper_del(struct reaper *r);           /* returns when all are closed */

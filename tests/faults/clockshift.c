@@ -3,8 +3,9 @@
  *   CLOCKSHIFT=SECONDS       added to CLOCK_REALTIME; may be negative
  *   CLOCKSHIFT_FILE=FILE     the same, read from FILE at every call: a clock that jumps while the
  *                            program runs
+ *   CLOCKSHIFT_BOTH=1        the monotonic clock too: time has passed
  *
- * clock_gettime, gettimeofday and time are covered; the monotonic clock stays right, as it
+ * clock_gettime, gettimeofday and time are covered; the monotonic clock stays right otherwise, as it
  * does when an administrator or a lost battery changes the other.
  */
 #include <dlfcn.h>
@@ -38,7 +39,8 @@ clock_gettime(clockid_t clock, struct timespec *t)
 {
 	long rc = syscall(SYS_clock_gettime, clock, t);
 
-	if (rc == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+	if (rc == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE ||
+	    (clock == CLOCK_MONOTONIC && getenv("CLOCKSHIFT_BOTH"))))
 		t->tv_sec += shift();
 	return (int)rc;
 }

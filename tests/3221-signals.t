@@ -1,0 +1,92 @@
+#!/bin/sh
+# A run that is told to end: replies in flight are waited for, greetings are not; nothing is doubled.
+. "$(dirname "$0")/lib.sh"
+
+need python3
+PATH=$BUILD/helpers:$PATH
+export RELAYKIT_QUEUE="$T/q" RELAYKIT_CONFIG="$T/conf"
+q=$T/q
+printf 'Subject: x\r\n\r\nbody\r\n' >"$T/m"
+got() { find "$T/trap/new" -type f 2>/dev/null | wc -l; }
+in_flight() { [ "$(cat "$q"/cur/*/* "$q"/new/* 2>/dev/null | grep -c '"do":"sending"')" -ge "$1" ]; }
+events() { cat "$q"/log/*.jsonl; }
+
+trap_start
+configure() {
+	printf 'connections = 20\nsite_connections = 20\nhostname = h.example\nroute "*" { relay = "127.0.0.1:%s" }\n' \
+	    "${1-$PORT}" >"$T/conf"
+}
+configure
+for signal in TERM INT HUP; do
+	for mode in '' --follow; do
+		rm -rf "$q" "$T/trap/new"/*
+		qput "$q" -n 60 data-slow-1s@x.example <"$T/m" >/dev/null
+		# shellcheck disable=SC2086
+		bg smtp-deliver $mode
+		run=$!
+		until_true 10 in_flight 4 || echo '# nothing in flight'
+		kill -$signal $run
+		wait $run
+		rc=$?
+		n=$(got)
+		[ $rc -eq 0 ] && [ "$n" -ge 4 ] && [ "$n" -lt 60 ]
+		result $? "SIG$signal${mode:+ with $mode}: exit $rc with $n delivered"
+		is "$(events | grep -c '"type":"delivered"')" "$n" 'as many as it tells'
+		is "$(find "$q/new" "$q/cur" -type f | wc -l)" $((60 - n)) 'the rest is in the queue'
+		is "$(find "$q/new" "$q/cur" -type f -exec cat {} + | grep -c '"do":"sending"')" 0 'untouched'
+	done
+done
+
+# --- a peer that says nothing
+cat >"$T/mute.py" <<'END'
+import os, socket, sys
+l = socket.create_server(("127.0.0.1", 0), backlog=100)
+with open(sys.argv[1] + ".tmp", "w") as f:
+    f.write(str(l.getsockname()[1]))
+os.rename(sys.argv[1] + ".tmp", sys.argv[1])
+kept = []
+while True:
+    kept.append(l.accept()[0])
+    open(sys.argv[1] + ".called", "w").close()
+END
+bg python3 "$T/mute.py" "$T/mute"
+until_true 10 test -s "$T/mute"
+configure "$(cat "$T/mute")"
+rm -rf "$q"
+qput "$q" -n 3 b@x.example <"$T/m" >/dev/null
+bg smtp-deliver
+run=$!
+until_true 10 test -e "$T/mute.called"
+begun=$(date +%s%N)
+kill -TERM $run
+wait $run
+is $? 0 'a greeting that does not come: SIGTERM ends the run'
+took=$((($(date +%s%N) - begun) / 1000000))
+[ $took -lt 2000 ]
+result $? "at once ($took ms)"
+is "$(find "$q/new" -type f | wc -l)" 3 'and nothing was attempted'
+is "$(find "$q/new" -type f -exec cat {} + | grep -c '"do"')" 0 'or written down'
+rm -f "$T/mute.called"
+echo 'run_time = 1' >>"$T/conf"
+begun=$(date +%s%N)
+ok 'so does run_time' timeout 20 smtp-deliver
+took=$((($(date +%s%N) - begun) / 1000000))
+[ $took -lt 3000 ]
+result $? "soon ($took ms)"
+
+# --- killed and started again: nothing that was delivered is sent once more
+configure
+rm -rf "$q" "$T/trap/new"/*
+qput "$q" -n 200 b@x.example <"$T/m" >/dev/null
+k=0
+while [ $k -lt 8 ]; do
+	bg smtp-deliver --follow
+	run=$!
+	sleep 0.03
+	kill -TERM $run
+	wait $run 2>/dev/null
+	k=$((k + 1))
+done
+ok 'started and ended eight times, and once to the end' smtp-deliver
+is "$(got)" 200 'each message was delivered once'
+done_testing
