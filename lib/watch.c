@@ -22,11 +22,32 @@ add(const struct watch *w, const struct queue *q, const char *dir, uint32_t mask
 	return inotify_add_watch(w->fd, path, mask);
 }
 
+static int
+add_bucket(const struct watch *w, const struct queue *q, uint64_t hour_s)
+{
+	const struct queue_at bucket = {IN_CUR, hour_s};
+	char dir[QUEUE_DIR_MAX];
+
+	queue_dir(&bucket, dir);
+	return add(w, q, dir, COMES); /* may not be there: then cur/ tells when it is made */
+}
+
+/* Whoever was told the time when that hour was not over yet may still be moving something there. */
+static void
+watch_past(struct watch *w, int wd, uint64_t hour_s)
+{
+	if (wd < 0 || wd == w->past_wd)
+		return;
+	if (w->past_wd >= 0)
+		inotify_rm_watch(w->fd, w->past_wd);
+	w->past_wd = wd;
+	w->past_s = hour_s;
+}
+
 void
 watch_renew(struct watch *w, struct queue *q, uint64_t now_s)
 {
-	const struct queue_at bucket = {IN_CUR, now_s - now_s % HOUR_S};
-	char dir[QUEUE_DIR_MAX];
+	uint64_t hour_s = now_s - now_s % HOUR_S;
 	int wd;
 
 	if (w->fd < 0)
@@ -38,12 +59,12 @@ watch_renew(struct watch *w, struct queue *q, uint64_t now_s)
 	if (!w->cur)
 		return;
 	w->cur_wd = add(w, q, "cur", COMES);
-	queue_dir(&bucket, dir);
-	wd = add(w, q, dir, COMES); /* may not be there: then cur/ tells when it is made */
-	if (wd != w->hour_wd && w->hour_wd >= 0)
-		inotify_rm_watch(w->fd, w->hour_wd);
-	w->hour_wd = wd;
-	w->hour_s = bucket.hour_s;
+	if (w->hour_s != hour_s)
+		watch_past(w, w->hour_wd, w->hour_s);
+	else if (w->past_s > 0)
+		watch_past(w, add_bucket(w, q, w->past_s), w->past_s);
+	w->hour_wd = add_bucket(w, q, hour_s);
+	w->hour_s = hour_s;
 }
 
 bool
@@ -67,10 +88,11 @@ watch_close(struct watch *w)
 }
 
 static int
-one(const struct watch *w, const struct inotify_event *v, queue_each *each, void *arg,
+one(struct watch *w, const struct inotify_event *v, queue_each *each, void *arg,
     unsigned *look)
 {
-	const struct queue_at fresh = {IN_NEW, 0}, bucket = {IN_CUR, w->hour_s};
+	const struct queue_at fresh = {IN_NEW, 0}, bucket = {IN_CUR, w->hour_s},
+	                      past = {IN_CUR, w->past_s};
 	uint64_t hour;
 
 	if (v->mask & IN_Q_OVERFLOW || (v->wd == w->new_wd && v->mask & (IN_MOVE_SELF | IN_IGNORED)))
@@ -81,13 +103,18 @@ one(const struct watch *w, const struct inotify_event *v, queue_each *each, void
 		return each(arg, &fresh, v->name, strlen(v->name));
 	else if (v->wd == w->hour_wd)
 		return each(arg, &bucket, v->name, strlen(v->name));
-	else if (v->wd == w->cur_wd && date_hour_parse(span_of(v->name), &hour) && hour <= w->hour_s)
+	else if (v->wd == w->past_wd)
+		return each(arg, &past, v->name, strlen(v->name));
+	else if (v->wd == w->cur_wd && date_hour_parse(span_of(v->name), &hour) && hour <= w->hour_s) {
+		if (hour < w->hour_s)
+			w->past_s = hour; /* what comes into it after the look is told, too */
 		*look |= WATCH_LOOK_CUR;
+	}
 	return 0;
 }
 
 int
-watch_events(const struct watch *w, const char *p, size_t n, queue_each *each, void *arg,
+watch_events(struct watch *w, const char *p, size_t n, queue_each *each, void *arg,
     unsigned *look)
 {
 	const struct inotify_event *v;

@@ -12,10 +12,11 @@
 struct watch {
 	int fd; /* for poll(2); -1: nothing is watched */
 	bool cur;
-	int new_wd, cur_wd, hour_wd;
+	int new_wd, cur_wd, hour_wd, past_wd;
 	uint64_t hour_s; /* whose bucket it is */
+	uint64_t past_s; /* one of an hour that is over: the one before, or what was made last */
 };
-#define WATCH_INIT {-1, false, -1, -1, -1, 0}
+#define WATCH_INIT {-1, false, -1, -1, -1, -1, 0, 0}
 
 /* False: the kernel has no watch for us. */
 bool watch_open(struct watch *w, struct queue *q, bool cur, uint64_t now_s);
@@ -29,7 +30,7 @@ void watch_close(struct watch *w);
 int watch_read(struct watch *w, queue_each *each, void *arg, unsigned *look, struct err *e);
 
 /* The same for bytes that were read, as inotify(7) has them. */
-int watch_events(const struct watch *w, const char *p, size_t n, queue_each *each, void *arg,
+int watch_events(struct watch *w, const char *p, size_t n, queue_each *each, void *arg,
     unsigned *look);
 
 #endif

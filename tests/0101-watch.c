@@ -26,8 +26,8 @@ each(void *arg, const struct queue_at *at, const char *name, size_t len)
 	return 0;
 }
 
-static const struct watch watch = {.fd = -1, .cur = true, .new_wd = 1, .cur_wd = 2, .hour_wd = 3,
-    .hour_s = HOUR};
+static struct watch watch = {.fd = -1, .cur = true, .new_wd = 1, .cur_wd = 2, .hour_wd = 3,
+    .past_wd = 4, .hour_s = HOUR, .past_s = HOUR - 3600};
 
 static size_t
 put(char *out, int wd, uint32_t mask, const char *name)
@@ -52,7 +52,8 @@ one(int wd, uint32_t mask, const char *name, int names, unsigned look, const cha
 
 	ok(watch_events(&watch, b, n, each, &s, &got) == 0 && s.n == names && got == look, "%s", what);
 	if (names)
-		ok(s.at.place == (wd == 1 ? IN_NEW : IN_CUR) && s.at.hour_s == (wd == 1 ? 0 : HOUR) &&
+		ok(s.at.place == (wd == 1 ? IN_NEW : IN_CUR) &&
+		    s.at.hour_s == (wd == 1 ? 0 : wd == 3 ? HOUR : HOUR - 3600) &&
 		    strcmp(s.name, name) == 0, "with its place");
 }
 
@@ -67,12 +68,14 @@ main(void)
 	one(1, IN_CREATE, NAME, 1, 0, "a name in new/");
 	one(1, IN_MOVED_TO, NAME, 1, 0, "a name moved there");
 	one(3, IN_MOVED_TO, NAME, 1, 0, "a name in the bucket of the hour");
+	one(4, IN_MOVED_TO, NAME, 1, 0, "a name in one of an hour that is over");
 	one(-1, IN_Q_OVERFLOW, NULL, 0, WATCH_LOOK_ALL, "events were lost");
 	one(1, IN_MOVE_SELF, NULL, 0, WATCH_LOOK_ALL, "new/ was exchanged");
 	one(1, IN_IGNORED, NULL, 0, WATCH_LOOK_ALL, "new/ is gone");
 	one(3, IN_IGNORED, NULL, 0, 0, "the bucket is gone");
 	one(2, IN_CREATE | IN_ISDIR, "2026112201", 0, WATCH_LOOK_CUR, "the bucket of this hour is made");
 	one(2, IN_CREATE | IN_ISDIR, "2026112123", 0, WATCH_LOOK_CUR, "one of an hour that is over");
+	ok(watch.past_s == HOUR - 2 * 3600, "which is watched from now on");
 	one(2, IN_CREATE | IN_ISDIR, "2026112202", 0, 0, "one of the next hour");
 	one(2, IN_CREATE, "nonsense", 0, 0, "something else in cur/");
 	one(9, IN_CREATE, NAME, 0, 0, "a watch that was taken back");

@@ -6,14 +6,18 @@
  *   -S  content was sent to the first recipient, and the answer is not known
  *   -F  moved to failed/
  * Prints the ids.  Everything is named by option, in the order above or any other. */
+#include "file.h"
 #include "io.h"
 #include "journal.h"
 #include "prog.h"
 #include "put.h"
 
+#include <ftw.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct err e;
 
@@ -30,45 +34,86 @@ struct what {
 	bool doubt, failed;
 };
 
-static int
-find(void *arg, const struct queue_at *at, const char *name, size_t len)
+/* What was done to it before is done in a queue of its own beside the real one, where no run sees it. */
+static struct queue *
+aside(const char *dir, struct buf *path)
 {
-	struct queue_entry *t = arg;
+	struct queue *q;
 
-	(void)len;
-	if (strstr(name, (const char *)t->name)) {
-		t->at = *at;
-		t->is.id.p = strdup(name);
-	}
-	return 0;
+	buf_fmt(path, "%s/.qput.%ld", dir, (long)getpid());
+	must(queue_open(&q, path->s, QUEUE_WORK, &e));
+	return q;
 }
 
 static void
-history(struct queue *q, const char *id, const struct what *w)
+history(struct queue_entry *t, const struct what *w)
 {
 	static const uint32_t first[] = {0};
-	struct queue_entry key = {.name = strdup(id)}, t;
 	struct buf b = BUF_INIT;
-	enum queue_took took;
 
-	must(queue_scan(q, IN_NEW, UINT64_MAX, find, &key, &e));
-	must(queue_take(q, &key.at, key.is.id.p, true, &t, &took, &e));
-	if (took != QUEUE_TOOK)
-		exit(1);
 	if (w->doubt)
 		journal_sending(&b, io_time_us(), 1, SPAN("mx.site.example"), first, 1);
 	if (w->due)
 		journal_deferred(&b, io_time_us(), 1, w->due, SPAN("mx.site.example"), 451,
 		    SPAN("4.3.0"), SPAN("try \033[31mlater"), NULL, 0);
-	must(queue_journal(&t, (struct span){b.s, b.len}, 0, &e));
+	must(queue_journal(t, (struct span){b.s, b.len}, 0, &e));
 	if (w->due)
-		must(queue_defer(&t, w->due, &e));
+		must(queue_defer(t, w->due, &e));
 	if (w->failed)
-		must(queue_move(&t, IN_FAILED, &e));
-	queue_release(&t);
+		must(queue_move(t, IN_FAILED, &e));
 	buf_free(&b);
-	free(key.name);
-	free((char *)(uintptr_t)key.is.id.p);
+}
+
+struct across {
+	struct queue *from, *to;
+	const struct what *w;
+};
+
+/* From the one queue to the other, in one step. */
+static int
+move_over(void *arg, const struct queue_at *at, const char *name, size_t len)
+{
+	const struct across *a = arg;
+	char dir[QUEUE_DIR_MAX];
+	struct buf path = BUF_INIT;
+	struct queue_entry t;
+	enum queue_took took;
+
+	(void)len;
+	must(queue_take(a->from, at, name, true, &t, &took, &e));
+	if (took != QUEUE_TOOK)
+		exit(1);
+	history(&t, a->w);
+	queue_dir(&t.at, dir);
+	must(file_mkdir(queue_root_fd(a->to), dir, 0700, &e));
+	buf_fmt(&path, "%s/%s", dir, t.name);
+	if (renameat(queue_root_fd(a->from), path.s, queue_root_fd(a->to), path.s) < 0)
+		must(err_sys(&e, "rename %s", path.s));
+	queue_release(&t);
+	buf_free(&path);
+	return 0;
+}
+
+static int
+drop(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	(void)st;
+	(void)kind;
+	(void)at;
+	return remove(path);
+}
+
+static void
+put(struct queue *q, const struct envelope *v, const struct what *w, struct span content)
+{
+	struct queue_put p;
+
+	must(queue_put_begin(q, &p, v, &e));
+	must(queue_put_content(&p, content.p, content.n, true, &e));
+	must(queue_put_link(&p, span_of(w->stream), span_of(w->domain), &e));
+	must(queue_put_sync(&p, 1, &e));
+	queue_put_end(&p);
+	out_fmt("%s\n", p.id);
 }
 
 int
@@ -76,8 +121,9 @@ main(int argc, char *argv[])
 {
 	struct what w = {.count = 1, .stream = "mail", .domain = "example.net"};
 	struct envelope v = {.sender = SPAN("sender@example.org"), .user = 1000};
-	struct buf in = BUF_INIT;
-	struct queue *q;
+	struct buf in = BUF_INIT, path = BUF_INIT;
+	struct queue *q, *into;
+	bool past;
 	const char *dir = argv[1];
 	int c;
 
@@ -103,20 +149,18 @@ main(int argc, char *argv[])
 		v.rcpts[i].addr = span_of(argv[optind + (int)i]);
 	must(io_slurp(0, 1 << 30, &in, &e));
 	must(queue_open(&q, dir, QUEUE_WORK, &e));
-	for (unsigned long i = 0; i < w.count; i++) {
-		struct queue_put p;
-
-		must(queue_put_begin(q, &p, &v, &e));
-		must(queue_put_content(&p, in.s, in.len, true, &e));
-		must(queue_put_link(&p, span_of(w.stream), span_of(w.domain), &e));
-		must(queue_put_sync(&p, 1, &e));
-		queue_put_end(&p);
-		if (w.due || w.doubt || w.failed)
-			history(q, p.id, &w);
-		out_fmt("%s\n", p.id);
+	past = w.due || w.doubt || w.failed;
+	into = past ? aside(dir, &path) : q;
+	for (unsigned long i = 0; i < w.count; i++)
+		put(into, &v, &w, (struct span){in.s, in.len});
+	if (past) {
+		must(queue_scan(into, IN_NEW, 0, move_over, &(struct across){into, q, &w}, &e));
+		queue_close(into);
+		nftw(path.s, drop, 16, FTW_DEPTH | FTW_PHYS);
 	}
 	queue_close(q);
 	free(v.rcpts);
 	buf_free(&in);
+	buf_free(&path);
 	return out_close();
 }
