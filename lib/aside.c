@@ -1,6 +1,7 @@
 #include "aside.h"
 
 #include "buf.h"
+#include "file.h"
 #include "io.h"
 
 #include <errno.h>
@@ -20,17 +21,14 @@ move(int root, const char *path, const char *name)
 	int r, why;
 
 	buf_fmt(&to, DAMAGED "%s", name);
-	r = renameat2(root, path, root, to.s, RENAME_NOREPLACE);
-	why = errno;
-	if (r < 0 && why == EEXIST) {
+	r = file_rename(root, path, to.s);
+	if (r < 0 && errno == EEXIST) {
 		if (to.len > NAME_KEPT)
 			buf_cut(&to, NAME_KEPT);
 		buf_fmt(&to, "~%016llx", (unsigned long long)io_random());
+		r = file_rename(root, path, to.s);
 	}
-	if (r < 0 && (why == EEXIST || why == EINVAL)) { /* EINVAL: the filesystem knows no flags */
-		r = renameat(root, path, root, to.s);
-		why = errno;
-	}
+	why = errno;
 	buf_free(&to);
 	errno = why;
 	return r == 0;

@@ -346,7 +346,9 @@ parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint
 	}
 	if (rc || settled) {
 		free_parcel(p);
-		return rc;
+		if (rc == EX_NOINPUT) /* moved on meanwhile, by its name */
+			*took = PARCEL_GONE;
+		return rc == EX_NOINPUT ? 0 : rc;
 	}
 	if (p->j.open == 0) { /* a crash or a failed unlink came between the last outcome and this */
 		parcel_finish(p);
@@ -712,7 +714,7 @@ finish_deferred(struct parcel *p, struct err *e)
 		struct err again = ERR_INIT;
 		int moved = queue_defer(&p->t, next, &again);
 
-		if (moved && !rc && errno != ENOENT) /* another run moved it on by its name: it waits there */
+		if (moved && !rc && moved != EX_NOINPUT) /* another run moved it on by its name: it waits there */
 			rc = err_set(e, moved, "%s", err_text(&again));
 		err_free(&again);
 	}
@@ -733,11 +735,11 @@ finish_closed(struct parcel *p, struct err *e)
 	if (!rc)
 		rc = keep > 0 ? queue_move(&p->t, failed ? IN_FAILED : IN_SENT, e)
 		              : queue_remove(&p->t, e);
-	if (rc && p->pending.len > 0) {
+	if (rc) {
 		struct err again = ERR_INIT;
 
 		/* It cannot go, but it shall not be sent again either. */
-		bool elsewhere = errno == ENOENT; /* another run moved it on by its name */
+		bool elsewhere = rc == EX_NOINPUT; /* another run moved it on by its name */
 
 		if (write_pending(p, &again) == 0 && elsewhere)
 			rc = 0; /* whoever takes it there finds nobody left to send it to */
@@ -782,6 +784,8 @@ parcel_finish(struct parcel *p)
 		rc = write_pending(p, &e);
 		if (!rc && p->wait_s)
 			rc = queue_defer(&p->t, p->wait_s, &e);
+		if (rc == EX_NOINPUT)
+			rc = 0; /* moved on already */
 	}
 	if (rc)
 		deliver_ails(p->d, &e);

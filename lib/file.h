@@ -24,6 +24,10 @@ void file_unlock_byte(int fd, uint64_t at);
 /* Gives an O_TMPFILE a name: linkat, which unlike rename never replaces. */
 int file_link(int fd, int dirfd, const char *name, struct err *e);
 
+/* renameat(2) that replaces nothing: -1 and EEXIST.  (Where the filesystem knows no such rename, the
+ * look comes before the rename, and is not one step with it.)  errno says why. */
+int file_rename(int dirfd, const char *from, const char *to);
+
 /* Whether fsync of a file also keeps its newest name on this filesystem: true for ext4,
  * xfs and btrfs only, where replayed power cuts have shown it. */
 bool file_sync_keeps_name(int fd);

@@ -3,7 +3,6 @@
 #include "io.h"
 #include "retry.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -316,7 +315,7 @@ move_on(struct run_state *r, struct plan_site *s, struct load *l, uint64_t until
 		load_finish(r, l);
 		return;
 	}
-	if (queue_defer_name(r->d.q, &at, l->i.name, until_s, &e) && errno != ENOENT)
+	if (queue_defer_name(r->d.q, &at, l->i.name, until_s, &e) != 0 && e.code != EX_NOINPUT)
 		deliver_ails(&r->d, &e);
 	err_free(&e);
 	load_forget(r, l);

@@ -379,6 +379,13 @@ full_path(const struct queue_at *at, const char *name, struct buf *out)
 	buf_str(out, name);
 }
 
+/* The lock keeps nobody from moving an entry on by its name: queue_defer_name. */
+static int
+gone(const char *path, struct err *e)
+{
+	return err_set(e, EX_NOINPUT, "%s is not there any more", path);
+}
+
 /* Renames and remembers which directories must be synced. */
 static int
 move_name(struct queue *q, const struct queue_at *from, const char *name,
@@ -390,15 +397,15 @@ move_name(struct queue *q, const struct queue_at *from, const char *name,
 
 	full_path(from, name, &a);
 	full_path(to, new_name, &b);
-	r = renameat(q->root, a.s, q->root, b.s);
+	r = strcmp(a.s, b.s) == 0 ? 0 : file_rename(q->root, a.s, b.s);
 	if (r < 0 && errno == ENOENT) {
 		queue_dir(to, dir);
 		rc = file_mkdir(q->root, dir, DIR_MODE, e);
 		if (!rc)
-			r = renameat(q->root, a.s, q->root, b.s);
+			r = file_rename(q->root, a.s, b.s);
 	}
 	if (r < 0 && !rc)
-		rc = err_sys(e, "rename %s to %s", a.s, b.s);
+		rc = errno == ENOENT ? gone(a.s, e) : err_sys(e, "rename %s to %s", a.s, b.s);
 	buf_free(&a);
 	buf_free(&b);
 	if (rc)
@@ -761,7 +768,7 @@ queue_remove(struct queue_entry *t, struct err *e)
 
 	full_path(&t->at, t->name, &path);
 	if (unlinkat(t->q->root, path.s, 0) < 0)
-		rc = err_sys(e, "remove %s", path.s);
+		rc = errno == ENOENT ? gone(path.s, e) : err_sys(e, "remove %s", path.s);
 	else
 		mark_dirty(t->q, &t->at);
 	buf_free(&path);

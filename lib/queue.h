@@ -116,13 +116,16 @@ const char *queue_content(const struct queue_entry *t);
 int queue_journal(struct queue_entry *t, struct span sealed_lines, size_t reserve, struct err *e);
 int queue_journal_sync(struct queue_entry *t, struct err *e);
 
+/* None of these replaces another entry.  EX_NOINPUT: its name is not there any more, for another run
+ * has moved it on by its name alone; the file is as it was, locked, and stands under another name. */
 int queue_defer(struct queue_entry *t, uint64_t due, struct err *e);  /* to cur/HOUR of due */
 int queue_move(struct queue_entry *t, enum queue_place to, struct err *e);
 int queue_remove(struct queue_entry *t, struct err *e);
 /* To damaged/, for what only the caller can see is wrong; e says what, and keeps its text. */
 int queue_set_aside(struct queue_entry *t, struct err *e);
 
-/* By name alone, without opening: a wait that we chose (closed site, run over). */
+/* By name alone, without opening, locked or not: a wait that we chose (closed site, run over).
+ * EX_NOINPUT: somebody was faster. */
 int queue_defer_name(struct queue *q, const struct queue_at *at, const char *name, uint64_t due,
     struct err *e);
 

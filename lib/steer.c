@@ -89,8 +89,9 @@ removed(struct steer *s, const struct queue_entry *t, const struct journal *j)
 static int
 act(struct steer *s, struct queue_entry *t, struct err *e)
 {
-	/* Whoever first touches an entry says that it was accepted; submitters cannot. */
-	bool first = t->at.place == IN_NEW && t->journal.len == 0;
+	/* Whoever first touches an entry says that it was accepted; submitters cannot, and who moves it
+	 * on by its name does not.  (What waits in cur/ by its sender's wish has been told of.) */
+	bool first = t->journal.len == 0 && (t->at.place == IN_NEW || t->env.hold_until_s == 0);
 	struct err ignored = ERR_INIT;
 	struct journal j;
 	int rc;
@@ -103,11 +104,11 @@ act(struct steer *s, struct queue_entry *t, struct err *e)
 		rc = queue_remove(t, e);
 	} else {
 		rc = mark(s, t, e);
-		if (!rc)
-			rc = move(s, t, &j, e);
 	}
 	for (size_t i = 0; i < t->env.n && first && !rc; i++)
 		tell(s, t, EVENT_ACCEPTED, t->env.rcpts[i].addr);
+	if (!rc && s->what != STEER_REMOVE)
+		rc = move(s, t, &j, e);
 	if (!rc && s->what == STEER_REMOVE)
 		removed(s, t, &j);
 	else if (!rc && s->what != STEER_RETRY)
@@ -235,6 +236,9 @@ one(struct steer *s, const struct names_item *item, const char *name, struct pas
 		if (!rc) {
 			did(s, &t);
 			pass->acted++;
+		} else if (rc == EX_NOINPUT) { /* moved on meanwhile, by its name: the next pass meets it */
+			pass->gone++;
+			rc = 0;
 		}
 		queue_release(&t);
 	}
