@@ -83,28 +83,6 @@ buf_grew(struct buf *b, size_t n)
 }
 
 void
-buf_add(struct buf *b, const void *p, size_t n)
-{
-	if (n == 0)
-		return;
-	memcpy(buf_room(b, n), p, n);
-	buf_grew(b, n);
-}
-
-void
-buf_str(struct buf *b, const char *s)
-{
-	buf_add(b, s, strlen(s));
-}
-
-void
-buf_ch(struct buf *b, char c)
-{
-	*buf_room(b, 1) = c;
-	buf_grew(b, 1);
-}
-
-void
 buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 {
 	size_t room = 64;

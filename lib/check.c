@@ -5,6 +5,7 @@
 #include "io.h"
 #include "journal.h"
 #include "names.h"
+#include "telling.h"
 
 #include <string.h>
 
@@ -66,8 +67,7 @@ take(struct check *c, const struct queue_at *at, const char *name, struct err *e
 		tell(c, CHECK_UNREADABLE, at, name, err_text(e));
 	if (took == QUEUE_DAMAGED) {
 		tell(c, CHECK_DAMAGED, at, name, err_text(e));
-		events_write(c->events, &(struct event){.type = EVENT_DAMAGED, .id = span_of(name),
-		    .text = span_of(err_text(e))}, io_time_us());
+		tell_damaged(c->events, name, e);
 	}
 	if (took != QUEUE_TOOK)
 		return 0;

@@ -14,12 +14,6 @@ span_eq(struct span a, struct span b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-int
-ascii_lower(int c)
-{
-	return c >= 'A' && c <= 'Z' ? c + 32 : c;
-}
-
 bool
 span_ieq(struct span a, struct span b)
 {
@@ -68,15 +62,6 @@ cur_of(const void *p, size_t n)
 }
 
 bool
-cur_ch(struct cur *c, char ch)
-{
-	if (cur_end(c) || *c->p != ch)
-		return false;
-	c->p++;
-	return true;
-}
-
-bool
 cur_lit(struct cur *c, const char *word)
 {
 	size_t n = strlen(word);
@@ -86,16 +71,6 @@ cur_lit(struct cur *c, const char *word)
 		return false;
 	c->p += n;
 	return true;
-}
-
-struct span
-cur_while(struct cur *c, bool (*is)(int))
-{
-	const char *start = c->p;
-
-	while (!cur_end(c) && is((unsigned char)*c->p))
-		c->p++;
-	return (struct span){start, (size_t)(c->p - start)};
 }
 
 struct span
@@ -152,37 +127,6 @@ cur_u64(struct cur *c, uint64_t max, uint64_t *out)
 	*out = v;
 	*c = t;
 	return true;
-}
-
-bool
-is_digit(int c)
-{
-	return c >= '0' && c <= '9';
-}
-
-bool
-is_alpha(int c)
-{
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'z';
-}
-
-bool
-is_alnum(int c)
-{
-	return is_digit(c) || is_alpha(c);
-}
-
-bool
-is_space(int c)
-{
-	return c == ' ' || c == '\t';
-}
-
-bool
-is_text(int c)
-{
-	return c == '\t' || (c >= ' ' && c != 127);
 }
 
 size_t

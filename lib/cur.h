@@ -46,9 +46,25 @@ cur_peek(const struct cur *c)
 {
 	return cur_end(c) ? -1 : (unsigned char)*c->p;
 }
-bool cur_ch(struct cur *c, char ch);           /* that byte, taken */
+static inline bool /* that byte, taken */
+cur_ch(struct cur *c, char ch)
+{
+	if (cur_end(c) || *c->p != ch)
+		return false;
+	c->p++;
+	return true;
+}
+/* Here, so that a test that is known where it is called becomes part of the loop. */
+static inline struct span
+cur_while(struct cur *c, bool (*is)(int))
+{
+	const char *start = c->p;
+
+	while (!cur_end(c) && is((unsigned char)*c->p))
+		c->p++;
+	return (struct span){start, (size_t)(c->p - start)};
+}
 bool cur_lit(struct cur *c, const char *word); /* those bytes, ASCII letters without case */
-struct span cur_while(struct cur *c, bool (*is)(int));
 struct span cur_until(struct cur *c, char ch); /* all before ch, or to the end; ch stays */
 struct span cur_take(struct cur *c, size_t n); /* n bytes, or as many as there are */
 struct span cur_rest(const struct cur *c);
@@ -57,12 +73,37 @@ bool cur_line(struct cur *c, struct span *line); /* up to LF, without LF and one
 /* 1*DIGIT with a value up to max: false (nothing taken) where there is none or it is larger. */
 bool cur_u64(struct cur *c, uint64_t max, uint64_t *out);
 
-bool is_digit(int c);
-bool is_alpha(int c);
-bool is_alnum(int c);
-bool is_space(int c); /* SP and TAB */
-bool is_text(int c);  /* TAB, SP to ~, and 0x80 up: what a line of a reply or header may hold */
-int ascii_lower(int c);
+static inline int
+ascii_lower(int c)
+{
+	return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
+static inline bool
+is_digit(int c)
+{
+	return c >= '0' && c <= '9';
+}
+static inline bool
+is_alpha(int c)
+{
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'z';
+}
+static inline bool
+is_alnum(int c)
+{
+	return is_digit(c) || is_alpha(c);
+}
+static inline bool
+is_space(int c) /* SP and TAB */
+{
+	return c == ' ' || c == '\t';
+}
+static inline bool
+is_text(int c) /* TAB, SP to ~, and 0x80 up: what a line of a reply or header may hold */
+{
+	return c == '\t' || (c >= ' ' && c != 127);
+}
 
 /* Length of the UTF-8 character at text (RFC 3629 4), 1 for ASCII, 0 where there is none; n > 0. */
 size_t utf8_len(const char *text, size_t n);

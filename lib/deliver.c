@@ -5,6 +5,7 @@
 #include "msg.h"
 #include "reaper.h"
 #include "retry.h"
+#include "telling.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -41,27 +42,6 @@ deliver_trouble(struct deliver *d, const struct err *e)
 {
 	deliver_ails(d, e);
 	d->trouble = EX_TEMPFAIL;
-}
-
-static struct event
-event_of(const struct parcel *p, enum event_type type)
-{
-	return (struct event){.type = type,
-	    .id = p->t.is.id,
-	    .stream = p->t.is.stream,
-	    .size = p->t.head.content_bytes,
-	    .sender = p->t.env.sender,
-	    .has_sender = true,
-	    .tag = p->t.env.tag};
-}
-
-static void
-tell(const struct parcel *p, struct event *v)
-{
-	uint64_t now = io_time_us(), born = entry_id_us(p->t.is.id.p);
-
-	v->queue_us = now > born ? now - born : 0;
-	events_write(p->d->events, v, now);
 }
 
 struct word { /* what is said about a recipient */
@@ -101,7 +81,7 @@ tell_rcpt(const struct parcel *p, uint32_t i, const struct word *w)
 	static const enum event_type types[] = {[JOURNAL_DELIVERED] = EVENT_DELIVERED,
 	    [JOURNAL_DEFERRED] = EVENT_DEFERRED, [JOURNAL_FAILED] = EVENT_BOUNCED,
 	    [JOURNAL_EXPIRED] = EVENT_EXPIRED};
-	struct event v = event_of(p, types[w->as]);
+	struct event v = {.type = types[w->as]};
 
 	v.rcpt = p->t.env.rcpts[i].addr;
 	v.domain = addr_domain(v.rcpt);
@@ -117,23 +97,21 @@ tell_rcpt(const struct parcel *p, uint32_t i, const struct word *w)
 	v.send_us = w->send_us;
 	v.next_s = w->as == JOURNAL_DEFERRED ? next_attempt(p) : 0;
 	p->d->count[w->as]++;
-	tell(p, &v);
+	tell_entry(p->d->events, &p->t, v);
 }
 
 static void
 tell_attempt(const struct parcel *p, const struct word *w)
 {
-	struct event v = event_of(p, EVENT_ATTEMPTED);
-
-	v.site = w->site;
-	v.domain = p->t.is.domain;
-	v.attempts = p->attempt;
-	v.peer = w->host;
-	v.peer_addr = w->addr;
-	v.tls = w->tls;
-	v.connect_us = w->connect_us;
-	v.send_us = w->send_us;
-	tell(p, &v);
+	tell_entry(p->d->events, &p->t, (struct event){.type = EVENT_ATTEMPTED,
+	    .site = w->site,
+	    .domain = p->t.is.domain,
+	    .attempts = p->attempt,
+	    .peer = w->host,
+	    .peer_addr = w->addr,
+	    .tls = w->tls,
+	    .connect_us = w->connect_us,
+	    .send_us = w->send_us});
 }
 
 /* --- the journal in memory and on disk */
@@ -208,19 +186,6 @@ parcel_open(const struct parcel *p, size_t *n)
 
 /* --- taking */
 
-static void
-say_accepted(const struct parcel *p)
-{
-	for (size_t i = 0; i < p->t.env.n; i++) {
-		struct event v = event_of(p, EVENT_ACCEPTED);
-
-		v.rcpt = p->t.env.rcpts[i].addr;
-		v.domain = addr_domain(v.rcpt);
-		v.accepted_us = entry_id_us(p->t.is.id.p);
-		tell(p, &v);
-	}
-}
-
 /* RFC 5321 6.3: a message that has come through here too often goes round in a circle. */
 static bool
 loops(const struct parcel *p)
@@ -250,17 +215,14 @@ settle_doubt(struct parcel *p, bool *settled, struct err *e)
 	if (p->j.doubts == 0 || how == CONF_DOUBT_RETRY)
 		return 0;
 	if (how == CONF_DOUBT_HOLD) {
-		struct event v;
-
 		journal_mark(&p->pending, now, "held", SPAN("policy in_doubt"),
 		    SPAN("sent, and the outcome is not known"));
 		rc = write_pending(p, e);
 		if (!rc)
 			rc = queue_move(&p->t, IN_HOLD, e);
-		v = event_of(p, EVENT_HELD); /* its words lie in the name, which has changed */
-		v.text = SPAN("sent, and the outcome is not known");
 		if (!rc)
-			tell(p, &v);
+			tell_entry(p->d->events, &p->t, (struct event){.type = EVENT_HELD,
+			    .text = SPAN("sent, and the outcome is not known")});
 		*settled = true;
 		return rc;
 	}
@@ -283,7 +245,7 @@ look_over(struct parcel *p, uint64_t now_s, bool *settled, struct err *e)
 
 	/* What has waited in cur/ for a site or for its hour came there by name alone. */
 	if (p->t.journal.len == 0 && (p->t.at.place == IN_NEW || p->t.env.hold_until_s == 0))
-		say_accepted(p);
+		tell_accepted(p->d->events, &p->t);
 	/* "smtp-queue retry" ends the sender's wish to send it later. */
 	if (p->t.env.hold_until_s > now_s && p->j.retried_us == 0) {
 		*settled = true;
@@ -303,13 +265,6 @@ look_over(struct parcel *p, uint64_t now_s, bool *settled, struct err *e)
 	return 0;
 }
 
-static void
-say_damaged(struct deliver *d, const char *name, const struct err *why)
-{
-	events_write(d->events, &(struct event){.type = EVENT_DAMAGED, .id = span_of(name),
-	    .text = span_of(err_text(why))}, io_time_us());
-}
-
 int
 parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint64_t now_s,
     struct parcel **out, enum parcel_took *took, struct err *e)
@@ -322,7 +277,7 @@ parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint
 	*took = PARCEL_SETTLED;
 	if (rc || got != QUEUE_TOOK) {
 		if (!rc && (got == QUEUE_DAMAGED || got == QUEUE_STUCK))
-			say_damaged(d, name, e);
+			tell_damaged(d->events, name, e);
 		if (got == QUEUE_BUSY)
 			*took = PARCEL_BUSY;
 		else if (got == QUEUE_GONE)
@@ -339,7 +294,7 @@ parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint
 	if (rc == EX_DATAERR) {
 		rc = queue_set_aside(&p->t, e);
 		if (!rc)
-			say_damaged(d, name, e);
+			tell_damaged(d->events, name, e);
 		settled = true;
 	} else if (!rc) {
 		rc = look_over(p, now_s, &settled, e);
@@ -425,16 +380,13 @@ all_delivered(const struct parcel *p)
 	return true;
 }
 
-static void
-note_outcomes(struct attempt *a, struct err *e)
+/* In memory; whether somebody has the message now. */
+static bool
+mark_outcomes(struct attempt *a)
 {
 	struct parcel *p = a->p;
 	bool delivered = false;
-	size_t start;
-	int rc = 0;
 
-	start = journal_outcome(&p->pending, io_time_us(), p->attempt, a->way->site, a->way->host,
-	    a->way->addr);
 	for (size_t i = 0; i < a->m->n; i++) {
 		const struct smtp_rcpt *r = &a->m->rcpts[i];
 
@@ -443,12 +395,42 @@ note_outcomes(struct attempt *a, struct err *e)
 		set_is(p, a->who[i], as_of(r));
 		delivered |= r->is == SMTP_DELIVERED;
 		p->tried |= as_of(r) == JOURNAL_DEFERRED;
-		journal_outcome_rcpt(&p->pending, a->who[i], as_of(r), r->code, span_of(r->status),
-		    cut((struct span){r->text.s, r->text.len}));
+	}
+	return delivered;
+}
+
+/* The very next system call after the final reply, where everybody has the message. */
+static bool
+remove_delivered(struct parcel *p, struct err *e)
+{
+	if (p->groups > 1 || !all_delivered(p) || p->d->conf->keep_sent_s > 0 ||
+	    queue_remove(&p->t, e))
+		return false;
+	p->removed = true;
+	buf_cut(&p->pending, 0);
+	return true;
+}
+
+static void
+note_outcomes(struct attempt *a, struct err *e)
+{
+	struct parcel *p = a->p;
+	bool delivered = mark_outcomes(a);
+	size_t start;
+	int rc = 0;
+
+	if (remove_delivered(p, e))
+		return;
+	start = journal_outcome(&p->pending, io_time_us(), p->attempt, a->way->site, a->way->host,
+	    a->way->addr);
+	for (size_t i = 0; i < a->m->n; i++) {
+		const struct smtp_rcpt *r = &a->m->rcpts[i];
+
+		if (r->is != SMTP_AGAIN)
+			journal_outcome_rcpt(&p->pending, a->who[i], as_of(r), r->code,
+			    span_of(r->status), cut((struct span){r->text.s, r->text.len}));
 	}
 	journal_outcome_end(&p->pending, start);
-	if (p->groups == 1 && all_delivered(p) && p->d->conf->keep_sent_s == 0)
-		return; /* stays pending: written only if the unlink should fail */
 	if (delivered) {
 		p->partial = true;
 		rc = write_pending(p, e);
@@ -580,11 +562,6 @@ transact(struct attempt *a, size_t *again, struct err *e)
 		p->hint_s = a->way->s->wait_hint_s;
 	snprintf(p->site, sizeof p->site, "%.*s", SPAN_ARG(a->way->site));
 	note_outcomes(a, e);
-	if (p->groups == 1 && all_delivered(p) && p->d->conf->keep_sent_s == 0 &&
-	    queue_remove(&p->t, e) == 0) {
-		p->removed = true;
-		buf_cut(&p->pending, 0); /* the very next system call after the final reply */
-	}
 	pthread_mutex_unlock(&p->lock);
 	tell_outcomes(a, io_time_us() - begun);
 	*again = keep_again(a);

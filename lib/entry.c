@@ -26,14 +26,6 @@ exactly(struct cur *c, struct span s)
 
 /* --- id */
 
-static int
-id_digit(int c)
-{
-	const char *p = c ? strchr(id_digits, c) : NULL;
-
-	return p ? (int)(p - id_digits) : -1;
-}
-
 static bool
 is_id(int c)
 {
@@ -65,10 +57,16 @@ entry_id_ok(struct span id)
 uint64_t
 entry_id_us(const char *id)
 {
+	/* What each byte stands for; the letters left out of id_digits, and all else, for nothing. */
+	static const unsigned char value[256] = {['1'] = 1, ['2'] = 2, ['3'] = 3, ['4'] = 4, ['5'] = 5,
+	    ['6'] = 6, ['7'] = 7, ['8'] = 8, ['9'] = 9, ['a'] = 10, ['b'] = 11, ['c'] = 12, ['d'] = 13,
+	    ['e'] = 14, ['f'] = 15, ['g'] = 16, ['h'] = 17, ['j'] = 18, ['k'] = 19, ['m'] = 20,
+	    ['n'] = 21, ['p'] = 22, ['q'] = 23, ['r'] = 24, ['s'] = 25, ['t'] = 26, ['v'] = 27,
+	    ['w'] = 28, ['x'] = 29, ['y'] = 30, ['z'] = 31};
 	unsigned __int128 v = 0;
 
 	for (int i = 0; i < ENTRY_ID; i++)
-		v = (v << 5) | (unsigned)(id_digit((unsigned char)id[i]) & 31);
+		v = (v << 5) | value[(unsigned char)id[i]];
 	return (uint64_t)(v >> RANDOM_BITS);
 }
 

@@ -1,6 +1,7 @@
 #include "json.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* A value stands before us when the last byte is none of the openers; no value ends in a blank,
  * so an object may follow other words on its line. */
@@ -30,9 +31,12 @@ json_close(struct buf *b)
 void
 json_key(struct buf *b, const char *key)
 {
+	size_t n = strlen(key);
+
 	comma(b);
+	buf_room(b, n + 3); /* once, for all of it */
 	buf_ch(b, '"');
-	buf_str(b, key);
+	buf_add(b, key, n);
 	buf_add(b, "\":", 2);
 }
 

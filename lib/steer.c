@@ -3,6 +3,7 @@
 #include "addr.h"
 #include "io.h"
 #include "journal.h"
+#include "telling.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,27 +29,20 @@ static const struct {
 
 /* --- one entry */
 
+/* One recipient, or, where there are several, what the name says of all. */
 static void
 tell(struct steer *s, const struct queue_entry *t, enum event_type type, struct span rcpt)
 {
-	uint64_t now = io_time_us(), born = entry_id_us(t->is.id.p);
 	struct span domain = t->is.domain;
-	struct event v = {.type = type, .id = t->is.id, .sender = t->env.sender, .has_sender = true,
-	    .rcpt = rcpt, .domain = span_eq(domain, SPAN("+")) ? (struct span){"", 0} : domain,
-	    .stream = t->is.stream, .tag = t->env.tag, .size = t->is.size,
-	    .queue_us = now > born ? now - born : 0};
 
-	if (type == EVENT_ACCEPTED) {
-		v.accepted_us = born;
-		v.queue_us = 0;
-	} else {
-		v.text = s->why;
-	}
 	if (rcpt.n == 0 && t->env.n == 1)
-		v.rcpt = t->env.rcpts[0].addr;
-	if (v.rcpt.n > 0)
-		v.domain = addr_domain(v.rcpt);
-	events_write(s->events, &v, now);
+		rcpt = t->env.rcpts[0].addr;
+	if (rcpt.n > 0)
+		domain = addr_domain(rcpt);
+	else if (span_eq(domain, SPAN("+")))
+		domain = (struct span){"", 0};
+	tell_entry(s->events, t, (struct event){.type = type, .rcpt = rcpt, .domain = domain,
+	    .text = s->why});
 }
 
 static int
@@ -105,8 +99,8 @@ act(struct steer *s, struct queue_entry *t, struct err *e)
 	} else {
 		rc = mark(s, t, e);
 	}
-	for (size_t i = 0; i < t->env.n && first && !rc; i++)
-		tell(s, t, EVENT_ACCEPTED, t->env.rcpts[i].addr);
+	if (first && !rc)
+		tell_accepted(s->events, t);
 	if (!rc && s->what != STEER_REMOVE)
 		rc = move(s, t, &j, e);
 	if (!rc && s->what == STEER_REMOVE)
@@ -202,8 +196,7 @@ static void
 set_aside(struct steer *s, const char *name, const struct err *why)
 {
 	buf_fmt(&s->damaged, "%s: %s\n", name, err_text(why));
-	events_write(s->events, &(struct event){.type = EVENT_DAMAGED, .id = span_of(name),
-	    .text = span_of(err_text(why))}, io_time_us());
+	tell_damaged(s->events, name, why);
 }
 
 static int
