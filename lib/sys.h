@@ -49,6 +49,9 @@
 #define SYS_process_madvise 440
 #endif
 
+/* What archive.c loads: its name has not changed since libarchive 3.0. */
+#define SYS_LIBARCHIVE "libarchive.so.13"
+
 /* statfs f_type, from linux/magic.h and, for xfs, from the kernel's own header. */
 #define SYS_MAGIC_EXT4 0xef53
 #define SYS_MAGIC_XFS 0x58465342
