@@ -1,0 +1,97 @@
+#include "b64.h"
+
+#include <stdint.h>
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void
+b64_encode(struct buf *out, const void *p, size_t n)
+{
+	const unsigned char *s = p;
+	char *d = buf_room(out, n / 3 * 4 + 4);
+	size_t at = 0, i;
+
+	for (i = 0; i + 2 < n; i += 3) {
+		d[at++] = digits[s[i] >> 2];
+		d[at++] = digits[(s[i] & 3) << 4 | s[i + 1] >> 4];
+		d[at++] = digits[(s[i + 1] & 15) << 2 | s[i + 2] >> 6];
+		d[at++] = digits[s[i + 2] & 63];
+	}
+	if (i < n) {
+		unsigned second = i + 1 < n ? s[i + 1] : 0;
+
+		d[at++] = digits[s[i] >> 2];
+		d[at++] = digits[(s[i] & 3u) << 4 | second >> 4];
+		d[at++] = i + 1 < n ? digits[(second & 15) << 2] : '=';
+		d[at++] = '=';
+	}
+	buf_grew(out, at);
+}
+
+static int /* 0 to 63, or -1 */
+digit(int c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* What stands behind `have` digits of a last group: padding to four, and no bit that says nothing. */
+static bool
+group_ends(int have, int pads, uint32_t bits)
+{
+	switch (have) {
+	case 0: return pads == 0;
+	case 2: return pads == 2 && (bits & 15) == 0;
+	case 3: return pads == 1 && (bits & 3) == 0;
+	default: return false;
+	}
+}
+
+bool
+b64_decode(struct span text, struct buf *out)
+{
+	size_t start = out->len;
+	uint32_t bits = 0;
+	int have = 0, pads = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		int c = (unsigned char)text.p[i], d = digit(c);
+
+		if (is_space(c) || c == '\r' || c == '\n')
+			continue;
+		if (c == '=' && pads < 2) {
+			pads++;
+			continue;
+		}
+		if (d < 0 || pads > 0) {
+			buf_cut(out, start);
+			return false;
+		}
+		bits = bits << 6 | (uint32_t)d;
+		if (++have == 4) {
+			char three[3] = {(char)(bits >> 16), (char)(bits >> 8), (char)bits};
+
+			buf_add(out, three, sizeof three);
+			have = 0;
+			bits = 0;
+		}
+	}
+	if (!group_ends(have, pads, bits)) {
+		buf_cut(out, start);
+		return false;
+	}
+	if (have == 3)
+		bits >>= 2;
+	else
+		bits >>= 4;
+	if (have == 3)
+		buf_ch(out, (char)(bits >> 8));
+	if (have >= 2)
+		buf_ch(out, (char)bits);
+	return true;
+}
