@@ -5,6 +5,7 @@
 #include "io.h"
 #include "journal.h"
 #include "names.h"
+#include "taken.h"
 #include "telling.h"
 
 #include <string.h>

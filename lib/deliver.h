@@ -21,8 +21,8 @@
 #include "conf.h"
 #include "events.h"
 #include "journal.h"
-#include "queue.h"
 #include "smtp.h"
+#include "taken.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -8,7 +8,7 @@
 
 #include "buf.h"
 #include "journal.h"
-#include "queue.h"
+#include "taken.h"
 
 #include <stdbool.h>
 #include <stdint.h>

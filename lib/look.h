@@ -5,7 +5,7 @@
 #include "journal.h"
 #include "names.h"
 #include "pick.h"
-#include "queue.h"
+#include "taken.h"
 
 #include <stdbool.h>
 

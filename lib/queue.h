@@ -1,4 +1,5 @@
-/* queue.h - the queue directory: entries found, taken, moved.  put.h adds them.
+/* queue.h - the queue directory: entries found, and moved by name.  put.h adds one, taken.h has one
+ * in hand.
  *
  * States and the one system call between any two of them (relaykit-queue(5)):
  *
@@ -70,64 +71,22 @@ int queue_scan(struct queue *q, enum queue_place place, uint64_t until_s, queue_
 int queue_scan_hours(struct queue *q, enum queue_place place, uint64_t from_s, uint64_t until_s,
     queue_each *each, void *arg, struct err *e);
 
-/* --- working on one entry */
-
-#define QUEUE_JOURNAL_MAX (64 << 20) /* past this it is not a journal of ours */
-
-struct queue_entry {
-	struct queue *q;
-	int fd;
-	struct queue_at at;
-	char *name;            /* as it stands in its directory now */
-	struct entry_name is;  /* spans into name */
-	struct entry_head head;
-	struct buf text;       /* head and header; for small entries content and journal too */
-	struct envelope env;   /* spans into text */
-	uint64_t content_off, file_end;
-	uint64_t journal_end;  /* where the next journal line goes: behind the last whole one */
-	struct buf journal;    /* whole lines only */
-	bool busy;             /* queue_peek: somebody holds the lock */
-};
-enum queue_took {
-	QUEUE_TOOK,
-	QUEUE_BUSY,
-	QUEUE_GONE,
-	QUEUE_DAMAGED,
-	QUEUE_STUCK /* as damaged, but it could not be moved: passed over, each time */
-};
-
-/* Opens, locks, checks that the name still leads here, reads head, header and journal; with
- * `verify` checks both crcs, and vets what another user than the queue's has put there (vet.h).
- * What is not a complete entry is QUEUE_DAMAGED and has been set aside (aside.h; told in e's text).
- * Other outcomes are no errors; e is set only with a non-zero return. */
-int queue_take(struct queue *q, const struct queue_at *at, const char *name, bool verify,
-    struct queue_entry *t, enum queue_took *took, struct err *e);
-/* The same without the lock and without moving a damaged one: for looking while others work. */
-int queue_peek(struct queue *q, const struct queue_at *at, const char *name,
-    struct queue_entry *t, enum queue_took *took, struct err *e);
-void queue_release(struct queue_entry *t); /* unlocks, closes, frees */
-int queue_detach(struct queue_entry *t);   /* the open file, unlocked, for the caller to close */
-
-/* Content in memory where it was read along (small entries), else NULL: use fd and content_off. */
-const char *queue_content(const struct queue_entry *t);
-
-/* Appends lines.  `reserve` more bytes behind them are set aside on the disk, so that what must be
- * written after a peer's final reply does not fail for want of space. */
-int queue_journal(struct queue_entry *t, struct span sealed_lines, size_t reserve, struct err *e);
-int queue_journal_sync(struct queue_entry *t, struct err *e);
-
-/* None of these replaces another entry.  EX_NOINPUT: its name is not there any more, for another run
- * has moved it on by its name alone; the file is as it was, locked, and stands under another name. */
-int queue_defer(struct queue_entry *t, uint64_t due, struct err *e);  /* to cur/HOUR of due */
-int queue_move(struct queue_entry *t, enum queue_place to, struct err *e);
-int queue_remove(struct queue_entry *t, struct err *e);
-/* To damaged/, for what only the caller can see is wrong; e says what, and keeps its text. */
-int queue_set_aside(struct queue_entry *t, struct err *e);
+/* --- moving, by name alone */
 
 /* By name alone, without opening, locked or not: a wait that we chose (closed site, run over).
  * EX_NOINPUT: somebody was faster. */
 int queue_defer_name(struct queue *q, const struct queue_at *at, const char *name, uint64_t due,
     struct err *e);
+
+/* For those who hold it (taken.h): a rename that replaces nothing, which makes the bucket where there
+ * is none; queue_gone() is what it says where the name is not there, EX_NOINPUT.  queue_touched: a name
+ * in this directory has changed. */
+int queue_rename(struct queue *q, const struct queue_at *from, const char *name,
+    const struct queue_at *to, const char *new_name, struct err *e);
+int queue_gone(const char *path, struct err *e);
+void queue_touched(struct queue *q, const struct queue_at *at);
+void queue_path(const struct queue_at *at, const char *name, struct buf *out); /* below the root */
+struct queue_at queue_bucket(enum queue_place place, uint64_t s); /* where it belongs at this time */
 
 /* Renames and unlinks so far are made durable. Cheap where there was none. */
 int queue_sync(struct queue *q, struct err *e);

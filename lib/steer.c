@@ -3,6 +3,7 @@
 #include "addr.h"
 #include "io.h"
 #include "journal.h"
+#include "taken.h"
 #include "telling.h"
 
 #include <stdlib.h>

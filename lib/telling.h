@@ -6,7 +6,7 @@
 #define TELLING_H
 
 #include "events.h"
-#include "queue.h"
+#include "taken.h"
 
 /* v with the entry's id, sender, stream, tag and size, and its time in the queue. */
 void tell_entry(struct events *events, const struct queue_entry *t, struct event v);

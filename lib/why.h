@@ -9,7 +9,7 @@
 
 #include "conf.h"
 #include "journal.h"
-#include "queue.h"
+#include "taken.h"
 
 #include <stdbool.h>
 #include <stdint.h>

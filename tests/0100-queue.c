@@ -2,6 +2,7 @@
 #include "file.h"
 #include "io.h"
 #include "put.h"
+#include "taken.h"
 #include "tap.h"
 #include "tidy.h"
 

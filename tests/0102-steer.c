@@ -3,6 +3,7 @@
 #include "io.h"
 #include "put.h"
 #include "steer.h"
+#include "taken.h"
 #include "tap.h"
 
 #include <errno.h>

@@ -11,6 +11,7 @@
 #include "journal.h"
 #include "prog.h"
 #include "put.h"
+#include "taken.h"
 
 #include <ftw.h>
 #include <getopt.h>
