@@ -291,7 +291,8 @@ ask(struct asking *a)
 static void
 question_init(struct question *q, const char *name, uint16_t type)
 {
-	*q = (struct question){.name = name, .type = type, .fd = -1, .query = BUF_INIT};
+	*q = (struct question){.name = name, .type = type, .fd = -1, .query = BUF_INIT,
+	    .answer = {.records = ANSWERS_INIT}};
 }
 
 static void
@@ -354,6 +355,63 @@ dns_mx(struct dns *d, const char *domain, int64_t deadline_ms, struct dns_mx_lis
 	}
 	free(name);
 	return rc ? err_in(e, "MX of %s", domain) : 0;
+}
+
+/* --- any question */
+
+static void
+give(struct asking *a, struct answers *out)
+{
+	struct dnsmsg_answer *f = &a->q->answer;
+
+	if (!a->q->done) {
+		out->says = a->q->refused ? ANSWERS_SERVFAIL : ANSWERS_TIMEOUT;
+		buf_str(&out->why, err_text(&a->why));
+		return;
+	}
+	out->says = f->exists ? ANSWERS_NODATA : ANSWERS_NXDOMAIN;
+	if (f->records.n > 0) {
+		*out = f->records;
+		f->records = (struct answers)ANSWERS_INIT;
+	}
+	for (size_t i = 0; i < f->mx.n; i++) {
+		struct answers_record *r = answers_add(out);
+
+		r->preference = f->mx.v[i].preference;
+		buf_str(&r->text, f->mx.v[i].host);
+	}
+	for (size_t i = 0; i < f->addrs.n; i++)
+		answers_add(out)->addr = f->addrs.v[i];
+	out->ttl_s = f->mx.ttl_s;
+}
+
+void
+dns_ask(struct dns *d, const char *name, enum answers_type type, int64_t deadline_ms,
+    struct answers *out)
+{
+	char *at = mem_dup(name, strlen(name)), *next;
+
+	for (int hops = 0; at; hops++) {
+		struct question q;
+		struct asking a = {d, &q, 1, 0, deadline_ms, ERR_INIT};
+
+		if (hops > DNSMSG_CNAMES_MAX) {
+			out->says = ANSWERS_SERVFAIL;
+			buf_fmt(&out->why, "over %d CNAMEs in a chain", DNSMSG_CNAMES_MAX);
+			break;
+		}
+		question_init(&q, at, (uint16_t)type);
+		ask(&a);
+		next = q.answer.cname;
+		q.answer.cname = NULL;
+		if (!next)
+			give(&a, out);
+		question_free(&q);
+		err_free(&a.why);
+		free(at);
+		at = next;
+	}
+	free(at);
 }
 
 static void

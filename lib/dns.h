@@ -35,6 +35,11 @@ void dns_close(struct dns *d);
 int dns_mx(struct dns *d, const char *domain, int64_t deadline_ms, struct dns_mx_list *out,
     struct err *e);
 
+/* One question of any type of answers.h, CNAMEs followed (but for CNAME); never fails otherwise than
+ * in out, which is empty before.  SERVFAIL: a server has answered, TIMEOUT: none has. */
+void dns_ask(struct dns *d, const char *name, enum answers_type type, int64_t deadline_ms,
+    struct answers *out);
+
 /* A and AAAA; "localhost" and names in /etc/hosts (as it was at dns_open) need no query. */
 int dns_addrs(struct dns *d, const char *host, int64_t deadline_ms, struct dns_addrs *out,
     struct err *e);

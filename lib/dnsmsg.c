@@ -61,12 +61,33 @@ name_text(const ldns_rdf *name)
 	return buf_steal(&b);
 }
 
+/* The name for ldns, every byte taken as it is: a backslash is no escape.  NULL: it is no name. */
+static ldns_rdf *
+dname_of(const char *name)
+{
+	uint8_t wire[NAME_BYTES + 2];
+	size_t n = strlen(name), label = 0;
+
+	if (n == 0 || n > NAME_BYTES)
+		return NULL;
+	memcpy(wire + 1, name, n);
+	wire[n + 1] = 0;
+	for (size_t i = n + 1; i-- > 0; label++) /* backwards: each dot becomes a length byte */
+		if (i == 0 || wire[i] == '.') {
+			if (label == 0 || label > LABEL_BYTES)
+				return NULL;
+			wire[i] = (uint8_t)label;
+			label = SIZE_MAX;
+		}
+	return ldns_dname_new_frm_data((uint16_t)(n + 2), wire);
+}
+
 /* --- questions */
 
 int
 dnsmsg_query(struct buf *out, const char *name, uint16_t type, uint16_t id, bool edns, struct err *e)
 {
-	ldns_rdf *owner = ldns_dname_new_frm_str(name);
+	ldns_rdf *owner = dname_of(name);
 	ldns_pkt *pkt = NULL;
 	uint8_t *wire = NULL;
 	size_t n = 0;
@@ -171,6 +192,46 @@ take_addr(const ldns_rr *rr, struct dnsmsg_answer *out)
 	out->addrs.v[out->addrs.n++] = a;
 }
 
+/* Each string is a byte of length and that many bytes (RFC 1035 3.3.14). */
+static void
+take_txt(const ldns_rr *rr, struct dnsmsg_answer *out)
+{
+	struct answers_record *r = answers_add(&out->records);
+
+	for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {
+		const ldns_rdf *s = ldns_rr_rdf(rr, i);
+
+		if (ldns_rdf_size(s) > 0) {
+			buf_add(&r->text, ldns_rdf_data(s) + 1, ldns_rdf_size(s) - 1);
+			r->n_strings++;
+		}
+	}
+}
+
+static void
+take_name(const ldns_rr *rr, struct dnsmsg_answer *out)
+{
+	char *name = ldns_rr_rdf(rr, 0) ? name_text(ldns_rr_rdf(rr, 0)) : NULL;
+
+	if (name)
+		buf_str(&answers_add(&out->records)->text, name);
+	else
+		out->n_bad++;
+	free(name);
+}
+
+static void
+take_record(const ldns_rr *rr, ldns_rr_type type, struct dnsmsg_answer *out)
+{
+	switch (type) {
+	case LDNS_RR_TYPE_MX: take_mx(rr, out); break;
+	case LDNS_RR_TYPE_TXT: take_txt(rr, out); break;
+	case LDNS_RR_TYPE_PTR:
+	case LDNS_RR_TYPE_CNAME: take_name(rr, out); break;
+	default: take_addr(rr, out);
+	}
+}
+
 /* The records of that owner and type; how many. */
 static size_t
 take_records(const ldns_rr_list *l, const ldns_rdf *owner, ldns_rr_type type, struct dnsmsg_answer *out)
@@ -184,10 +245,7 @@ take_records(const ldns_rr_list *l, const ldns_rdf *owner, ldns_rr_type type, st
 		    ldns_dname_compare(ldns_rr_owner(rr), owner) != 0)
 			continue;
 		least(&out->mx.ttl_s, ldns_rr_ttl(rr));
-		if (type == LDNS_RR_TYPE_MX)
-			take_mx(rr, out);
-		else
-			take_addr(rr, out);
+		take_record(rr, type, out);
 		n++;
 	}
 	return n;
@@ -267,7 +325,7 @@ read_packet(const ldns_pkt *pkt, const ldns_rdf *want, uint16_t type, struct dns
 		want = next;
 	}
 	out->exists = true;
-	if (out->mx.n + out->n_bad + out->addrs.n > 0)
+	if (out->mx.n + out->n_bad + out->addrs.n + out->records.n > 0)
 		return 0;
 	kind = nothing_kind(pkt, out);
 	/* RFC 6604 3: with CNAMEs the code is about the last name of the chain. */
@@ -290,12 +348,12 @@ int
 dnsmsg_parse(struct span answer, const char *name, uint16_t type, struct dnsmsg_answer *out,
     struct err *e)
 {
-	ldns_rdf *want = ldns_dname_new_frm_str(name);
+	ldns_rdf *want = dname_of(name);
 	ldns_pkt *pkt = NULL;
 	ldns_status st;
 	int rc;
 
-	*out = (struct dnsmsg_answer){0};
+	*out = (struct dnsmsg_answer){.records = ANSWERS_INIT};
 	out->mx.ttl_s = UINT32_MAX;
 	if (!want)
 		return err_set(e, EX_DATAERR, "not a domain name");
@@ -320,7 +378,8 @@ dnsmsg_free(struct dnsmsg_answer *a)
 	free(a->cname);
 	dns_mx_free(&a->mx);
 	dns_addrs_free(&a->addrs);
-	*a = (struct dnsmsg_answer){0};
+	answers_free(&a->records);
+	*a = (struct dnsmsg_answer){.records = ANSWERS_INIT};
 }
 
 void

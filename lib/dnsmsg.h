@@ -7,6 +7,7 @@
 #ifndef DNSMSG_H
 #define DNSMSG_H
 
+#include "answers.h"
 #include "buf.h"
 #include "cur.h"
 #include "err.h"
@@ -16,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DNSMSG_A = 1, DNSMSG_MX = 15, DNSMSG_AAAA = 28 };
+enum { DNSMSG_A = ANSWERS_A, DNSMSG_MX = ANSWERS_MX, DNSMSG_AAAA = ANSWERS_AAAA };
 enum { DNSMSG_NOERROR = 0, DNSMSG_FORMERR = 1, DNSMSG_NXDOMAIN = 3, DNSMSG_NOTIMP = 4 };
 
 #define DNSMSG_CNAMES_MAX 16 /* in a chain */
@@ -40,7 +41,7 @@ void dns_addrs_free(struct dns_addrs *l);
 /* Labels of letters, digits, "-" and "_", 63 bytes each and 253 in all, no dot at the end. */
 bool dnsmsg_name_ok(const char *name);
 
-/* Appends a question with RD; edns: with an OPT record that allows 1232 bytes (RFC 6891). */
+/* Appends a question with RD; the name may hold bytes that dnsmsg_name_ok() does not like, but no NUL; edns: with an OPT record that allows 1232 bytes (RFC 6891). */
 int dnsmsg_query(struct buf *out, const char *name, uint16_t type, uint16_t id, bool edns,
     struct err *e);
 
@@ -54,9 +55,10 @@ bool dnsmsg_truncated(struct span answer);
 struct dnsmsg_answer {
 	bool exists;  /* false: NXDOMAIN */
 	char *cname;  /* the chain of CNAMEs leads to this name, of which the answer says nothing */
-	size_t n_bad; /* MX records whose host is no host name; they are not in the list */
+	size_t n_bad; /* MX and PTR records whose host is no host name; they are in no list */
 	struct dns_mx_list mx;
 	struct dns_addrs addrs;
+	struct answers records; /* TXT, PTR, CNAME, where that was asked for */
 };
 int dnsmsg_parse(struct span answer, const char *name, uint16_t type, struct dnsmsg_answer *out,
     struct err *e);

@@ -53,9 +53,8 @@ net_addr_parse(struct net_addr *a, struct span text, uint16_t port)
 	return false;
 }
 
-/* The four bytes of an IPv4 address, mapped or not; NULL for any other. */
-static const uint8_t *
-v4(const struct net_addr *a)
+const uint8_t *
+net_addr_v4(const struct net_addr *a)
 {
 	if (a->u.sa.sa_family == AF_INET)
 		return (const uint8_t *)&a->u.in4.sin_addr;
@@ -68,7 +67,7 @@ void
 net_addr_text(const struct net_addr *a, struct buf *out)
 {
 	char s[INET6_ADDRSTRLEN];
-	const uint8_t *four = v4(a);
+	const uint8_t *four = net_addr_v4(a);
 
 	if (four)
 		buf_str(out, inet_ntop(AF_INET, four, s, sizeof s));
@@ -79,7 +78,7 @@ net_addr_text(const struct net_addr *a, struct buf *out)
 void
 net_endpoint_text(const struct net_addr *a, struct buf *out)
 {
-	bool six = !v4(a);
+	bool six = !net_addr_v4(a);
 
 	if (six)
 		buf_ch(out, '[');
@@ -96,7 +95,7 @@ net_addr_port(const struct net_addr *a)
 bool
 net_addr_loopback(const struct net_addr *a)
 {
-	const uint8_t *four = v4(a);
+	const uint8_t *four = net_addr_v4(a);
 
 	if (four)
 		return four[0] == 127 || four[0] == 0;
@@ -107,7 +106,7 @@ net_addr_loopback(const struct net_addr *a)
 bool
 net_addr_eq(const struct net_addr *a, const struct net_addr *b)
 {
-	const uint8_t *a4 = v4(a), *b4 = v4(b);
+	const uint8_t *a4 = net_addr_v4(a), *b4 = net_addr_v4(b);
 
 	if (a4 && b4)
 		return memcmp(a4, b4, 4) == 0;

@@ -26,6 +26,7 @@ struct net_addr {
 
 /* "192.0.2.1" or "2001:db8::1", without brackets; false where it is neither. */
 bool net_addr_parse(struct net_addr *a, struct span text, uint16_t port);
+const uint8_t *net_addr_v4(const struct net_addr *a); /* its four bytes, mapped or not; NULL: IPv6 */
 void net_addr_text(const struct net_addr *a, struct buf *out); /* without port, v4-mapped as v4 */
 void net_endpoint_text(const struct net_addr *a, struct buf *out); /* 192.0.2.1:25, [2001:db8::1]:25 */
 uint16_t net_addr_port(const struct net_addr *a);
