@@ -1,4 +1,4 @@
-/* conf.h - the configuration; the door to libconfuse.
+/* conf.h - the configuration: where it is, and what every utility knows of it.
  *
  * Everything has a default that works and no file is needed.  The file is
  * /etc/relaykit.conf, else $XDG_CONFIG_HOME/relaykit.conf (~/.config); option
@@ -11,6 +11,7 @@
 #ifndef CONF_H
 #define CONF_H
 
+#include "conftab.h"
 #include "cur.h"
 #include "err.h"
 
@@ -64,6 +65,7 @@ struct conf {
 	size_t n_routes;
 	struct conf_stream *streams;
 	size_t n_streams;
+	struct conftab sections; /* those of other modules, which have functions to look at them */
 };
 
 /* path NULL: the usual places.  privileged (AT_SECURE): only /etc/relaykit.conf is looked at.
@@ -89,8 +91,8 @@ bool conf_stream_name_ok(const char *name);
 /* 10, bulk 1, unless configured. */
 uint64_t conf_stream_weight(const struct conf *c, const char *name);
 
-/* The i-th key with its default as text, for the page's test; NULL past the last.  Keys of
- * sections are "route relay"; *deflt is NULL where the system decides. */
-const char *conf_key(size_t i, const char **deflt);
+/* The i-th key with its default as text, for the page's test; NULL past the last.  *section is NULL
+ * outside of sections, *deflt where the system decides. */
+const char *conf_key(size_t i, const char **section, const char **deflt);
 
 #endif

@@ -275,20 +275,18 @@ static void
 page(void)
 {
 	static char text[65536], want[200];
-	const char *name, *deflt;
+	const char *name, *section, *deflt;
 	FILE *f = fopen("man/relaykit.conf.5", "r");
 	size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0, listed = 0, i;
 
 	if (f)
 		fclose(f);
 	ok(n > 0, "the page is there");
-	for (i = 0; (name = conf_key(i, &deflt)); i++) {
-		const char *sp = strchr(name, ' ');
-
+	for (i = 0; (name = conf_key(i, &section, &deflt)); i++) {
 		if (!deflt)
-			snprintf(want, sizeof want, "\n.It Ic %s No =\n", sp ? sp + 1 : name);
+			snprintf(want, sizeof want, "\n.It Ic %s No =\n", name);
 		else
-			snprintf(want, sizeof want, "\n.It Ic %s No = Ar %s\n", sp ? sp + 1 : name,
+			snprintf(want, sizeof want, "\n.It Ic %s No = Ar %s\n", name,
 			    *deflt ? deflt : "\\(dq\\(dq");
 		ok(strstr(text, want) != NULL, "%s and its default are in the page", name);
 	}
