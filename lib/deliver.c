@@ -116,6 +116,16 @@ tell_attempt(const struct parcel *p, const struct word *w)
 
 /* --- the journal in memory and on disk */
 
+/* A full disk concerns all, a submitter's quota his messages alone. */
+static void
+unwritten(const struct parcel *p, const struct err *e)
+{
+	if (p->t.over_quota)
+		deliver_ails(p->d, e);
+	else
+		deliver_trouble(p->d, e);
+}
+
 static void
 free_parcel(struct parcel *p)
 {
@@ -155,7 +165,7 @@ parcel_drop(struct parcel *p)
 	if (!last)
 		return false;
 	if (write_pending(p, &e))
-		deliver_trouble(p->d, &e);
+		unwritten(p, &e);
 	err_free(&e);
 	free_parcel(p);
 	return true;
@@ -321,6 +331,7 @@ struct attempt {
 	struct parcel_way *way;
 	struct smtp_mail *m;
 	uint32_t *who; /* the recipients' indexes, beside m->rcpts */
+	bool unnoted;  /* that content would leave could not be written down: it did not */
 };
 
 /* Before the first byte of content leaves: what we are about to do is written down. */
@@ -346,11 +357,14 @@ note_sending(void *arg, struct err *e)
 	if (!rc && p->d->conf->in_doubt != CONF_DOUBT_RETRY)
 		rc = queue_journal_sync(&p->t, e);
 	p->sending = true;
+	if (rc && p->t.over_quota)
+		p->wait_s = next_attempt(p);
+	if (rc)
+		unwritten(p, e);
 	pthread_mutex_unlock(&p->lock);
 	buf_free(&line);
 	free(who);
-	if (rc)
-		deliver_trouble(p->d, e);
+	a->unnoted = rc != 0;
 	return rc;
 }
 
@@ -435,7 +449,7 @@ note_outcomes(struct attempt *a, struct err *e)
 		p->partial = true;
 		rc = write_pending(p, e);
 		if (rc)
-			deliver_trouble(p->d, e);
+			unwritten(p, e);
 	}
 }
 
@@ -547,7 +561,7 @@ transact(struct attempt *a, size_t *again, struct err *e)
 	int rc = smtp_send(a->way->s, a->m, e);
 
 	*again = 0;
-	if (rc && p->d->trouble)
+	if (rc && (a->unnoted || p->d->trouble))
 		return PARCEL_LOST;
 	a->way->useless = a->m->useless;
 	a->way->lost = rc != 0;
@@ -594,7 +608,7 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 	    .eightbit = p->t.head.eightbit, .utf8_header = p->t.head.utf8_header,
 	    .wary = p->d->conf->in_doubt != CONF_DOUBT_RETRY, .sending = note_sending,
 	    .meanwhile = way->meanwhile ? meanwhile : NULL};
-	struct attempt a = {p, way, &m, mem_grow(NULL, *n + 1, sizeof *a.who)};
+	struct attempt a = {p, way, &m, mem_grow(NULL, *n + 1, sizeof *a.who), false};
 	enum parcel_sent sent;
 	size_t again = *n, all = *n;
 
@@ -759,7 +773,7 @@ parcel_finish(struct parcel *p)
 		rc = finish_deferred(p, &e);
 	} else { /* nobody of those still open was tried */
 		rc = write_pending(p, &e);
-		if (!rc && p->wait_s)
+		if ((!rc || p->t.over_quota) && p->wait_s)
 			rc = queue_defer(&p->t, p->wait_s, &e);
 		if (rc == EX_NOINPUT)
 			rc = 0; /* moved on already */

@@ -12,7 +12,8 @@
  *     events                      delivered
  *
  * and for any other outcome: journal "outcome" (synced, where somebody got the message and the
- * message lives on), then rename.  An unlink that fails is journalled, so the next run
+ * message lives on), then rename.  Where "sending" cannot be written the run ends; if it is only a
+ * submitter's quota his entry is moved on, without an attempt, and the others go.  An unlink that fails is journalled, so the next run
  * sends nothing again.
  */
 #ifndef DELIVER_H
@@ -85,7 +86,7 @@ enum parcel_sent {
 	PARCEL_SENT,  /* every recipient of the group has an outcome */
 	PARCEL_STALE, /* the connection takes no more: the rest at once over a fresh one; way->useless:
 	               * to another host */
-	PARCEL_LOST   /* local trouble: nothing was sent, leave it as it is */
+	PARCEL_LOST   /* local trouble, told already: nothing was sent, leave it as it is */
 };
 /* After PARCEL_STALE rcpts and *n are those that still have no outcome. */
 enum parcel_sent parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n,

@@ -284,6 +284,15 @@ queue_content(const struct queue_entry *t)
 
 /* --- what happens to a taken entry */
 
+/* From errno. */
+static bool
+is_owners_quota(const struct queue_entry *t)
+{
+	struct stat st;
+
+	return errno == EDQUOT && fstat(t->fd, &st) == 0 && st.st_uid != geteuid();
+}
+
 int
 queue_journal(struct queue_entry *t, struct span lines, size_t reserve, struct err *e)
 {
@@ -303,6 +312,7 @@ queue_journal(struct queue_entry *t, struct span lines, size_t reserve, struct e
 		buf_grew(&b, reserve);
 	}
 	rc = io_pwrite(t->fd, b.s, b.len, t->journal_end, e);
+	t->over_quota = rc && is_owners_quota(t);
 	buf_free(&b);
 	if (rc) {
 		t->file_end = UINT64_MAX; /* part of it may stand there: cut before the next try */

@@ -23,6 +23,8 @@ struct queue_entry {
 	uint64_t journal_end;  /* where the next journal line goes: behind the last whole one */
 	struct buf journal;    /* whole lines only */
 	bool busy;             /* queue_peek: somebody holds the lock */
+	bool over_quota;       /* why queue_journal failed: its owner's quota, and he is not the queue's
+	                        * user: no other entry is concerned */
 };
 enum queue_took {
 	QUEUE_TOOK,

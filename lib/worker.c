@@ -498,7 +498,6 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 	enum parcel_sent sent = parcel_send(l->p, l->rcpts, &l->n, &way, &e);
 
 	if (sent == PARCEL_LOST) {
-		deliver_trouble(&r->d, &e);
 		load_finish(r, l);
 	} else if (sent == PARCEL_SENT) {
 		settle(w, site, &way);

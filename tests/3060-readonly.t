@@ -74,6 +74,34 @@ deliver "$T/q"
 is "$(received) $(waiting "$T/q")" '3 0' 'a symbolic link among the entries does not stop them'
 ok 'it is gone, and the log says so' grep -q '"type":"damaged".*removed' "$T/q/log"/*.jsonl
 
+# A quota is its owner's: where a submitter is over his, his message waits and the others go.
+over_quota() {
+	fill "$T/q"
+	set -- "$1" "$2" "$3" "$4" "$T/q/new"/*
+	chown "$2" "$5"
+	deliver "$T/q" faultrun -o pwrite64 -e 1 "$1"
+	is "$? $(received) $(cd "$T/q" && find new -type f | wc -l)" "75 $3 $4" "$1 for uid $2: exit, sent, still where they were"
+	like "$(cat "$T/said")" '^smtp-deliver: journal [^ ]*: write: ' 'and it says what could not be written'
+}
+if [ "$(id -u)" -eq 0 ]; then
+	for chunking in '' --no-chunking; do
+		[ -z "$chunking" ] || { kill $trap_pid; trap_start $chunking; }
+		over_quota EDQUOT 4301 2 0
+		name=$(cd "$T/q/cur" && echo */*)
+		wait=${name#*/}
+		wait=$((${wait%%.*} - $(date +%s)))
+		ok "it waits as after a first attempt: $wait seconds" test "$wait" -ge 220 -a "$wait" -le 376
+		is "$(grep -c '"do"' "$T/q/cur/$name")" 0 'and none is counted'
+		deliver "$T/q"
+		is "$? $(received) $(waiting "$T/q")" '0 3 0' 'with room again it is sent'
+	done
+	over_quota EDQUOT 0 0 3
+	over_quota ENOSPC 4301 0 3
+	over_quota EIO 4301 0 3
+else
+	result 0 'a submitter over his quota # SKIP not root'
+fi
+
 # Whatever fails from any one call on that writes to the queue: never twice.
 prepare() { fill "$T/q"; }
 verify() {
