@@ -84,6 +84,16 @@ dot_string(struct cur *c, bool *utf8)
 	}
 }
 
+/* Dots that only a quoted-string has: it goes on as one. */
+static bool
+odd_dots(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] == '.' && (i == 0 || i + 1 == s.n || s.p[i - 1] == '.'))
+			return true;
+	return false;
+}
+
 /* Quoted-string = DQUOTE *QcontentSMTP DQUOTE    RFC 5321 4.1.2: no TAB, no folding */
 static int
 quoted_string(struct cur *c, struct span *out, bool *utf8, struct err *e)
@@ -111,6 +121,7 @@ quoted_string(struct cur *c, struct span *out, bool *utf8, struct err *e)
 static int
 local_part(struct cur *c, struct addr *out, struct err *e)
 {
+	size_t quotes;
 	int rc;
 
 	if (cur_end(c))
@@ -126,9 +137,10 @@ local_part(struct cur *c, struct addr *out, struct err *e)
 		return err_set(e, EX_DATAERR, "nothing stands before the \"@\"");
 	if (out->local.n == 0)
 		return unexpected(c, e);
-	if (out->local.n > ADDR_LOCAL_MAX)
-		return err_set(e, EX_DATAERR, "the part before the \"@\" has %zu bytes, %d are allowed",
-		    out->local.n, ADDR_LOCAL_MAX);
+	quotes = out->local.p[0] != '"' && odd_dots(out->local) ? 2 : 0;
+	if (out->local.n + quotes > ADDR_LOCAL_MAX)
+		return err_set(e, EX_DATAERR, "the part before the \"@\" has %zu bytes%s, %d are allowed",
+		    out->local.n + quotes, quotes ? " with its quotes" : "", ADDR_LOCAL_MAX);
 	return 0;
 }
 
@@ -305,20 +317,9 @@ addr_path(struct cur *c, struct addr *out, bool *null, struct err *e)
 	return rc ? in_address(e, cur_until(&t, '\r')) : 0;
 }
 
-/* A local part as it is meant, in the form RFC 5321 4.1.2 asks for: the least quoting. */
 static void
-put_local(struct span value, struct buf *out)
+put_quoted(struct span value, struct buf *out)
 {
-	struct cur c = cur_span(value);
-	bool utf8, plain = value.n > 0 && dot_string(&c, &utf8).n == value.n;
-
-	for (size_t i = 0; i < value.n; i++)
-		if (value.p[i] == '.' && (i == 0 || i + 1 == value.n || value.p[i - 1] == '.'))
-			plain = false;
-	if (plain) {
-		buf_add(out, value.p, value.n);
-		return;
-	}
 	buf_ch(out, '"');
 	for (size_t i = 0; i < value.n; i++) {
 		if (value.p[i] == '"' || value.p[i] == '\\')
@@ -326,6 +327,19 @@ put_local(struct span value, struct buf *out)
 		buf_ch(out, value.p[i]);
 	}
 	buf_ch(out, '"');
+}
+
+/* A local part as it is meant, in the form RFC 5321 4.1.2 asks for: the least quoting. */
+static void
+put_local(struct span value, struct buf *out)
+{
+	struct cur c = cur_span(value);
+	bool utf8;
+
+	if (value.n > 0 && dot_string(&c, &utf8).n == value.n && !odd_dots(value))
+		buf_add(out, value.p, value.n);
+	else
+		put_quoted(value, out);
 }
 
 void
@@ -358,12 +372,6 @@ at_end(const struct cur *c, struct err *e)
 	return cur_peek(c) == '@' ? err_set(e, EX_DATAERR, "more than one \"@\"") : unexpected(c, e);
 }
 
-static bool
-can_qualify(const char *with)
-{
-	return with && with[0];
-}
-
 int
 addr_one(struct span text, const char *qualify, struct buf *out, struct err *e)
 {
@@ -381,7 +389,7 @@ addr_one(struct span text, const char *qualify, struct buf *out, struct err *e)
 		rc = at_end(&c, e);
 	if (!rc && null)
 		rc = err_set(e, EX_DATAERR, "it is empty");
-	if (!rc && a.domain.n == 0 && !can_qualify(qualify))
+	if (!rc && a.domain.n == 0 && (!qualify || !qualify[0]))
 		rc = err_set(e, EX_DATAERR, "it has no domain");
 	if (rc)
 		return in_address(e, text);
@@ -576,7 +584,7 @@ list_spec(struct list *l, bool in_angle, struct err *e)
 
 	if (!l->any && cur_peek(&l->c) == '@')
 		return err_set(e, EX_DATAERR, "nothing stands before the \"@\"");
-	if (cur_peek(&l->c) != '@' && !can_qualify(l->qualify))
+	if (cur_peek(&l->c) != '@' && (!l->qualify || !l->qualify[0]))
 		return err_set(e, EX_DATAERR, "it has no domain");
 	if (cur_peek(&l->c) != '@')
 		return list_found(l, l->qualify, e);
@@ -779,18 +787,11 @@ addr_phrase(struct span name, struct buf *out)
 		atoms &= is_atext(c) ||
 		    (c == ' ' && i > 0 && i + 1 < name.n && clean.s[i - 1] != ' ');
 	}
-	if (!ascii) {
+	if (!ascii)
 		encoded_words((struct span){clean.s, clean.len}, out);
-	} else if (atoms) {
+	else if (atoms)
 		buf_add(out, clean.s, clean.len);
-	} else {
-		buf_ch(out, '"');
-		for (size_t i = 0; i < clean.len; i++) {
-			if (clean.s[i] == '"' || clean.s[i] == '\\')
-				buf_ch(out, '\\');
-			buf_ch(out, clean.s[i]);
-		}
-		buf_ch(out, '"');
-	}
+	else
+		put_quoted((struct span){clean.s, clean.len}, out);
 	buf_free(&clean);
 }

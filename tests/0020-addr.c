@@ -4,7 +4,8 @@
 
 #include "tap.h"
 
-#define A62 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgg"
+#define A60 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff"
+#define A62 A60 "gg"
 #define L63 A62 "z"
 
 static const struct {
@@ -43,6 +44,10 @@ static const struct {
     {"a bare name is qualified", B("root"), "host.example", "root@host.example", NULL},
     {"a bare quoted name", B("\"a b\""), "host.example", "\"a b\"@host.example", NULL},
     {"a local part of 64", B(A62 "hi@x.example"), NULL, A62 "hi@x.example", NULL},
+    {"a local part of 64 with the quotes it needs", B(A60 "..@x.example"), NULL,
+        "\"" A60 "..\"@x.example", NULL},
+    {"a local part of 64 with its quotes", B("\"" A60 "..\"@x.example"), NULL,
+        "\"" A60 "..\"@x.example", NULL},
     {"a label of 63", B("a@" L63 ".example"), NULL, "a@" L63 ".example", NULL},
     {"a domain of 255", B("a@" L63 "." L63 "." L63 "." L63), NULL,
         "a@" L63 "." L63 "." L63 "." L63, NULL},
@@ -106,6 +111,9 @@ static const struct {
         "address \"a\xc3\": a byte that is not UTF-8 text (0xc3)"},
     {"a local part of 65", B(A62 "hij@x.example"), NULL, NULL,
         "address \"" A62 "hij@x.example\": the part before the \"@\" has 65 bytes, 64 are allowed"},
+    {"a local part of 65 with the quotes it needs", B("." A62 "@x.example"), NULL, NULL,
+        "address \"." A62 "@x.example\": the part before the \"@\" has 65 bytes with its quotes, "
+        "64 are allowed"},
     {"a label of 64", B("a@" L63 "q.example"), NULL, NULL,
         "address \"a@" L63 "q.example\": a label of the domain has 64 bytes, 63 are allowed"},
     {"a domain of 257", B("a@" L63 "." L63 "." L63 "." L63 ".x"), NULL, NULL,
