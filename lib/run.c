@@ -46,7 +46,8 @@ struct runner { /* the main thread's own */
 	int stop_fd;
 	struct watch watch;
 	const volatile bool *stop;
-	int64_t end_ms, sweep_ms, sync_ms, clock_ms, look_ms;
+	int64_t end_ms; /* of run_time, which begins when the first names are planned; 0: not yet */
+	int64_t sweep_ms, sync_ms, clock_ms, look_ms;
 	uint64_t due_s;      /* when cur/ has to be looked at again: the next that is due, or the hour's end */
 	bool renew;          /* it has come to know too much: it begins anew */
 	bool look_far;       /* for names that a wrong clock put years ahead */
@@ -583,7 +584,8 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	rc = prepare(r, e);
 	if (!rc) {
 		plan_names(r);
-		r->end_ms = io_now_ms() + (int64_t)r->c->run_time_s * 1000;
+		if (r->end_ms == 0)
+			r->end_ms = io_now_ms() + (int64_t)r->c->run_time_s * 1000;
 		rc = main_loop(r, res, e);
 	}
 	wind_up(r, res);
@@ -607,6 +609,7 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 {
 	bool again = true, busy = false, mine;
 	struct outside out = {0};
+	int64_t end_ms = 0;
 	int rc = 0, lock_fd;
 
 	*res = (struct run_result){0};
@@ -615,7 +618,7 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 		return err_sys(e, "state/run.lock");
 	while (again && !rc) {
 		struct runner r = {.c = c, .q = q, .stop = stop, .stop_fd = stop_fd, .s.o = o,
-		    .out = &out};
+		    .out = &out, .end_ms = end_ms};
 
 		rc = file_trylock(lock_fd, &busy, e);
 		mine = !rc && !busy;
@@ -624,13 +627,14 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 		if (!rc && r.s.d.ailing)
 			rc = err_set(e, EX_TEMPFAIL, "%s", r.s.d.trouble_text);
 		forget_names(&r);
+		end_ms = r.end_ms; /* a second look is no second run */
 		again = r.renew;
 		if (mine) {
 			/* A submitter that found the lock taken started nobody: look once more. */
 			file_unlock(lock_fd);
 			if (!rc && !*stop && o->n_ids == 0) {
 				queue_scan(q, IN_NEW, 0, on_newer, &r, e);
-				again |= r.newer;
+				again |= r.newer && (end_ms == 0 || io_now_ms() < end_ms);
 			}
 		}
 	}

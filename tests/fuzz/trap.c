@@ -76,7 +76,9 @@ converse(const struct trap_rules *rules, const char *p, size_t n, enum how how)
 				mix(&h.content, t.content.p, t.content.n);
 				h.n_content += t.content.n;
 			} else if (what == TRAP_MESSAGE) {
-				what = trap_answer(&t, true);
+				/* Its TRAP_MORE is "go on": there may be input behind the content. */
+				if (trap_answer(&t, true) == TRAP_DROP)
+					what = TRAP_DROP;
 				h.replies++;
 			}
 			if (what == TRAP_STARTTLS) {
