@@ -29,7 +29,8 @@ int file_link(int fd, int dirfd, const char *name, struct err *e);
 int file_rename(int dirfd, const char *from, const char *to);
 
 /* Whether fsync of a file also keeps its newest name on this filesystem: true for ext4,
- * xfs and btrfs only, where replayed power cuts have shown it. */
+ * xfs and btrfs only, where replayed power cuts have shown it.  (ext2 and an ext4 without a journal
+ * have ext4's number, and no such promise: relaykit-queue(5).) */
 bool file_sync_keeps_name(int fd);
 
 /* There already: 0.  What is moved into a new directory must not be lost with it: where the
