@@ -34,6 +34,10 @@ tell_accepted(struct events *events, const struct queue_entry *t)
 void
 tell_damaged(struct events *events, const char *name, const struct err *why)
 {
-	events_write(events, &(struct event){.type = EVENT_DAMAGED, .id = span_of(name),
-	    .text = span_of(err_text(why))}, io_time_us());
+	struct event v = {.type = EVENT_DAMAGED, .id = span_of(name), .text = span_of(err_text(why))};
+	struct entry_name n;
+
+	if (entry_name_parse(v.id, &n))
+		v.id = n.id;
+	events_write(events, &v, io_time_us());
 }

@@ -12,7 +12,7 @@
 void tell_entry(struct events *events, const struct queue_entry *t, struct event v);
 /* One line a recipient. Whoever first touches an entry says that it was accepted; submitters cannot. */
 void tell_accepted(struct events *events, const struct queue_entry *t);
-/* What was set aside: its name is all there is. */
+/* What was set aside: the id of its name, where that is an entry's, is all there is. */
 void tell_damaged(struct events *events, const char *name, const struct err *why);
 
 #endif

@@ -48,6 +48,8 @@ like "$(cat "$T/out")" '^foreign	hold	x\\x1by	' 'and escaped'
 ok 'and left where it is' test -e "$T/q/new/README"
 like "$(cat "$T/out")" "^twice	(new|hold)	[0-9]*\.$good," 'an id that is there twice'
 is "$(grep -c '"type":"damaged"' "$T"/q/log/*.jsonl)" 5 'an event each'
+is "$(sed -n 's/^{"type":"damaged".*"id":"\([^"]*\)".*/\1/p' "$T"/q/log/*.jsonl | sort)" \
+    "$(printf '%s\n' "$short" "$flip" "$head" "$rcpt" "$empty" | sort)" 'with the id of each'
 is "$(smtp-queue show "$good" | grep -c ^id) $(smtp-queue show "$later" | grep -c ^id)" '2 1' 'the good stay'
 
 rm -r "$T/q/new/README" "$T/q/hold"/*
