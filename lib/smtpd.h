@@ -90,7 +90,6 @@ struct smtpd_rules {
 	uint32_t max_errors;     /* commands refused before 421 */
 	uint32_t max_idle;       /* commands in a row that send no mail before 421 */
 	uint64_t max_hold_s;     /* FUTURERELEASE; 0: not offered */
-	uint64_t min_by_s;       /* DELIVERBY in mode R with less is refused */
 	bool starttls;           /* offered, while there is none yet */
 	bool need_tls;           /* 530 5.7.0 to all but EHLO, NOOP, STARTTLS, QUIT */
 	bool need_auth;          /* 530 5.7.0 to MAIL */
