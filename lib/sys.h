@@ -49,6 +49,11 @@
 #define SYS_process_madvise 440
 #endif
 
+/* What rsa.c loads, where its headers were there when we were built. */
+#if __has_include(<openssl/evp.h>) && !defined(WITHOUT_LIBCRYPTO)
+#define SYS_LIBCRYPTO "libcrypto.so.3"
+#endif
+
 /* What archive.c loads: its name has not changed since libarchive 3.0. */
 #define SYS_LIBARCHIVE "libarchive.so.13"
 

@@ -148,7 +148,7 @@ test_random_bodies(void)
 		for (int i = 0; i < round % 97; i++) {
 			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
 			if (x >> 40 & 3)
-				buf_str(&in, "0123456789abcdefghijklmnopqrstuvw" + (x >> 20) % 33);
+				buf_str(&in, &"0123456789abcdefghijklmnopqrstuvw"[(x >> 20) % 33]);
 			buf_ch(&in, some[(x >> 30) % (sizeof some - 1)]);
 		}
 		cut = in.len ? x % in.len : 0;

@@ -1,0 +1,119 @@
+#include "dkimhead.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void
+lower(struct buf *out, struct span name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		buf_ch(out, (char)ascii_lower((unsigned char)name.p[i]));
+}
+
+static void
+collect(struct dkimhead *h, struct span header)
+{
+	struct cur c = cur_span(header);
+	struct msg_field f;
+	size_t cap = 0;
+	bool bad;
+
+	while (msg_field(&c, &f, &bad)) {
+		if (h->n == cap) {
+			cap = cap ? cap + cap / 2 : 32;
+			h->fields = mem_grow(h->fields, cap, sizeof *h->fields);
+		}
+		h->fields[h->n++] = f;
+	}
+	h->bad = cur_end(&c) ? SIZE_MAX : (size_t)(c.p - header.p);
+}
+
+void
+dkimhead_open(struct dkimhead *h, struct span header)
+{
+	size_t all = 0, at = 0;
+
+	*h = (struct dkimhead){.names = BUF_INIT};
+	collect(h, header);
+	/* The map borrows its keys, so that their storage must not move: all of it at once. */
+	for (size_t i = 0; i < h->n; i++)
+		all += h->fields[i].name.n;
+	buf_room(&h->names, all + 1);
+	h->above = mem_grow(NULL, h->n + 1, sizeof *h->above);
+	map_init(&h->last, (uint64_t)(uintptr_t)h->fields ^ all);
+	for (size_t i = 0; i < h->n; i++) {
+		struct span key;
+
+		lower(&h->names, h->fields[i].name);
+		key = (struct span){h->names.s + at, h->names.len - at};
+		at = h->names.len;
+		h->above[i] = map_get(&h->last, key);
+		map_put(&h->last, key, (uint32_t)i);
+	}
+}
+
+void
+dkimhead_free(struct dkimhead *h)
+{
+	free(h->fields);
+	free(h->above);
+	map_free(&h->last);
+	buf_free(&h->names);
+	*h = (struct dkimhead){.names = BUF_INIT};
+}
+
+uint32_t
+dkimhead_last(const struct dkimhead *h, struct span name)
+{
+	struct buf key = BUF_INIT;
+	uint32_t at;
+
+	lower(&key, name);
+	at = map_get(&h->last, (struct span){key.s, key.len});
+	buf_free(&key);
+	return at;
+}
+
+size_t
+dkimhead_count(const struct dkimhead *h, struct span name)
+{
+	size_t n = 0;
+
+	for (uint32_t at = dkimhead_last(h, name); at != MAP_NONE; at = h->above[at])
+		n++;
+	return n;
+}
+
+void
+dkimhead_hash(const struct dkimhead *h, enum dkim_canon canon, struct span names,
+    struct span signature, dkim_sink *sink, void *arg)
+{
+	struct buf list = BUF_INIT, out = BUF_INIT;
+	struct map next; /* of a name that was listed already: the field that is next */
+	struct cur c;
+
+	lower(&list, names);
+	map_init(&next, h->last.seed);
+	c = cur_of(list.s, list.len);
+	while (!cur_end(&c)) {
+		struct span name = span_trim(cur_until(&c, ':'));
+		uint32_t at = map_get(&next, name);
+
+		cur_ch(&c, ':');
+		if (at == MAP_NONE)
+			at = map_get(&h->last, name);
+		if (at == MAP_NONE || at == h->n)
+			continue;
+		/* h->n: all of them are used up; MAP_NONE would begin anew. */
+		map_put(&next, name, h->above[at] == MAP_NONE ? (uint32_t)h->n : h->above[at]);
+		buf_cut(&out, 0);
+		dkim_field(canon, h->fields[at].whole, &out);
+		sink(arg, out.s, out.len);
+	}
+	buf_cut(&out, 0);
+	dkim_field_unsigned(canon, signature, &out);
+	sink(arg, out.s, out.len);
+	map_free(&next);
+	buf_free(&list);
+	buf_free(&out);
+}

@@ -1,0 +1,37 @@
+/* dkimhead.h - the fields of a header section by name, from the bottom up; what a signature hashes.
+ *
+ * RFC 6376 5.4.2 and 3.7.  Each name is found in one step whatever the message holds: a header of
+ * 4 MB with a million fields and an h= of as many names costs no more than reading them.  Pure.
+ */
+#ifndef DKIMHEAD_H
+#define DKIMHEAD_H
+
+#include "dkim.h"
+#include "map.h"
+#include "msg.h"
+
+struct dkimhead {
+	struct msg_field *fields; /* from the top; spans lent by the header section */
+	size_t n;
+	size_t bad;       /* where a line stands that is no field, which ends the list; else SIZE_MAX */
+	uint32_t *above;  /* of each field, the next one above with its name, MAP_NONE: none */
+	struct map last;  /* name in lower case: its lowest field */
+	struct buf names;
+};
+
+/* header: without the empty line; lent as long as h is used. */
+void dkimhead_open(struct dkimhead *h, struct span header);
+void dkimhead_free(struct dkimhead *h);
+
+/* The lowest field of that name, and the next one above another: MAP_NONE where there is none. */
+uint32_t dkimhead_last(const struct dkimhead *h, struct span name);
+size_t dkimhead_count(const struct dkimhead *h, struct span name);
+
+/* The header's part of a signature, 3.7: the fields that `names`, the value of h=, lists, each from
+ * the bottom up and nothing for those that are not there (or not so often), and then the signature's
+ * field itself, without the value of b= and without its last line end.  Names are without case; white
+ * space and folds between them are passed over. */
+void dkimhead_hash(const struct dkimhead *h, enum dkim_canon canon, struct span names,
+    struct span signature, dkim_sink *sink, void *arg);
+
+#endif

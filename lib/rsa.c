@@ -1,0 +1,145 @@
+#include "rsa.h"
+
+#include "sys.h"
+
+#ifdef SYS_LIBCRYPTO
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is called of libcrypto, loaded by name; the types are its header's. */
+#define CALLS(f)                                                                                   \
+	f(d2i_AutoPrivateKey) f(EVP_PKEY_free) f(EVP_PKEY_CTX_new) f(EVP_PKEY_CTX_dup)             \
+	f(EVP_PKEY_CTX_free) f(EVP_PKEY_CTX_ctrl_str) f(EVP_PKEY_sign_init) f(EVP_PKEY_sign)
+#define POINTER(name) __typeof__(&name) name;
+static struct {
+	CALLS(POINTER)
+} lib;
+static const char *lib_error; /* why there is none */
+
+struct rsa {
+	EVP_PKEY *key;
+	EVP_PKEY_CTX *ready; /* set up to sign; each signature is made with a copy of it */
+	size_t bytes;        /* of the modulus */
+};
+
+static void
+load(void)
+{
+	void *so = dlopen(SYS_LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
+	void *f;
+
+	if (!so) {
+		lib_error = SYS_LIBCRYPTO " cannot be loaded";
+		return;
+	}
+#define FIND(name)                                                                                 \
+	f = dlsym(so, #name);                                                                      \
+	if (!f)                                                                                    \
+		lib_error = SYS_LIBCRYPTO " lacks " #name;                                    \
+	memcpy(&lib.name, &f, sizeof f);
+	CALLS(FIND)
+}
+
+static int
+set_up(struct rsa *r, struct span der, struct err *e)
+{
+	const unsigned char *p = (const unsigned char *)der.p;
+
+	r->key = lib.d2i_AutoPrivateKey(NULL, &p, (long)der.n);
+	r->ready = r->key ? lib.EVP_PKEY_CTX_new(r->key, NULL) : NULL;
+	if (!r->ready || lib.EVP_PKEY_sign_init(r->ready) <= 0 ||
+	    lib.EVP_PKEY_CTX_ctrl_str(r->ready, "rsa_padding_mode", "pkcs1") <= 0 ||
+	    lib.EVP_PKEY_CTX_ctrl_str(r->ready, "digest", "sha256") <= 0)
+		return err_set(e, EX_UNAVAILABLE, "libcrypto does not take the key");
+	return 0;
+}
+
+int
+rsa_open(struct rsa **out, const struct crypt_key *k, struct err *e)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct buf der = BUF_INIT;
+	struct rsa *r;
+	int rc = 0;
+
+	*out = NULL;
+	if (crypt_key_kind(k) != CRYPT_RSA)
+		return err_set(e, EX_UNAVAILABLE, "not an RSA key");
+	pthread_once(&once, load);
+	if (lib_error)
+		return err_set(e, EX_UNAVAILABLE, "%s", lib_error);
+	if (crypt_key_der(k, &der, e))
+		return e->code = EX_UNAVAILABLE;
+	r = mem_alloc(sizeof *r);
+	r->bytes = (crypt_key_bits(k) + CHAR_BIT - 1) / CHAR_BIT;
+	rc = set_up(r, (struct span){der.s, der.len}, e);
+	explicit_bzero(der.s, der.len);
+	buf_free(&der);
+	if (rc)
+		rsa_close(r);
+	else
+		*out = r;
+	return rc;
+}
+
+void
+rsa_close(struct rsa *r)
+{
+	if (!r)
+		return;
+	if (r->ready)
+		lib.EVP_PKEY_CTX_free(r->ready);
+	if (r->key)
+		lib.EVP_PKEY_free(r->key);
+	free(r);
+}
+
+int
+rsa_sign(const struct rsa *r, const unsigned char digest[CRYPT_SHA256_BYTES], struct buf *out,
+    struct err *e)
+{
+	EVP_PKEY_CTX *c = lib.EVP_PKEY_CTX_dup(r->ready);
+	size_t n = r->bytes;
+	char *to = buf_room(out, n);
+	int good = c && lib.EVP_PKEY_sign(c, (unsigned char *)to, &n, digest, CRYPT_SHA256_BYTES) > 0;
+
+	if (c)
+		lib.EVP_PKEY_CTX_free(c);
+	if (!good)
+		return err_set(e, EX_SOFTWARE, "sign: libcrypto cannot");
+	buf_grew(out, n);
+	return 0;
+}
+
+#else
+
+int
+rsa_open(struct rsa **r, const struct crypt_key *k, struct err *e)
+{
+	(void)k;
+	*r = NULL;
+	return err_set(e, EX_UNAVAILABLE, "built without libcrypto");
+}
+
+void
+rsa_close(struct rsa *r)
+{
+	(void)r;
+}
+
+int
+rsa_sign(const struct rsa *r, const unsigned char digest[CRYPT_SHA256_BYTES], struct buf *out,
+    struct err *e)
+{
+	(void)r;
+	(void)digest;
+	(void)out;
+	return err_set(e, EX_UNAVAILABLE, "built without libcrypto");
+}
+
+#endif
