@@ -1,5 +1,6 @@
 /* smtp-queue - show and steer the messages that wait. */
 #include "check.h"
+#include "closures.h"
 #include "conf.h"
 #include "events.h"
 #include "file.h"
@@ -8,7 +9,6 @@
 #include "listing.h"
 #include "look.h"
 #include "names.h"
-#include "pace.h"
 #include "pick.h"
 #include "owner.h"
 #include "prog.h"
@@ -22,7 +22,6 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -39,7 +38,6 @@ static const char usage[] =
 
 #define WAIT_S 30          /* for entries in flight */
 #define ID_INPUT_MAX (1 << 30)
-#define SITE_LINE_MAX 4096
 #define SECOND_US 1000000
 
 struct tool {
@@ -47,11 +45,12 @@ struct tool {
 	struct queue *q; /* NULL: there is no such directory, and so nothing waits */
 	struct events *events;
 	struct pick pick;
+	struct closures closures; /* of `why`, where it had to look for them */
 	const char *config, *dir, *reason;
 	unsigned places;
 	uint64_t wait_s, older_s;
 	uid_t uid; /* who asked, before root became the queue's owner */
-	bool json, brief, mailq, message, all, verbose, failed;
+	bool json, brief, mailq, message, all, verbose, failed, closures_read;
 };
 
 enum { BRIEF = PROG_OWN, MAILQ, STATE, MESSAGE, FROM, TO, DOMAIN, OLDER, STREAM, ALL, REASON,
@@ -376,40 +375,35 @@ last_site(const struct journal *j)
 	return (struct span){"", 0};
 }
 
-/* state/sites/NAME: what a run has learned; "closed for" counts from when it was written. */
+/* What was moved on untried waits for its site to open. */
 static void
-site_state(const struct tool *t, struct why_facts *f)
+site_state(struct tool *t, const struct look *k, struct why_facts *f)
 {
-	const struct pace_limits limits = {(uint32_t)t->conf.site_connections,
-	    (uint32_t)t->conf.site_rate, t->conf.retry_min_s * 1000, t->conf.retry_max_s * 1000};
-	struct buf path = BUF_INIT, text = BUF_INIT;
+	bool untried = f->site.n == 0 && k->j.attempts == 0 && f->place == IN_CUR &&
+	    f->env->hold_until_s == 0;
+	int dir = queue_state_fd(t->q);
 	struct err ignored = ERR_INIT;
-	struct pace p;
-	struct stat st;
-	struct span line;
-	int64_t until;
-	struct cur c;
+	const struct closure *c;
+	struct closure one;
 
-	buf_fmt(&path, "sites/%.*s", SPAN_ARG(f->site));
-	if (f->site.n == 0 || memchr(f->site.p, '/', f->site.n) ||
-	    fstatat(queue_state_fd(t->q), path.s, &st, 0) < 0 ||
-	    io_slurp_at(queue_state_fd(t->q), path.s, SITE_LINE_MAX, &text, &ignored))
-		goto out;
-	c = cur_of(text.s, text.len);
-	pace_init(&p, &limits, (int64_t)st.st_mtime * 1000);
-	if (cur_line(&c, &line) && pace_parse(&p, line, (int64_t)st.st_mtime * 1000) &&
-	    pace_closed(&p, (int64_t)f->now_s * 1000, &until)) {
-		f->site_until_s = (uint64_t)until / 1000;
-		f->site_failures = p.failures;
+	if (closure_of(dir, &t->conf, f->site, f->now_s, &one)) {
+		f->site_until_s = one.until_s;
+		f->site_failures = one.failures;
+	} else if (untried && f->name->due > f->now_s) {
+		if (!t->closures_read && closures_read(&t->closures, dir, &t->conf, f->now_s, &ignored))
+			err_free(&ignored);
+		t->closures_read = true;
+		c = closures_explain(&t->closures, f->name->due, &f->site_others);
+		if (c) {
+			f->site = span_of(c->site);
+			f->site_until_s = c->until_s;
+			f->site_failures = c->failures;
+		}
 	}
-out:
-	err_free(&ignored);
-	buf_free(&path);
-	buf_free(&text);
 }
 
 static void
-why_one(const struct tool *t, const struct look *k, bool run, struct buf *b)
+why_one(struct tool *t, const struct look *k, bool run, struct buf *b)
 {
 	struct why_facts f = {.place = k->t.at.place,
 	    .name = &k->t.is,
@@ -424,7 +418,7 @@ why_one(const struct tool *t, const struct look *k, bool run, struct buf *b)
 	struct why w[WHY_MAX];
 	size_t n;
 
-	site_state(t, &f);
+	site_state(t, k, &f);
 	n = why_find(&f, w);
 	(t->json ? why_json : why_text)(b, &k->t, &f, w, n);
 	why_free(w, n);
@@ -482,6 +476,7 @@ do_why(struct tool *t, char **args, struct err *e)
 	}
 	pick_free(&from);
 	pick_free(&met);
+	closures_free(&t->closures);
 	if (told == 0)
 		prog_warn("nothing in the queue is, comes from or goes to %s; the event log says "
 		    "what became of it", what);

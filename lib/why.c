@@ -78,8 +78,14 @@ closed(struct list *l, const struct why_facts *f)
 {
 	struct why *w = add(l, WHY_SITE, 0, f->site_until_s);
 
-	buf_fmt(&w->text, "its site %.*s is closed", SPAN_ARG(f->site));
-	if (f->site_failures > 0)
+	if (f->site_others > 0)
+		buf_fmt(&w->text, "its site is closed: it is one of %zu that open at this time, perhaps %.*s",
+		    f->site_others + 1, SPAN_ARG(f->site));
+	else
+		buf_fmt(&w->text, "its site %.*s is closed", SPAN_ARG(f->site));
+	if (f->site_others == 0 && f->site_failures == 1)
+		buf_str(&w->text, " after a failed connection");
+	else if (f->site_others == 0 && f->site_failures > 1)
 		buf_fmt(&w->text, " after %u failed connections in a row", f->site_failures);
 	buf_fmt(&w->command, "smtp-deliver --now --site %.*s", SPAN_ARG(f->site));
 }

@@ -24,6 +24,7 @@ struct why_facts {
 	bool run;              /* a delivery run is happening */
 	enum conf_doubt in_doubt;
 	struct span site;      /* of its last attempt; empty: not known */
+	size_t site_others;    /* so many others open at the same time, and it may be one of them instead */
 	uint64_t site_until_s; /* the site is closed until then; 0: it is open */
 	uint32_t site_failures;
 	uint64_t lifetime_s;   /* the configuration's */

@@ -1,6 +1,7 @@
 #!/bin/sh
 # smtp-queue why: each gate, with its times, what comes behind it, and the command that changes it.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/peers.sh"
 PATH=$BUILD/helpers:$PATH
 RELAYKIT_QUEUE=$T/q
 export RELAYKIT_QUEUE
@@ -88,6 +89,34 @@ is "$(sed -n 's/^  to change *//p' "$T/out")" "smtp-queue release $b" 'what lets
 lock "$(path "$a")"
 is "$(gate "$a")" active 'in flight'
 unlock
+
+# What was moved on untried, because its site is closed: by a run, to a port where nobody listens.
+q=$RELAYKIT_QUEUE
+RELAYKIT_QUEUE=$T/moved
+port=$(free_port)
+printf 'connections = 1\nsite_connections = 1\nroute "*" { relay = "127.0.0.1:%s" }\n' "$port" >"$T/conf"
+for i in 1 2 3; do qput "$T/moved" "u$i@$i.example" <"$T/m"; done >"$T/ids"
+case $BUILD in *sanitize* | *tsan*) sandbox=--no-sandbox ;; *) sandbox= ;; esac
+smtp-deliver -C "$T/conf" $sandbox
+untried=$(grep -L '"do"' "$T"/moved/cur/*/* | head -n 1)
+untried=${untried##*/}
+due=${untried%%.*} id=${untried#*.}
+id=${id%%,*}
+is "$(gate "$id")" 'due site-closed' 'moved on untried: its site is a gate'
+smtp-queue why "$id" >"$T/out"
+like "$(cat "$T/out")" '^  why +was not tried yet and waits for a later run$' 'it was not tried'
+like "$(cat "$T/out")" "^  and +its site 127\\.0\\.0\\.1:$port is closed after a failed connection\$" 'which site'
+until=$(date -d "$(sed -n 's/^  until *//p' "$T/out" | tail -n 1)" +%s)
+ok "until it is due: $until, $due" test $((due - until)) -ge -2 -a $((due - until)) -le 2
+printf 'allowed=4 slowed=1 failures=0 closed_for=%s\n' $((due - now)) >"$T/moved/state/sites/aaa"
+touch -d "@$now" "$T/moved/state/sites/aaa"
+printf 'allowed=4 slowed=1 failures=0 closed_for=%s\n' $((due - now + 60)) >"$T/moved/state/sites/bbb"
+touch -d "@$now" "$T/moved/state/sites/bbb"
+like "$(smtp-queue why "$id")" "^  and +its site is closed: it is one of 2 that open at this time, perhaps (aaa|127)" \
+    'where two open at that moment it may be either'
+rm "$T"/moved/state/sites/*
+is "$(gate "$id")" due 'where none does nothing is said of sites'
+RELAYKIT_QUEUE=$q
 
 ids() { smtp-queue why "$1" --json | grep -o '"queue_id":"[^"]*"' | cut -d'"' -f4 | sort | xargs; }
 is "$(ids alice@example.net)" "$b" 'by a recipient'
