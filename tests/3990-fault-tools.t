@@ -43,6 +43,8 @@ sh: 1: cannot create $T/b: No space left on device" \
 ok '... so that rm removed its file' test ! -e "$T/ack" -a ! -e "$T/b"
 is "$(faultrun -v -o unlinkat -e 1 EROFS rm -f "$T/.out" 2>&1 | head -1)" \
 	'faultrun: -e at call 1: unlinkat' '-o: only these calls count'
+is "$(calls -n sh -c ': >"$T/a"; umask 022; : >"$T/b"') $(calls -m -n sh -c ': >"$T/a"; umask 022; : >"$T/b"')" \
+	'2 1' '-m: what comes before umask(2) does not count'
 
 # --- mallocfail, clockshift
 

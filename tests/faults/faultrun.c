@@ -10,7 +10,8 @@
  *   faultrun -w N CMD...         call N, where it writes, gets half of its bytes only
  *
  * Before these:  -v says what was struck;  -L counts calls on the network too, and -r calls that only
- * read;  -o NAME,NAME counts these alone.  One counter serves all calls of all processes and
+ * read;  -o NAME,NAME counts these alone;  -m counts from the first umask(2) on, which prog_start()
+ * calls: what the loader and a sanitizer read before main() is left alone.  One counter serves all calls of all processes and
  * threads, so that a loop over N meets every point: strace -e inject=SET:when=N counts each
  * call by itself and meets a fraction of them.
  *
@@ -114,7 +115,7 @@ static struct { /* what the command line asks for */
 	char mode; /* n k a e E w */
 	long at;
 	int error;
-	bool verbose, net, reads;
+	bool verbose, net, reads, from_main;
 	const char *only;
 } want;
 
@@ -206,13 +207,17 @@ traced(const struct call *c)
 static void
 filter(void)
 {
-	struct sock_filter f[N_CALLS * 6 + 8];
+	struct sock_filter f[N_CALLS * 6 + 10];
 	struct sock_fprog prog = {.filter = f};
 	unsigned short k = 0;
 	const unsigned makes = O_CREAT | O_TRUNC | (O_TMPFILE & ~(unsigned)O_DIRECTORY);
 
 	f[k++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 	    offsetof(struct seccomp_data, nr));
+	if (want.from_main) {
+		f[k++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_umask, 0, 1);
+		f[k++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
+	}
 	for (size_t i = 0; i < N_CALLS; i++) {
 		const struct call *c = &calls[i];
 		size_t arg = c->nr == SYS_open ? 1 : 2;
@@ -302,7 +307,7 @@ static long seen;
 static int
 at_call(pid_t p)
 {
-	static bool file;
+	static bool file, in_main;
 	struct user_regs_struct r;
 	const struct call *c;
 
@@ -310,7 +315,9 @@ at_call(pid_t p)
 		return -1;
 	ptrace(PTRACE_GETREGS, p, 0, &r);
 	c = call_of((long)r.orig_rax);
-	if (!c)
+	if (r.orig_rax == SYS_umask)
+		in_main = true;
+	if (!c || (want.from_main && !in_main))
 		return PTRACE_CONT;
 	if (state == FAILING) {
 		if (want.mode == 'E' && fares_alike(c, p, r.rdi, file))
@@ -391,7 +398,7 @@ watch(pid_t top)
 static _Noreturn void
 usage(void)
 {
-	fprintf(stderr, "usage: faultrun [-vLr] [-o NAME,...] -n | -k N | -a N | -w N | -e N ERRNO | "
+	fprintf(stderr, "usage: faultrun [-vLrm] [-o NAME,...] -n | -k N | -a N | -w N | -e N ERRNO | "
 			"-E N ERRNO COMMAND...\n");
 	exit(EX_FAULTRUN);
 }
@@ -401,11 +408,12 @@ main(int argc, char **argv)
 {
 	int c, rc;
 
-	while (!want.mode && (c = getopt(argc, argv, "+nk:a:e:E:w:vLro:")) != -1)
+	while (!want.mode && (c = getopt(argc, argv, "+nk:a:e:E:w:vLrmo:")) != -1)
 		switch (c) {
 		case 'v': want.verbose = true; break;
 		case 'L': want.net = true; break;
 		case 'r': want.reads = true; break;
+		case 'm': want.from_main = true; break;
 		case 'o': want.only = optarg; break;
 		case '?': usage();
 		default:
