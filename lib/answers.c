@@ -11,7 +11,7 @@ static const struct {
 	const char *name;
 } types[] = {
     {ANSWERS_A, "A"}, {ANSWERS_CNAME, "CNAME"}, {ANSWERS_PTR, "PTR"}, {ANSWERS_MX, "MX"},
-    {ANSWERS_TXT, "TXT"}, {ANSWERS_AAAA, "AAAA"},
+    {ANSWERS_TXT, "TXT"}, {ANSWERS_AAAA, "AAAA"}, {ANSWERS_TLSA, "TLSA"},
 };
 
 const char *
@@ -99,7 +99,9 @@ answers_copy(const struct answers *from, struct answers *to)
 		buf_add(&r->text, from->v[i].text.s, from->v[i].text.len);
 	}
 	to->says = from->says;
+	to->n_bad = from->n_bad;
 	to->ttl_s = from->ttl_s;
+	to->secure = from->secure;
 	buf_add(&to->why, from->why.s, from->why.len);
 }
 

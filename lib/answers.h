@@ -23,7 +23,8 @@ enum answers_type {
 	ANSWERS_PTR = 12,
 	ANSWERS_MX = 15,
 	ANSWERS_TXT = 16,
-	ANSWERS_AAAA = 28
+	ANSWERS_AAAA = 28,
+	ANSWERS_TLSA = 52 /* RFC 6698 7.1 */
 };
 
 enum answers_says {
@@ -35,7 +36,8 @@ enum answers_says {
 };
 
 struct answers_record {
-	struct buf text;       /* TXT: its strings joined, any bytes; MX, PTR, CNAME: a name, "" the root */
+	struct buf text;       /* TXT: its strings joined, any bytes; MX, PTR, CNAME: a name, "" the root;
+	                        * TLSA: its RDATA (RFC 6698 2.1) */
 	size_t n_strings;      /* TXT: how many strings they were */
 	uint16_t preference;   /* MX */
 	struct net_addr addr;  /* A, AAAA; port 0 */
@@ -45,10 +47,12 @@ struct answers {
 	enum answers_says says;
 	struct answers_record *v;
 	size_t n;
+	size_t n_bad; /* MX and PTR records whose host is no host name; they are not in v */
 	uint32_t ttl_s;
+	bool secure;  /* a resolver that we trust has validated all of it (AD, RFC 4035 3.2.3) */
 	struct buf why; /* SERVFAIL, TIMEOUT: more words, or empty */
 };
-#define ANSWERS_INIT {.says = ANSWERS_NXDOMAIN, .v = NULL, .n = 0, .ttl_s = 0, .why = BUF_INIT}
+#define ANSWERS_INIT {.says = ANSWERS_NXDOMAIN, .v = NULL, .n = 0, .n_bad = 0, .ttl_s = 0, .secure = false, .why = BUF_INIT}
 
 /* name: lower-case ASCII letters, 1 to 253 bytes, labels of 1 to 63: answers_ask() sees to that.
  * out is empty; ask() fills it and never fails otherwise. */

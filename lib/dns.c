@@ -2,6 +2,7 @@
 
 #include "buf.h"
 #include "cur.h"
+#include "dnscache.h"
 #include "dnsconf.h"
 #include "io.h"
 
@@ -17,17 +18,22 @@
 #define TRY_MS 1500          /* a server's time in the first round; doubled each round */
 #define TCP_MS 5000          /* at least, for an answer that did not fit a datagram */
 #define SECOND_FAMILY_MS 500 /* for AAAA when A is there: some servers never answer AAAA */
+#define ADDRESSES 256        /* beside the types of answers.h: A and AAAA together */
 #define TTL_UNKNOWN_S 60     /* an empty answer without SOA says nothing of its lifetime */
 
 /* What was read at dns_open; never changed after, hence shared without a lock. */
 struct shared {
 	atomic_uint users;
 	struct dnsconf conf;
+	struct dnscache *cache; /* which has a lock of its own */
+	bool trust_ad;
 };
 
 struct dns {
 	struct shared *s;
 	size_t first; /* the server that answered last is asked first */
+	dns_told *told;
+	void *told_arg;
 };
 
 /* One question on its way. */
@@ -206,7 +212,7 @@ take_datagram(struct asking *a, struct question *q)
 static bool
 enough(const struct question *q)
 {
-	return q->done && (q->answer.addrs.n > 0 || !q->answer.exists);
+	return q->done && (q->answer.is.n > 0 || q->answer.is.says == ANSWERS_NXDOMAIN);
 }
 
 /* Until every question that was sent has its answer, or this server's time is over.  Datagrams
@@ -292,7 +298,7 @@ static void
 question_init(struct question *q, const char *name, uint16_t type)
 {
 	*q = (struct question){.name = name, .type = type, .fd = -1, .query = BUF_INIT,
-	    .answer = {.records = ANSWERS_INIT}};
+	    .answer = {.is = ANSWERS_INIT}};
 }
 
 static void
@@ -303,153 +309,190 @@ question_free(struct question *q)
 	dnsmsg_free(&q->answer);
 }
 
-/* --- the two questions of a mailer */
+/* --- a question with its chain of CNAMEs */
 
-static int
-mx_result(struct asking *a, struct dns_mx_list *out, struct err *e)
+static bool
+trusted(const struct asking *a)
 {
-	struct question *q = a->q;
+	const struct dnsconf *c = &a->d->s->conf;
 
-	if (!q->done)
-		return err_set(e, EX_TEMPFAIL, "%s", err_text(&a->why));
-	if (!q->answer.exists)
-		return err_set(e, EX_NOHOST, "no such domain");
-	if (q->answer.mx.n == 0 && q->answer.n_bad > 0)
-		return err_set(e, EX_UNAVAILABLE, "no record with a host name");
-	*out = q->answer.mx;
-	q->answer.mx = (struct dns_mx_list){0};
-	return 0;
+	/* RFC 7672 2.2: AD counts only over a path that nobody else can write to. */
+	return a->d->s->trust_ad || net_addr_loopback(&c->servers[a->server]);
 }
-
-int
-dns_mx(struct dns *d, const char *domain, int64_t deadline_ms, struct dns_mx_list *out,
-    struct err *e)
-{
-	char *name = mem_dup(domain, strlen(domain)), *next;
-	int rc = EX_TEMPFAIL;
-
-	*out = (struct dns_mx_list){.ttl_s = TTL_UNKNOWN_S};
-	if (is_localhost(name)) {
-		free(name);
-		return 0;
-	}
-	err_set(e, rc, "over %d CNAMEs in a chain", DNSMSG_CNAMES_MAX);
-	for (int hops = 0; name && hops <= DNSMSG_CNAMES_MAX; hops++) {
-		struct question q;
-		struct asking a = {d, &q, 1, 0, deadline_ms, ERR_INIT};
-
-		if (!dnsmsg_name_ok(name)) {
-			rc = err_set(e, EX_DATAERR, "not a domain name");
-			break;
-		}
-		question_init(&q, name, DNSMSG_MX);
-		ask(&a);
-		next = q.answer.cname;
-		q.answer.cname = NULL;
-		if (!next)
-			rc = mx_result(&a, out, e);
-		question_free(&q);
-		err_free(&a.why);
-		free(name);
-		name = next;
-	}
-	free(name);
-	return rc ? err_in(e, "MX of %s", domain) : 0;
-}
-
-/* --- any question */
 
 static void
-give(struct asking *a, struct answers *out)
+failed(const struct asking *a, bool refused, struct answers *out)
 {
-	struct dnsmsg_answer *f = &a->q->answer;
+	answers_free(out);
+	out->says = refused ? ANSWERS_SERVFAIL : ANSWERS_TIMEOUT;
+	buf_str(&out->why, err_text(&a->why));
+}
 
-	if (!a->q->done) {
-		out->says = a->q->refused ? ANSWERS_SERVFAIL : ANSWERS_TIMEOUT;
-		buf_str(&out->why, err_text(&a->why));
-		return;
-	}
-	out->says = f->exists ? ANSWERS_NODATA : ANSWERS_NXDOMAIN;
-	if (f->records.n > 0) {
-		*out = f->records;
-		f->records = (struct answers)ANSWERS_INIT;
-	}
-	for (size_t i = 0; i < f->mx.n; i++) {
+/* `from` joins out: a chain is as secure as its weakest link, and lives as long as the first that dies. */
+static void
+join(struct answers *out, struct answers *from, bool first)
+{
+	out->secure = from->secure && (first || out->secure);
+	if (first || from->ttl_s < out->ttl_s)
+		out->ttl_s = from->ttl_s;
+	out->n_bad += from->n_bad;
+	for (size_t i = 0; i < from->n; i++) {
 		struct answers_record *r = answers_add(out);
 
-		r->preference = f->mx.v[i].preference;
-		buf_str(&r->text, f->mx.v[i].host);
+		*r = from->v[i];
+		from->v[i].text = (struct buf)BUF_INIT;
 	}
-	for (size_t i = 0; i < f->addrs.n; i++)
-		answers_add(out)->addr = f->addrs.v[i];
-	out->ttl_s = f->mx.ttl_s;
+}
+
+/* Where the chain leads on, if no question has found anything. */
+static char *
+chain_on(struct question *q, size_t n)
+{
+	char *next = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (q[i].answer.is.n > 0)
+			return NULL;
+	for (size_t i = 0; i < n && !next; i++) {
+		next = q[i].answer.cname;
+		q[i].answer.cname = NULL;
+	}
+	return next;
+}
+
+/* What one round has found, unless the chain leads on.  IPv6 is put before IPv4.  A question of two that
+ * was not answered says nothing of how secure the other is. */
+static void
+round_result(struct asking *a, bool first, bool leads_on, struct answers *out)
+{
+	bool all = true, none = true, refused = false;
+
+	for (size_t i = a->n; i-- > 0;) {
+		struct question *q = &a->q[i];
+
+		all = all && q->done;
+		none = none && (q->done ? q->answer.is.says == ANSWERS_NXDOMAIN : i > 0);
+		refused = refused || q->refused;
+		if (!q->done)
+			continue;
+		q->answer.is.secure = q->answer.is.secure && trusted(a);
+		join(out, &q->answer.is, first);
+		first = false;
+	}
+	if (out->n > 0 || leads_on)
+		return;
+	out->says = none ? ANSWERS_NXDOMAIN : ANSWERS_NODATA;
+	if (!all && !none)
+		failed(a, refused, out);
+}
+
+/* type: of answers.h, or ADDRESSES for A and AAAA at once. */
+static void
+look(struct dns *d, const char *name, unsigned type, int64_t deadline_ms, struct answers *out)
+{
+	char *at = mem_dup(name, strlen(name)), *next;
+	size_t n = type == ADDRESSES ? 2 : 1;
+
+	for (int hops = 0; at; hops++) {
+		struct question q[2];
+		struct asking a = {d, q, n, 0, deadline_ms, ERR_INIT};
+
+		question_init(&q[0], at, type == ADDRESSES ? ANSWERS_A : (uint16_t)type);
+		question_init(&q[1], at, ANSWERS_AAAA);
+		ask(&a);
+		next = chain_on(q, n);
+		round_result(&a, hops == 0, next != NULL, out);
+		if (next && hops >= DNSMSG_CNAMES_MAX) {
+			err_set(&a.why, EX_TEMPFAIL, "over %d CNAMEs in a chain", DNSMSG_CNAMES_MAX);
+			failed(&a, true, out);
+			free(next);
+			next = NULL;
+		}
+		question_free(&q[0]);
+		question_free(&q[1]);
+		err_free(&a.why);
+		free(at);
+		at = next;
+	}
+}
+
+static void
+tell(const struct dns *d, const char *name, unsigned type, bool cached, const struct answers *is)
+{
+	struct dns_told t = {name, type == ADDRESSES ? "A+AAAA" : answers_type_name((enum answers_type)type),
+	    cached ? NULL : &d->s->conf.servers[d->first], is};
+
+	if (d->told)
+		d->told(d->told_arg, &t);
+}
+
+/* From what is known, or from the servers. */
+static void
+find(struct dns *d, const char *name, unsigned type, int64_t deadline_ms, struct answers *out)
+{
+	enum dnscache_is is = dnscache_get(d->s->cache, name, type, io_now_ms(), deadline_ms, out);
+
+	if (is == DNSCACHE_LATE) {
+		out->says = ANSWERS_TIMEOUT;
+		buf_str(&out->why, "timed out");
+	} else if (is == DNSCACHE_ASK) {
+		look(d, name, type, deadline_ms, out);
+		dnscache_put(d->s->cache, name, type, io_now_ms(), out);
+	}
+	tell(d, name, type, is == DNSCACHE_KNOWN, out);
 }
 
 void
 dns_ask(struct dns *d, const char *name, enum answers_type type, int64_t deadline_ms,
     struct answers *out)
 {
-	char *at = mem_dup(name, strlen(name)), *next;
+	find(d, name, type, deadline_ms, out);
+}
 
-	for (int hops = 0; at; hops++) {
-		struct question q;
-		struct asking a = {d, &q, 1, 0, deadline_ms, ERR_INIT};
+void
+dns_tell(struct dns *d, dns_told *told, void *arg)
+{
+	d->told = told;
+	d->told_arg = arg;
+}
 
-		if (hops > DNSMSG_CNAMES_MAX) {
-			out->says = ANSWERS_SERVFAIL;
-			buf_fmt(&out->why, "over %d CNAMEs in a chain", DNSMSG_CNAMES_MAX);
-			break;
-		}
-		question_init(&q, at, (uint16_t)type);
-		ask(&a);
-		next = q.answer.cname;
-		q.answer.cname = NULL;
-		if (!next)
-			give(&a, out);
-		question_free(&q);
-		err_free(&a.why);
-		free(at);
-		at = next;
-	}
-	free(at);
+/* --- the two questions of a mailer */
+
+int
+dns_mx(struct dns *d, const char *domain, int64_t deadline_ms, struct dns_mx_list *out,
+    struct err *e)
+{
+	struct answers is = ANSWERS_INIT;
+	int rc = 0;
+
+	*out = (struct dns_mx_list){.ttl_s = TTL_UNKNOWN_S};
+	if (is_localhost(domain))
+		return 0;
+	if (!dnsmsg_name_ok(domain))
+		return err_set(e, EX_DATAERR, "MX of %s: not a domain name", domain);
+	find(d, domain, ANSWERS_MX, deadline_ms, &is);
+	if (answers_temporary(&is))
+		rc = err_set(e, EX_TEMPFAIL, "%s", is.why.s);
+	else if (is.says == ANSWERS_NXDOMAIN)
+		rc = err_set(e, EX_NOHOST, "no such domain");
+	else if (is.n == 0 && is.n_bad > 0)
+		rc = err_set(e, EX_UNAVAILABLE, "no record with a host name");
+	out->ttl_s = is.ttl_s;
+	out->secure = is.secure;
+	out->v = mem_alloc((is.n + 1) * sizeof *out->v);
+	for (size_t i = 0; i < is.n && !rc; i++)
+		out->v[out->n++] = (struct dns_mx){is.v[i].preference, buf_steal(&is.v[i].text)};
+	answers_free(&is);
+	if (rc)
+		dns_mx_free(out);
+	return rc ? err_in(e, "MX of %s", domain) : 0;
 }
 
 static void
-append(struct dns_addrs *to, const struct net_addr *v, size_t n)
+append(struct dns_addrs *to, const struct net_addr *a)
 {
-	to->v = mem_grow(to->v, to->n + n, sizeof *v);
-	if (n)
-		memcpy(to->v + to->n, v, n * sizeof *v);
-	to->n += n;
-}
-
-static int
-addrs_result(struct asking *a, struct dns_addrs *out, struct err *e)
-{
-	const struct question *v4 = &a->q[0], *v6 = &a->q[1];
-
-	append(out, v6->answer.addrs.v, v6->answer.addrs.n);
-	append(out, v4->answer.addrs.v, v4->answer.addrs.n);
-	if (out->n > 0)
-		return 0;
-	if (v4->done && !v4->answer.exists && (!v6->done || !v6->answer.exists))
-		return err_set(e, EX_NOHOST, "no such host");
-	if (!v4->done || !v6->done)
-		return err_set(e, EX_TEMPFAIL, "%s", err_text(&a->why));
-	return 0;
-}
-
-/* Where the chain of CNAMEs leads on, if neither question has found addresses. */
-static char *
-chain_on(struct question *q)
-{
-	char **from = q[0].answer.cname ? &q[0].answer.cname : &q[1].answer.cname;
-	char *next = *from;
-
-	if (q[0].answer.addrs.n || q[1].answer.addrs.n)
-		return NULL;
-	*from = NULL;
-	return next;
+	to->v = mem_grow(to->v, to->n + 1, sizeof *a);
+	to->v[to->n++] = *a;
 }
 
 static int
@@ -458,9 +501,9 @@ localhost_addrs(struct dns_addrs *out)
 	struct net_addr a;
 
 	if (net_addr_parse(&a, SPAN("127.0.0.1"), 0))
-		append(out, &a, 1);
+		append(out, &a);
 	if (net_addr_parse(&a, SPAN("::1"), 0))
-		append(out, &a, 1);
+		append(out, &a);
 	return 0;
 }
 
@@ -468,36 +511,23 @@ int
 dns_query_addrs(struct dns *d, const char *host, int64_t deadline_ms, struct dns_addrs *out,
     struct err *e)
 {
-	char *name = mem_dup(host, strlen(host)), *next;
-	int rc = EX_TEMPFAIL;
+	struct answers is = ANSWERS_INIT;
+	int rc = 0;
 
 	*out = (struct dns_addrs){0};
-	if (is_localhost(name)) {
-		free(name);
+	if (is_localhost(host))
 		return localhost_addrs(out);
-	}
-	err_set(e, rc, "over %d CNAMEs in a chain", DNSMSG_CNAMES_MAX);
-	for (int hops = 0; name && hops <= DNSMSG_CNAMES_MAX; hops++) {
-		struct question q[2];
-		struct asking a = {d, q, 2, 0, deadline_ms, ERR_INIT};
-
-		if (!dnsmsg_name_ok(name)) {
-			rc = err_set(e, EX_DATAERR, "not a host name");
-			break;
-		}
-		question_init(&q[0], name, DNSMSG_A);
-		question_init(&q[1], name, DNSMSG_AAAA);
-		ask(&a);
-		next = chain_on(q);
-		if (!next)
-			rc = addrs_result(&a, out, e);
-		question_free(&q[0]);
-		question_free(&q[1]);
-		err_free(&a.why);
-		free(name);
-		name = next;
-	}
-	free(name);
+	if (!dnsmsg_name_ok(host))
+		return err_set(e, EX_DATAERR, "addresses of %s: not a host name", host);
+	find(d, host, ADDRESSES, deadline_ms, &is);
+	if (answers_temporary(&is))
+		rc = err_set(e, EX_TEMPFAIL, "%s", is.why.s);
+	else if (is.says == ANSWERS_NXDOMAIN)
+		rc = err_set(e, EX_NOHOST, "no such host");
+	for (size_t i = 0; i < is.n; i++)
+		append(out, &is.v[i].addr);
+	out->secure = is.secure;
+	answers_free(&is);
 	return rc ? err_in(e, "addresses of %s", host) : 0;
 }
 
@@ -511,7 +541,7 @@ dns_addrs(struct dns *d, const char *host, int64_t deadline_ms, struct dns_addrs
 	if (is_localhost(host))
 		return localhost_addrs(out);
 	for (size_t i = dnsconf_find(c, host); i < c->n_hosts && strcmp(c->hosts[i].name, host) == 0; i++)
-		append(out, &c->hosts[i].addr, 1);
+		append(out, &c->hosts[i].addr);
 	return out->n > 0 ? 0 : dns_query_addrs(d, host, deadline_ms, out, e);
 }
 
@@ -528,10 +558,28 @@ dns_open(struct dns **d, const char *servers, struct err *e)
 		free(s);
 		return rc;
 	}
+	s->cache = dnscache_new();
 	atomic_init(&s->users, 1);
 	*d = mem_alloc(sizeof **d);
 	(*d)->s = s;
 	return 0;
+}
+
+void
+dns_trust_ad(struct dns *d)
+{
+	d->s->trust_ad = true;
+}
+
+bool
+dns_validates(const struct dns *d)
+{
+	const struct dnsconf *c = &d->s->conf;
+
+	for (size_t i = 0; i < c->n_servers; i++)
+		if (!d->s->trust_ad && !net_addr_loopback(&c->servers[i]))
+			return false;
+	return true;
 }
 
 int
@@ -551,6 +599,7 @@ dns_close(struct dns *d)
 		return;
 	if (atomic_fetch_sub(&d->s->users, 1) == 1) {
 		dnsconf_free(&d->s->conf);
+		dnscache_del(d->s->cache);
 		free(d->s);
 	}
 	free(d);

@@ -2,7 +2,7 @@
  *
  * One struct dns a thread.  Answers are values: names lower-case, without the
  * last dot.  Deadlines as in io.h; UDP, then TCP on truncation; every server of
- * the list is tried.  Nothing is cached here.
+ * the list is tried.  What is known is shared between clones: each name is asked once (dnscache.h).
  *
  * Errors: EX_NOHOST the name does not exist (NXDOMAIN); EX_TEMPFAIL anything
  * that may pass (SERVFAIL, timeout, bogus packet); EX_DATAERR not a domain name.
@@ -12,7 +12,9 @@
  * holds whatever the server does.  Every question has an id and a source port
  * of its own; what does not repeat id and question is not an answer and is
  * waited past.  EDNS0 is used (1232 bytes), and left out for a server that
- * does not know it.  DNSSEC is the resolver's affair; its AD bit is not read.
+ * does not know it.  DNSSEC is the resolver's affair: its AD bit is believed (`secure`) where nobody
+ * stands between it and us, on a loopback address, or where that was asked for; a bogus answer is
+ * its SERVFAIL.
  */
 #ifndef DNS_H
 #define DNS_H
@@ -30,6 +32,19 @@ struct dns;
 int dns_open(struct dns **d, const char *servers, struct err *e);
 int dns_clone(struct dns **d, const struct dns *from, struct err *e);
 void dns_close(struct dns *d);
+
+/* The configuration says that the way to the servers is safe.  Before the first clone. */
+void dns_trust_ad(struct dns *d);
+bool dns_validates(const struct dns *d); /* whether AD is believed from all of them; else no answer need be secure */
+
+/* Called for each question of this clone, with its answer; dnscache's too. */
+struct dns_told {
+	const char *name, *type;
+	const struct net_addr *from; /* NULL: it was known */
+	const struct answers *is;
+};
+typedef void dns_told(void *arg, const struct dns_told *t);
+void dns_tell(struct dns *d, dns_told *told, void *arg);
 
 /* CNAMEs are followed.  EX_UNAVAILABLE: there are MX records, and none of them has a host name. */
 int dns_mx(struct dns *d, const char *domain, int64_t deadline_ms, struct dns_mx_list *out,

@@ -101,6 +101,7 @@ dnsmsg_query(struct buf *out, const char *name, uint16_t type, uint16_t id, bool
 		return err_set(e, EX_DATAERR, "not a domain name");
 	}
 	ldns_pkt_set_id(pkt, id);
+	ldns_pkt_set_ad(pkt, true);
 	if (edns)
 		ldns_pkt_set_edns_udp_size(pkt, EDNS_BYTES);
 	if (ldns_pkt2wire(&wire, pkt, &n) == LDNS_STATUS_OK)
@@ -157,22 +158,24 @@ least(uint32_t *ttl_s, uint32_t other_s)
 }
 
 static void
-take_mx(const ldns_rr *rr, struct dnsmsg_answer *out)
+take_mx(const ldns_rr *rr, struct answers *out)
 {
 	const ldns_rdf *pref = ldns_rr_rdf(rr, 0), *name = ldns_rr_rdf(rr, 1);
 	char *host = pref && name && ldns_rdf_size(pref) == 2 ? name_text(name) : NULL;
-	struct dns_mx_list *l = &out->mx;
+	struct answers_record *r;
 
 	if (!host) {
 		out->n_bad++;
 		return;
 	}
-	l->v = mem_grow(l->v, l->n + 1, sizeof *l->v);
-	l->v[l->n++] = (struct dns_mx){ldns_rdf2native_int16(pref), host};
+	r = answers_add(out);
+	r->preference = ldns_rdf2native_int16(pref);
+	buf_str(&r->text, host);
+	free(host);
 }
 
 static void
-take_addr(const ldns_rr *rr, struct dnsmsg_answer *out)
+take_addr(const ldns_rr *rr, struct answers *out)
 {
 	const ldns_rdf *r = ldns_rr_rdf(rr, 0);
 	size_t n = r ? ldns_rdf_size(r) : 0;
@@ -188,15 +191,24 @@ take_addr(const ldns_rr *rr, struct dnsmsg_answer *out)
 	} else {
 		return;
 	}
-	out->addrs.v = mem_grow(out->addrs.v, out->addrs.n + 1, sizeof a);
-	out->addrs.v[out->addrs.n++] = a;
+	answers_add(out)->addr = a;
+}
+
+/* usage, selector, matching type: a byte each; the rest is data. */
+static void
+take_tlsa(const ldns_rr *rr, struct answers *out)
+{
+	struct answers_record *r = answers_add(out);
+
+	for (size_t i = 0; i < ldns_rr_rd_count(rr); i++)
+		buf_add(&r->text, ldns_rdf_data(ldns_rr_rdf(rr, i)), ldns_rdf_size(ldns_rr_rdf(rr, i)));
 }
 
 /* Each string is a byte of length and that many bytes (RFC 1035 3.3.14). */
 static void
-take_txt(const ldns_rr *rr, struct dnsmsg_answer *out)
+take_txt(const ldns_rr *rr, struct answers *out)
 {
-	struct answers_record *r = answers_add(&out->records);
+	struct answers_record *r = answers_add(out);
 
 	for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {
 		const ldns_rdf *s = ldns_rr_rdf(rr, i);
@@ -209,32 +221,33 @@ take_txt(const ldns_rr *rr, struct dnsmsg_answer *out)
 }
 
 static void
-take_name(const ldns_rr *rr, struct dnsmsg_answer *out)
+take_name(const ldns_rr *rr, struct answers *out)
 {
 	char *name = ldns_rr_rdf(rr, 0) ? name_text(ldns_rr_rdf(rr, 0)) : NULL;
 
 	if (name)
-		buf_str(&answers_add(&out->records)->text, name);
+		buf_str(&answers_add(out)->text, name);
 	else
 		out->n_bad++;
 	free(name);
 }
 
 static void
-take_record(const ldns_rr *rr, ldns_rr_type type, struct dnsmsg_answer *out)
+take_record(const ldns_rr *rr, ldns_rr_type type, struct answers *out)
 {
 	switch (type) {
 	case LDNS_RR_TYPE_MX: take_mx(rr, out); break;
 	case LDNS_RR_TYPE_TXT: take_txt(rr, out); break;
 	case LDNS_RR_TYPE_PTR:
 	case LDNS_RR_TYPE_CNAME: take_name(rr, out); break;
+	case LDNS_RR_TYPE_TLSA: take_tlsa(rr, out); break;
 	default: take_addr(rr, out);
 	}
 }
 
 /* The records of that owner and type; how many. */
 static size_t
-take_records(const ldns_rr_list *l, const ldns_rdf *owner, ldns_rr_type type, struct dnsmsg_answer *out)
+take_records(const ldns_rr_list *l, const ldns_rdf *owner, ldns_rr_type type, struct answers *out)
 {
 	size_t n = 0;
 
@@ -244,7 +257,7 @@ take_records(const ldns_rr_list *l, const ldns_rdf *owner, ldns_rr_type type, st
 		if (ldns_rr_get_type(rr) != type || ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN ||
 		    ldns_dname_compare(ldns_rr_owner(rr), owner) != 0)
 			continue;
-		least(&out->mx.ttl_s, ldns_rr_ttl(rr));
+		least(&out->ttl_s, ldns_rr_ttl(rr));
 		take_record(rr, type, out);
 		n++;
 	}
@@ -252,7 +265,7 @@ take_records(const ldns_rr_list *l, const ldns_rdf *owner, ldns_rr_type type, st
 }
 
 static const ldns_rdf *
-find_cname(const ldns_rr_list *l, const ldns_rdf *owner, struct dnsmsg_answer *out)
+find_cname(const ldns_rr_list *l, const ldns_rdf *owner, struct answers *out)
 {
 	for (size_t i = 0; l && i < ldns_rr_list_rr_count(l); i++) {
 		const ldns_rr *rr = ldns_rr_list_rr(l, i);
@@ -260,7 +273,7 @@ find_cname(const ldns_rr_list *l, const ldns_rdf *owner, struct dnsmsg_answer *o
 		if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_CNAME &&
 		    ldns_rr_get_class(rr) == LDNS_RR_CLASS_IN && ldns_rr_rdf(rr, 0) &&
 		    ldns_dname_compare(ldns_rr_owner(rr), owner) == 0) {
-			least(&out->mx.ttl_s, ldns_rr_ttl(rr));
+			least(&out->ttl_s, ldns_rr_ttl(rr));
 			return ldns_rr_rdf(rr, 0);
 		}
 	}
@@ -271,7 +284,7 @@ find_cname(const ldns_rr_list *l, const ldns_rdf *owner, struct dnsmsg_answer *o
 enum nothing { NOTHING_PLAIN, NOTHING_SOA, NOTHING_REFERRAL };
 
 static enum nothing
-nothing_kind(const ldns_pkt *pkt, struct dnsmsg_answer *out)
+nothing_kind(const ldns_pkt *pkt, struct answers *out)
 {
 	const ldns_rr_list *l = ldns_pkt_authority(pkt);
 	enum nothing kind = NOTHING_PLAIN;
@@ -280,8 +293,8 @@ nothing_kind(const ldns_pkt *pkt, struct dnsmsg_answer *out)
 		const ldns_rr *rr = ldns_rr_list_rr(l, i);
 
 		if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_SOA && ldns_rr_rdf(rr, 6)) {
-			least(&out->mx.ttl_s, ldns_rr_ttl(rr));
-			least(&out->mx.ttl_s, ldns_rdf2native_int32(ldns_rr_rdf(rr, 6)));
+			least(&out->ttl_s, ldns_rr_ttl(rr));
+			least(&out->ttl_s, ldns_rdf2native_int32(ldns_rr_rdf(rr, 6)));
 			return NOTHING_SOA;
 		}
 		if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_NS && !ldns_pkt_aa(pkt) &&
@@ -311,26 +324,27 @@ read_packet(const ldns_pkt *pkt, const ldns_rdf *want, uint16_t type, struct dns
 {
 	const ldns_rr_list *list = ldns_pkt_answer(pkt);
 	const ldns_rdf *next;
+	struct answers *is = &out->is;
 	enum nothing kind;
 	int hops = 0;
 
 	if (rcode_check(pkt, e))
 		return e->code;
-	while (take_records(list, want, (ldns_rr_type)type, out) == 0) {
-		next = find_cname(list, want, out);
+	while (take_records(list, want, (ldns_rr_type)type, is) == 0) {
+		next = find_cname(list, want, is);
 		if (!next)
 			break;
 		if (++hops > CHAIN_MAX)
 			return err_set(e, EX_TEMPFAIL, "over %d CNAMEs in a chain", CHAIN_MAX);
 		want = next;
 	}
-	out->exists = true;
-	if (out->mx.n + out->n_bad + out->addrs.n + out->records.n > 0)
+	is->secure = ldns_pkt_ad(pkt);
+	if (is->n + is->n_bad > 0)
 		return 0;
-	kind = nothing_kind(pkt, out);
+	kind = nothing_kind(pkt, is);
 	/* RFC 6604 3: with CNAMEs the code is about the last name of the chain. */
 	if (ldns_pkt_get_rcode(pkt) == LDNS_RCODE_NXDOMAIN) {
-		out->exists = false;
+		is->says = ANSWERS_NXDOMAIN;
 		return 0;
 	}
 	if (hops > 0 && kind != NOTHING_SOA) {
@@ -353,8 +367,9 @@ dnsmsg_parse(struct span answer, const char *name, uint16_t type, struct dnsmsg_
 	ldns_status st;
 	int rc;
 
-	*out = (struct dnsmsg_answer){.records = ANSWERS_INIT};
-	out->mx.ttl_s = UINT32_MAX;
+	*out = (struct dnsmsg_answer){.is = ANSWERS_INIT};
+	out->is.says = ANSWERS_NODATA;
+	out->is.ttl_s = UINT32_MAX;
 	if (!want)
 		return err_set(e, EX_DATAERR, "not a domain name");
 	st = ldns_wire2pkt(&pkt, (const uint8_t *)answer.p, answer.n);
@@ -365,8 +380,8 @@ dnsmsg_parse(struct span answer, const char *name, uint16_t type, struct dnsmsg_
 	if (st == LDNS_STATUS_OK)
 		ldns_pkt_free(pkt);
 	ldns_rdf_deep_free(want);
-	if (out->mx.ttl_s == UINT32_MAX)
-		out->mx.ttl_s = TTL_UNKNOWN_S;
+	if (out->is.ttl_s == UINT32_MAX)
+		out->is.ttl_s = TTL_UNKNOWN_S;
 	if (rc)
 		dnsmsg_free(out);
 	return rc;
@@ -376,10 +391,8 @@ void
 dnsmsg_free(struct dnsmsg_answer *a)
 {
 	free(a->cname);
-	dns_mx_free(&a->mx);
-	dns_addrs_free(&a->addrs);
-	answers_free(&a->records);
-	*a = (struct dnsmsg_answer){.records = ANSWERS_INIT};
+	answers_free(&a->is);
+	a->cname = NULL;
 }
 
 void

@@ -17,7 +17,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DNSMSG_A = ANSWERS_A, DNSMSG_MX = ANSWERS_MX, DNSMSG_AAAA = ANSWERS_AAAA };
 enum { DNSMSG_NOERROR = 0, DNSMSG_FORMERR = 1, DNSMSG_NXDOMAIN = 3, DNSMSG_NOTIMP = 4 };
 
 #define DNSMSG_CNAMES_MAX 16 /* in a chain */
@@ -30,10 +29,12 @@ struct dns_mx_list {
 	struct dns_mx *v;
 	size_t n;
 	uint32_t ttl_s; /* the least of the answer */
+	bool secure;    /* as in struct answers */
 };
 struct dns_addrs {
 	struct net_addr *v; /* port 0 */
 	size_t n;
+	bool secure;
 };
 void dns_mx_free(struct dns_mx_list *l);
 void dns_addrs_free(struct dns_addrs *l);
@@ -41,7 +42,9 @@ void dns_addrs_free(struct dns_addrs *l);
 /* Labels of letters, digits, "-" and "_", 63 bytes each and 253 in all, no dot at the end. */
 bool dnsmsg_name_ok(const char *name);
 
-/* Appends a question with RD; the name may hold bytes that dnsmsg_name_ok() does not like, but no NUL; edns: with an OPT record that allows 1232 bytes (RFC 6891). */
+/* Appends a question with RD and AD, which asks for the answer's AD (RFC 6840 5.7).  The name may hold
+ * bytes that dnsmsg_name_ok() does not like, but no NUL; edns: with an OPT record that allows 1232
+ * bytes (RFC 6891). */
 int dnsmsg_query(struct buf *out, const char *name, uint16_t type, uint16_t id, bool edns,
     struct err *e);
 
@@ -51,14 +54,10 @@ bool dnsmsg_matches(struct span query, struct span answer);
 int dnsmsg_rcode(struct span answer);
 bool dnsmsg_truncated(struct span answer);
 
-/* What the answer says to that question. */
+/* What the answer says to that question: SOME, NODATA or NXDOMAIN.  secure is the AD bit as it came. */
 struct dnsmsg_answer {
-	bool exists;  /* false: NXDOMAIN */
-	char *cname;  /* the chain of CNAMEs leads to this name, of which the answer says nothing */
-	size_t n_bad; /* MX and PTR records whose host is no host name; they are in no list */
-	struct dns_mx_list mx;
-	struct dns_addrs addrs;
-	struct answers records; /* TXT, PTR, CNAME, where that was asked for */
+	struct answers is;
+	char *cname; /* the chain of CNAMEs leads to this name, of which the answer says nothing */
 };
 int dnsmsg_parse(struct span answer, const char *name, uint16_t type, struct dnsmsg_answer *out,
     struct err *e);

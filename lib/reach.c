@@ -142,7 +142,7 @@ find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addr
 static int
 try_host(struct reach *c, struct plan_site *s, size_t i, char status[12], struct err *e)
 {
-	struct dns_addrs addrs = {NULL, 0};
+	struct dns_addrs addrs = {0};
 	int rc;
 
 	smtp_forget(&c->s);

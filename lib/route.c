@@ -236,7 +236,7 @@ route_from_mx(const struct dns_mx_list *mx, const char *domain, const struct rou
     uint64_t seed, struct route *out, char status[12], struct err *e)
 {
 	struct dns_mx itself = {0, (char *)(uintptr_t)domain};
-	struct dns_mx_list implicit = {&itself, 1, mx->ttl_s};
+	struct dns_mx_list implicit = {&itself, 1, mx->ttl_s, mx->secure};
 	const struct dns_mx_list *list = mx->n ? mx : &implicit;
 
 	*out = (struct route){.ttl_s = mx->ttl_s};

@@ -39,8 +39,8 @@ name_test(void)
 
 /* By hand after RFC 1035 4.1 and RFC 6891 6.1.2. */
 #define QUESTION "\1a\7example\0\0\17\0\1"
-static const char plain[] = "\x12\x34\1\0\0\1\0\0\0\0\0\0" QUESTION;
-static const char edns[] = "\x12\x34\1\0\0\1\0\0\0\0\0\1" QUESTION "\0\0\51\4\xd0\0\0\0\0\0\0";
+static const char plain[] = "\x12\x34\1\40\0\1\0\0\0\0\0\0" QUESTION;
+static const char edns[] = "\x12\x34\1\40\0\1\0\0\0\0\0\1" QUESTION "\0\0\51\4\xd0\0\0\0\0\0\0";
 
 static void
 query_test(void)
@@ -48,10 +48,10 @@ query_test(void)
 	struct buf b = BUF_INIT;
 	struct err e = ERR_INIT;
 
-	is_num(dnsmsg_query(&b, "a.example", DNSMSG_MX, 0x1234, false, &e), 0, "a question");
+	is_num(dnsmsg_query(&b, "a.example", ANSWERS_MX, 0x1234, false, &e), 0, "a question");
 	is_mem(b.s, b.len, plain, sizeof plain - 1, "by the byte");
 	buf_cut(&b, 0);
-	is_num(dnsmsg_query(&b, "a.example", DNSMSG_MX, 0x1234, true, &e), 0, "with EDNS0");
+	is_num(dnsmsg_query(&b, "a.example", ANSWERS_MX, 0x1234, true, &e), 0, "with EDNS0");
 	is_mem(b.s, b.len, edns, sizeof edns - 1, "by the byte");
 	buf_free(&b);
 	err_free(&e);
@@ -119,11 +119,11 @@ ttl_test(void)
 			buf_add(&b, k ? t[i].two : t[i].one, 4);
 			buf_add(&b, B("\0\6\0\12\1m\xc0\x0e"));
 		}
-		is_num(dnsmsg_parse((struct span){b.s, b.len}, "a.example", DNSMSG_MX, &a, &e), 0,
+		is_num(dnsmsg_parse((struct span){b.s, b.len}, "a.example", ANSWERS_MX, &a, &e), 0,
 		    "two records");
-		is_num(a.mx.ttl_s, t[i].want, t[i].what);
-		if (a.mx.n == 2)
-			is_str(a.mx.v[1].host, "m.example", "a compressed name");
+		is_num(a.is.ttl_s, t[i].want, t[i].what);
+		if (a.is.n == 2)
+			is_str(a.is.v[1].text.s, "m.example", "a compressed name");
 		dnsmsg_free(&a);
 		err_free(&e);
 		buf_free(&b);

@@ -262,13 +262,13 @@ packet_test(void)
 
 		is_num(dnsmsg_parse((struct span){t[i].p, t[i].n}, "a.example", (uint16_t)t[i].type, &a,
 		    &e), 0, t[i].what);
-		is_num((long long)a.records.n, 1, "one record");
-		if (a.records.n == 1) {
-			is_mem(a.records.v[0].text.s, a.records.v[0].text.len, t[i].text, t[i].text_n,
+		is_num((long long)a.is.n, 1, "one record");
+		if (a.is.n == 1) {
+			is_mem(a.is.v[0].text.s, a.is.v[0].text.len, t[i].text, t[i].text_n,
 			    "with this text");
-			is_num((long long)a.records.v[0].n_strings, (long long)t[i].n_strings, "of so many strings");
+			is_num((long long)a.is.v[0].n_strings, (long long)t[i].n_strings, "of so many strings");
 		}
-		is_num(a.mx.ttl_s, 300, "and its lifetime");
+		is_num(a.is.ttl_s, 300, "and its lifetime");
 		dnsmsg_free(&a);
 		err_free(&e);
 	}
@@ -281,7 +281,7 @@ query_test(void)
 	struct err e = ERR_INIT;
 
 	is_num(dnsmsg_query(&b, "a\\b %.x", ANSWERS_TXT, 0x1234, false, &e), 0, "any byte may be asked for");
-	is_mem(b.s, b.len, B("\x12\x34\1\0\0\1\0\0\0\0\0\0\5a\\b %\1x\0\0\20\0\1"), "as it is");
+	is_mem(b.s, b.len, B("\x12\x34\1\40\0\1\0\0\0\0\0\0\5a\\b %\1x\0\0\20\0\1"), "as it is");
 	is_num(dnsmsg_query(&b, "a..b", ANSWERS_TXT, 1, false, &e), EX_DATAERR, "an empty label may not");
 	is_num(dnsmsg_query(&b, "", ANSWERS_TXT, 1, false, &e), EX_DATAERR, "nor nothing");
 	buf_free(&b);

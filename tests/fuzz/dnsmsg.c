@@ -34,21 +34,24 @@ asked(const uint8_t *p, size_t n)
 }
 
 static void
-check(const struct dnsmsg_answer *a)
+check(const struct dnsmsg_answer *a, uint16_t type)
 {
-	for (size_t i = 0; i < a->mx.n; i++)
-		want(*a->mx.v[i].host == '\0' || dnsmsg_name_ok(a->mx.v[i].host));
-	for (size_t i = 0; i < a->addrs.n; i++)
-		want(a->addrs.v[i].u.sa.sa_family == AF_INET || a->addrs.v[i].u.sa.sa_family == AF_INET6);
-	want(!a->cname || dnsmsg_name_ok(a->cname));
-	want(!a->cname || (a->exists && a->mx.n == 0 && a->addrs.n == 0));
-	want(a->mx.ttl_s <= INT32_MAX);
+	for (size_t i = 0; i < a->is.n; i++) {
+		const struct answers_record *r = &a->is.v[i];
+
+		if (type == ANSWERS_MX)
+			want(r->text.len == 0 || dnsmsg_name_ok(r->text.s));
+		if (type == ANSWERS_A || type == ANSWERS_AAAA)
+			want(r->addr.u.sa.sa_family == AF_INET || r->addr.u.sa.sa_family == AF_INET6);
+	}
+	want(!a->cname || (dnsmsg_name_ok(a->cname) && a->is.says == ANSWERS_NODATA && a->is.n == 0));
+	want(a->is.ttl_s <= INT32_MAX);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static const uint16_t types[] = {DNSMSG_MX, DNSMSG_A, DNSMSG_AAAA};
+	static const uint16_t types[] = {ANSWERS_MX, ANSWERS_A, ANSWERS_AAAA, ANSWERS_TLSA};
 	struct span answer = {(const char *)p + 1, n - 1};
 	struct dnsmsg_answer a;
 	struct buf query = BUF_INIT;
@@ -58,13 +61,13 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 
 	if (n < 3)
 		return 0;
-	type = types[p[0] % 3];
+	type = types[p[0] % 4];
 	name = asked(p + 1, n - 1);
 	want(dnsmsg_query(&query, name, type, (uint16_t)(p[1] << 8 | p[2]), p[0] & 128, &e) == 0);
 	if (dnsmsg_matches((struct span){query.s, query.len}, answer))
 		want(answer.n >= 12 && dnsmsg_rcode(answer) < 16);
 	if (dnsmsg_parse(answer, name, type, &a, &e) == 0) {
-		check(&a);
+		check(&a, type);
 		dnsmsg_free(&a);
 	}
 	free(name);
