@@ -1,0 +1,43 @@
+#include "askopt.h"
+
+#include "io.h"
+
+#define TIMEOUT_MAX_S 86400
+
+bool
+askopt_take(struct askopt *o, int c, const char *value, struct err *e)
+{
+	switch (c) {
+	case 'C': o->config = value; return true;
+	case ASKOPT_RESOLVER: o->resolver = value; return true;
+	case ASKOPT_KEYS: o->keys = value; return true;
+	case ASKOPT_OVERLAY: o->overlay = value; return true;
+	case ASKOPT_TIMEOUT:
+		if (conf_duration(value, &o->timeout_s, e))
+			err_in(e, "--timeout");
+		else if (o->timeout_s == 0 || o->timeout_s > TIMEOUT_MAX_S)
+			err_set(e, EX_USAGE, "--timeout: not between 1s and 1d");
+		return true;
+	default: return false;
+	}
+}
+
+int
+askopt_open(const struct askopt *o, uint64_t default_s, struct conf *conf, struct resolve **r,
+    struct err *e)
+{
+	struct resolve_from from = {.keys = o->keys, .overlay = o->overlay};
+	uint64_t wait_s = o->timeout_s ? o->timeout_s : default_s;
+
+	*r = NULL;
+	*conf = (struct conf){0};
+	if (o->keys && o->overlay)
+		return err_set(e, EX_USAGE, "--keys and --overlay exclude each other");
+	if (conf_load(conf, o->config, false, e))
+		return e->code;
+	from.servers = o->resolver ? o->resolver : conf->resolver;
+	if (resolve_open(r, &from, e))
+		return e->code;
+	resolve_deadline(*r, io_now_ms() + (int64_t)wait_s * 1000);
+	return 0;
+}
