@@ -76,8 +76,8 @@ for scenario in yaml.safe_load_all(open(sys.argv[1], encoding="utf-8")):
         if not good:
             bad += 1
             print("# want %s %s\n#  got %s" % (want, test.get("explanation", ""), got))
-print("1..%d" % (count + 1))
 print("%sok %d - 203 of 203" % ("" if (count, bad) == (203, 0) else "not ", count + 1))
+print("1..%d" % (count + 1))
 sys.exit(bad > 0)
 END
 python3 "$T/suite.py" "$SUITE" "$T/keys"
