@@ -308,6 +308,18 @@ limit_lines(struct buf *out, size_t start, const struct compose *c, bool commas,
 
 /* --- what is missing */
 
+static void
+put_from_client(const struct compose *c, const struct compose_trace *t, struct buf *out)
+{
+	buf_fmt(out, "Received: from %.*s", SPAN_ARG(t->helo));
+	if (t->peer.n > 0)
+		buf_fmt(out, " ([%.*s])", SPAN_ARG(t->peer));
+	buf_fmt(out, "\r\n\tby %s (relaykit) with %.*s", c->host, SPAN_ARG(t->with));
+	if (t->suite.n > 0)
+		buf_fmt(out, "\r\n\ttls %.*s", SPAN_ARG(t->suite));
+	buf_fmt(out, "\r\n\tid %s", c->id);
+}
+
 /* RFC 5321 4.4.  The recipient is told where there is only one (7.2), and not where naming it
  * would make the header UTF-8. */
 static void
@@ -317,8 +329,11 @@ put_received(const struct compose *c, struct buf *out)
 
 	for (size_t i = 0; i < c->rcpt.n; i++)
 		tell &= (unsigned char)c->rcpt.p[i] < 128;
-	buf_fmt(out, "Received: by %s (relaykit, from userid %llu)\r\n\tid %s", c->host,
-	    (unsigned long long)c->user, c->id);
+	if (c->trace)
+		put_from_client(c, c->trace, out);
+	else
+		buf_fmt(out, "Received: by %s (relaykit, from userid %llu)\r\n\tid %s", c->host,
+		    (unsigned long long)c->user, c->id);
 	if (tell)
 		buf_fmt(out, "\r\n\tfor <%.*s>", SPAN_ARG(c->rcpt));
 	buf_str(out, ";\r\n\t");
@@ -385,6 +400,20 @@ put_missing(const struct survey *s, const struct compose *c, struct buf *out, st
 	return rc;
 }
 
+/* RFC 5321 4.4: a Return-Path that comes with a message is not ours to believe. */
+static int
+put_as_is(struct span header, struct buf *out)
+{
+	struct cur at = cur_span(header);
+	struct msg_field f;
+	bool bad;
+
+	while (msg_field(&at, &f, &bad))
+		if (!span_ieq(f.name, SPAN("Return-Path")))
+			buf_add(out, f.whole.p, f.whole.n);
+	return 0;
+}
+
 int
 compose_header(struct span header, const struct compose *c, struct buf *out, struct err *e)
 {
@@ -395,6 +424,8 @@ compose_header(struct span header, const struct compose *c, struct buf *out, str
 	int rc;
 
 	put_received(c, out);
+	if (c->as_is)
+		return put_as_is(header, out);
 	rc = put_resent(&s, c, out, e);
 	while (!rc && msg_field(&at, &f, &bad)) {
 		unsigned bit = HAVE(field_of(f.name));

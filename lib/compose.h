@@ -15,6 +15,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct compose_trace { /* a message that came by SMTP, RFC 5321 4.4; spans printable ASCII */
+	struct span helo;   /* as the client calls itself */
+	struct span peer;   /* "192.0.2.1" or "IPv6:2001:db8::1"; empty: not known */
+	struct span with;   /* "ESMTPSA", RFC 3848 */
+	struct span suite;  /* "TLS_AES_256_GCM_SHA384", RFC 8314 4.3; empty: no TLS */
+};
+
 struct compose {
 	const char *host;    /* who says Received, and the right side of a Message-ID */
 	const char *domain;  /* completes bare local names */
@@ -26,6 +33,8 @@ struct compose {
 	int64_t now_s;
 	int zone_minutes;
 	bool fold;           /* lines over 998 bytes are folded, not refused */
+	const struct compose_trace *trace; /* NULL: from a local user */
+	bool as_is;          /* a Received field on top, and nothing else changed but Return-Path */
 };
 
 /* The recipients it names: To, Cc and Bcc, or in a resent message Resent-To, -Cc and -Bcc of the newest

@@ -263,6 +263,19 @@ put_number(struct buf *out, const char *key, uint64_t v)
 		buf_fmt(out, "%s=%llu\n", key, (unsigned long long)v);
 }
 
+static int
+put_wish(struct buf *out, const struct entry_wish *w, struct err *e)
+{
+	if (w->requiretls)
+		buf_str(out, "requiretls=1\n");
+	if (w->priority)
+		buf_fmt(out, "priority=%d\n", w->priority);
+	if (w->by_s > 0)
+		buf_fmt(out, "by=%llu;%s%s\n", (unsigned long long)w->by_s, w->by_return ? "R" : "N",
+		    w->by_trace ? "T" : "");
+	return w->auth.n > 0 ? put_value(out, "auth", w->auth, (struct span){"", 0}, e) : 0;
+}
+
 int
 envelope_format(struct buf *out, const struct envelope *v, struct err *e)
 {
@@ -279,7 +292,7 @@ envelope_format(struct buf *out, const struct envelope *v, struct err *e)
 	put_number(out, "lifetime", v->lifetime_s);
 	if (v->smtputf8)
 		buf_str(out, "smtputf8=1\n");
-	return rc;
+	return rc ? rc : put_wish(out, &v->wish, e);
 }
 
 /* "<" path ">" [ SP rest ] to the end; a ">" inside a quoted local part is part of it. */
@@ -312,6 +325,42 @@ get_value(struct cur *c, struct span *path, struct span *rest)
 	return rest->n > 0;
 }
 
+/* by=UNIX;R or N, and T */
+static bool
+by_value(struct cur *c, struct entry_wish *w)
+{
+	if (!cur_u64(c, UINT64_MAX, &w->by_s) || w->by_s == 0 || !cur_ch(c, ';'))
+		return false;
+	w->by_return = cur_ch(c, 'R');
+	if (!w->by_return && !cur_ch(c, 'N'))
+		return false;
+	w->by_trace = cur_ch(c, 'T');
+	return cur_end(c);
+}
+
+static bool
+wish_line(struct span key, struct cur c, struct entry_wish *w)
+{
+	uint64_t n = 0;
+	bool minus;
+
+	if (span_eq(key, SPAN("by")))
+		return by_value(&c, w);
+	if (span_eq(key, SPAN("requiretls")))
+		return w->requiretls = cur_u64(&c, 1, &n) && n == 1 && cur_end(&c);
+	if (span_eq(key, SPAN("priority"))) {
+		minus = cur_ch(&c, '-');
+		if (!cur_u64(&c, 9, &n) || n == 0 || !cur_end(&c))
+			return false;
+		w->priority = minus ? -(int)n : (int)n;
+		return true;
+	}
+	if (!span_eq(key, SPAN("auth")) || cur_rest(&c).n < 3 || *c.p != '<' || c.end[-1] != '>')
+		return false;
+	w->auth = (struct span){c.p + 1, cur_rest(&c).n - 2};
+	return true;
+}
+
 static bool
 header_line(struct span line, struct envelope *v, bool *sender)
 {
@@ -342,7 +391,7 @@ header_line(struct span line, struct envelope *v, bool *sender)
 		return cur_u64(&c, UINT64_MAX, &v->lifetime_s) && cur_end(&c);
 	if (span_eq(key, SPAN("smtputf8")))
 		return v->smtputf8 = cur_u64(&c, 1, &one) && one == 1 && cur_end(&c);
-	return false;
+	return wish_line(key, c, &v->wish);
 }
 
 /* As many recipients as there can be: one line each, and one more than allowed is seen as too many. */

@@ -78,6 +78,14 @@ struct envelope {
 	uint64_t user;      /* uid of the submitter */
 	bool smtputf8;      /* asked for: -O smtputf8=yes */
 	uint64_t lifetime_s; /* 0: the configuration's */
+	struct entry_wish {  /* what MAIL asked for besides, of those who know the extension */
+		bool requiretls;     /* RFC 8689 */
+		int priority;        /* RFC 6710, -9 to 9; 0 is as not asked for */
+		uint64_t by_s;       /* RFC 2852: since 1970; 0: not asked for */
+		bool by_return;      /* mode R, else N */
+		bool by_trace;
+		struct span auth;    /* RFC 4954 5, xtext or "<>"; empty: not told */
+	} wish;
 };
 
 /* Writes the header's lines; a CR, LF or NUL in any value, or a hold_until_s past ENTRY_DUE_MAX, is

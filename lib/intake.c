@@ -168,15 +168,6 @@ is_mbox_line(struct span line)
 	return c.end - c.p >= 5 && memcmp(c.p, "From ", 5) == 0;
 }
 
-static bool
-is_field(struct span line, bool first)
-{
-	struct cur c = cur_span(line);
-	struct span name;
-
-	return (!first && is_space(cur_peek(&c))) || msg_field_name(&c, &name);
-}
-
 int
 intake_header(struct intake *t, size_t max, struct buf *out, struct err *e)
 {
@@ -210,7 +201,7 @@ intake_header(struct intake *t, size_t max, struct buf *out, struct err *e)
 		}
 		if (first && out->len == start && is_mbox_line(line))
 			continue;
-		if (!is_field(line, first))
+		if (!msg_header_line(line, first))
 			return 0;
 		first = false;
 		rc = add_checked(t, out, line.p, line.n, e);

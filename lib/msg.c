@@ -40,6 +40,15 @@ msg_field_name(struct cur *c, struct span *name)
 }
 
 bool
+msg_header_line(struct span line, bool first)
+{
+	struct cur c = cur_span(line);
+	struct span name;
+
+	return (!first && is_space(cur_peek(&c))) || msg_field_name(&c, &name);
+}
+
+bool
 msg_field(struct cur *c, struct msg_field *f, bool *bad)
 {
 	struct cur t = *c;

@@ -22,6 +22,10 @@ struct msg_field {
 /* field-name and its colon, with white space between them as RFC 5322 4.5.8 allows. */
 bool msg_field_name(struct cur *c, struct span *name);
 
+/* Whether a line without its line end belongs to a header section: a field's first, or, where it is
+ * not the section's first, one that is folded onto it. */
+bool msg_header_line(struct span line, bool first);
+
 /* The next field at the cursor, CRLF or LF line ends, folded lines included.  False at the
  * empty line, at the end, and at a line that is no field (*bad then). */
 bool msg_field(struct cur *c, struct msg_field *f, bool *bad);

@@ -1,8 +1,10 @@
-/* smtpd.h - the server's side of an SMTP conversation, as a state machine.  No input or output: bytes
- * of the client go in, replies gather in s->out, and whatever is slow, full or lying - the queue,
+/* smtpd.h - the server's side of an SMTP conversation, as a state machine: what it knows, what it asks
+ * of the world, and the content of messages; smtpdo.h has the commands.  No input or output: bytes of
+ * the client go in, replies gather in s->out, and whatever is slow, full or lying - the queue,
  * passwords, counters - is behind struct smtpd_world.  RFC 5321, 6409 and the extensions of esmtp.h.
  *
- *     smtpd_init(&s, &rules, &world);           greets, or not
+ *     smtpd_init(&s, &rules, &world);
+ *     smtpd_greet(&s);
  *     for (;;) {
  *             send s.out, or wait with it while there is more to feed;
  *             what = smtpd_feed(&s, bytes, &taken);
@@ -66,8 +68,8 @@ struct smtpd_world {
 	void (*rcpt)(void *arg, const struct esmtp_rcpt *r, struct span rcpt,
 	    struct smtpd_verdict *v);
 
-	/* Content comes: the transaction is s->mail and s->rcpts.  Once a verdict is no, here or in
-	 * content(), the rest of it is read and thrown away and abandon() follows. */
+	/* Content comes: the transaction is s->mail and s->rcpts.  Once a verdict is no, here, in
+	 * content() or in end(), what follows is read and thrown away, and abandon() is called. */
 	void (*begin)(void *arg, struct smtpd_verdict *v);
 	void (*content)(void *arg, const void *p, size_t n, struct smtpd_verdict *v);
 	/* With code 0 the message is on stable storage; id is told to the client. */
@@ -146,20 +148,25 @@ struct smtpd {
 void smtpd_init(struct smtpd *s, const struct smtpd_rules *r, const struct smtpd_world *w);
 void smtpd_free(struct smtpd *s);
 
-enum smtpd_next smtpd_greet(struct smtpd *s);
-enum smtpd_next smtpd_feed(struct smtpd *s, struct span in, size_t *taken);
-void smtpd_secured(struct smtpd *s); /* RFC 3207 4.2: all that was said before is forgotten */
 /* 421 for a reason of the caller's: "4.4.2", "timeout".  What was under way is abandoned. */
 void smtpd_end(struct smtpd *s, const char *status, const char *text);
 /* How long the client may be silent, in the caller's unit: `soon` where it is not to be waited for. */
 int64_t smtpd_patience(const struct smtpd *s, int64_t usual, int64_t soon);
 void smtpd_late(struct smtpd *s); /* it was silent for so long: the last reply */
-/* The client spoke before it was greeted. */
-void smtpd_pregreeted(struct smtpd *s);
-
 /* The i-th recipient of the transaction, for begin(). */
 struct span smtpd_rcpt_addr(const struct smtpd *s, size_t i);
 struct span smtpd_rcpt_notify(const struct smtpd *s, size_t i);
 struct span smtpd_rcpt_orcpt(const struct smtpd *s, size_t i);
+
+/* --- for smtpdo.c */
+
+enum smtpd_next smtpd_reply(struct smtpd *s, int code, const char *status, const char *text);
+enum smtpd_next smtpd_wrong(struct smtpd *s, int code, const char *status, const char *text);
+enum smtpd_next smtpd_wrong_verdict(struct smtpd *s, struct smtpd_verdict *v); /* and frees it */
+void smtpd_forget(struct smtpd *s); /* the transaction */
+void smtpd_begin(struct smtpd *s, bool dots); /* its content; s->verdict says whether it may */
+enum smtpd_next smtpd_feed_data(struct smtpd *s, struct span in, size_t *taken);
+enum smtpd_next smtpd_feed_bdat(struct smtpd *s, struct span in, size_t *taken);
+enum smtpd_next smtpd_end_chunk(struct smtpd *s);
 
 #endif

@@ -1,6 +1,5 @@
 #include "submit.h"
 
-#include "compose.h"
 #include "io.h"
 #include "mime.h"
 #include "msg.h"
@@ -16,9 +15,12 @@ struct sink { /* where content goes */
 	uint64_t max;
 };
 
-struct making { /* a message that is not linked yet */
+struct submit_work { /* a message that is not linked yet */
 	struct submit *s;
 	struct submit_msg *m;
+	struct buf header;  /* as it comes */
+	size_t looked;      /* at so much of it */
+	bool body;          /* the header section is over */
 	struct queue_put *puts;
 	size_t n, groups;
 	struct entry_rcpt *rcpts; /* room for one entry's */
@@ -65,7 +67,7 @@ header_rcpt(void *arg, struct span mailbox, struct err *e)
 
 /* How many recipients group g has, and where they begin. */
 static size_t
-group(const struct making *k, size_t g, size_t *from)
+group(const struct submit_work *k, size_t g, size_t *from)
 {
 	size_t left = k->m->rcpts.n - g * ENTRY_RCPT_MAX;
 
@@ -74,12 +76,12 @@ group(const struct making *k, size_t g, size_t *from)
 }
 
 static int
-begin(struct making *k, size_t g, struct queue_put *p, struct err *e)
+begin(struct submit_work *k, size_t g, struct queue_put *p, struct err *e)
 {
 	const struct submit_msg *m = k->m;
 	size_t from, n = group(k, g, &from);
 	struct envelope v = {.sender = m->sender, .params = m->params, .rcpts = k->rcpts, .n = n,
-	    .tag = m->tag, .hold_until_s = m->hold_until_s, .user = k->s->user, .smtputf8 = m->smtputf8};
+	    .tag = m->tag, .hold_until_s = m->hold_until_s, .user = k->s->user, .smtputf8 = m->smtputf8, .wish = m->wish};
 
 	rcpts_get(&m->rcpts, from, n, k->rcpts);
 	return queue_put_begin(k->s->q, p, &v, e);
@@ -99,12 +101,12 @@ zone_minutes(struct submit *s, int64_t now_s)
 }
 
 static int
-put_header(struct making *k, struct span header, struct err *e)
+put_header(struct submit_work *k, struct span header, struct err *e)
 {
 	struct submit *s = k->s;
 	int64_t now_s = (int64_t)(io_time_us() / 1000000);
 	struct compose c = {.host = s->conf->hostname, .domain = s->conf->domain,
-	    .sender = k->m->sender, .name = k->m->name, .id = k->puts[0].id, .user = s->user,
+	    .sender = k->m->sender, .name = k->m->name, .id = k->puts[0].id, .user = s->user, .trace = k->m->trace, .as_is = k->m->as_is,
 	    .now_s = now_s, .zone_minutes = zone_minutes(s, now_s),
 	    .fold = s->conf->long_lines == CONF_REPAIR};
 	struct entry_rcpt only = {SPAN(""), SPAN("")};
@@ -125,7 +127,7 @@ put_header(struct making *k, struct span header, struct err *e)
 }
 
 static int
-put_body(void *arg, const void *p, size_t n, struct err *e)
+sink_body(void *arg, const void *p, size_t n, struct err *e)
 {
 	struct sink *k = arg;
 
@@ -136,7 +138,7 @@ put_body(void *arg, const void *p, size_t n, struct err *e)
 
 /* The first entry with its long lines encoded takes its place, id and all. */
 static int
-encode_lines(struct making *k, struct err *e)
+encode_lines(struct submit_work *k, struct err *e)
 {
 	struct queue_put *old = &k->puts[0], new;
 	struct sink sink = {&new, k->s->conf->max_message_bytes};
@@ -154,7 +156,7 @@ encode_lines(struct making *k, struct err *e)
 	if (!rc) {
 		memcpy(new.id, old->id, sizeof new.id); /* the Received field tells it already */
 		text = (struct span){map + queue_put_at(old), (size_t)old->head.content_bytes};
-		rc = mime_shorten(text, put_body, &sink, e);
+		rc = mime_shorten(text, sink_body, &sink, e);
 		new.head.utf8_header = old->head.utf8_header;
 		queue_put_end(rc ? &new : old);
 		if (!rc)
@@ -164,29 +166,38 @@ encode_lines(struct making *k, struct err *e)
 	return rc;
 }
 
+/* The first entry is begun, with the header section. */
 static int
-content(struct making *k, struct intake *t, struct span header, struct err *e)
+start(struct submit_work *k, struct span header, struct err *e)
 {
-	struct sink sink = {&k->puts[0], k->s->conf->max_message_bytes};
-	int rc = begin(k, 0, &k->puts[0], e);
+	size_t from;
+	int rc;
 
+	k->groups = (k->m->rcpts.n + ENTRY_RCPT_MAX - 1) / ENTRY_RCPT_MAX;
+	if (k->groups == 0)
+		return err_set(e, EX_DATAERR, "no recipient is named");
+	if (k->groups > 1)
+		rcpts_group(&k->m->rcpts);
+	k->puts = mem_alloc(k->groups * sizeof *k->puts);
+	k->rcpts = mem_alloc(group(k, 0, &from) * sizeof *k->rcpts);
+	rc = begin(k, 0, &k->puts[0], e);
 	if (rc)
 		return rc;
 	k->n = 1;
-	rc = put_header(k, header, e);
-	if (!rc)
-		rc = intake_body(t, put_body, &sink, e);
-	if (!rc && k->puts[0].head.content_bytes > sink.max)
-		rc = put_body(&sink, "", 0, e); /* a header alone */
-	if (rc || !k->puts[0].head.long_lines)
-		return rc;
-	if (k->s->conf->long_lines == CONF_REFUSE)
-		return err_set(e, EX_DATAERR, "line over %d bytes", MSG_LINE_MAX);
-	return encode_lines(k, e);
+	return put_header(k, header, e);
 }
 
 static int
-copies(struct making *k, struct err *e)
+put_body(void *arg, const void *p, size_t n, struct err *e)
+{
+	struct submit_work *k = arg;
+	struct sink sink = {&k->puts[0], k->s->conf->max_message_bytes};
+
+	return sink_body(&sink, p, n, e);
+}
+
+static int
+copies(struct submit_work *k, struct err *e)
 {
 	int rc = 0;
 
@@ -199,7 +210,7 @@ copies(struct making *k, struct err *e)
 }
 
 static int
-link_all(struct making *k, struct err *e)
+link_all(struct submit_work *k, struct err *e)
 {
 	struct span stream = k->m->stream.n ? k->m->stream : span_of(k->s->conf->stream);
 	int rc = 0;
@@ -215,7 +226,7 @@ link_all(struct making *k, struct err *e)
 
 /* Before anything is linked: to run out of memory then would leave what the caller sends again. */
 static void
-make_room(struct making *k)
+make_room(struct submit_work *k)
 {
 	struct submit *s = k->s;
 
@@ -227,7 +238,7 @@ make_room(struct making *k)
 
 /* The message's entries become the last of those that wait for the sync. */
 static void
-keep(struct making *k)
+keep(struct submit_work *k)
 {
 	struct submit *s = k->s;
 
@@ -237,42 +248,166 @@ keep(struct making *k)
 	k->n = 0;
 }
 
+/* All of the content is there. */
+static int
+finish(struct submit_work *k, struct err *e)
+{
+	uint64_t max = k->s->conf->max_message_bytes;
+	int rc = 0;
+
+	if (k->puts[0].head.content_bytes > max) /* a header alone */
+		return err_set(e, EX_DATAERR, "message over %llu bytes", (unsigned long long)max);
+	if (k->puts[0].head.long_lines && k->s->conf->long_lines == CONF_REFUSE)
+		return err_set(e, EX_DATAERR, "line over %d bytes", MSG_LINE_MAX);
+	if (k->puts[0].head.long_lines)
+		rc = encode_lines(k, e);
+	if (!rc)
+		rc = copies(k, e);
+	if (!rc) {
+		make_room(k);
+		rc = link_all(k, e);
+	}
+	if (!rc)
+		keep(k);
+	return rc;
+}
+
+static void
+release(struct submit_work *k)
+{
+	for (size_t i = 0; i < k->n; i++)
+		queue_put_end(&k->puts[i]);
+	free(k->puts);
+	free(k->rcpts);
+	buf_free(&k->header);
+}
+
 int
 submit_message(struct submit *s, struct submit_msg *m, struct intake *t, struct err *e)
 {
-	struct making k = {.s = s, .m = m};
-	struct buf header = BUF_INIT;
+	struct submit_work k = {.s = s, .m = m, .header = BUF_INIT};
 	struct span fields;
-	size_t from;
-	int rc = intake_header(t, s->conf->max_header_bytes, &header, e);
+	int rc = intake_header(t, s->conf->max_header_bytes, &k.header, e);
 
-	fields = (struct span){header.s, header.len};
+	fields = (struct span){k.header.s, k.header.len};
 	if (!rc && m->from_header)
 		rc = compose_recipients(fields, s->conf->domain, header_rcpt, m, e);
-	if (!rc && m->rcpts.n == 0)
-		rc = err_set(e, EX_DATAERR, "no recipient is named");
-	if (!rc) {
-		k.groups = (m->rcpts.n + ENTRY_RCPT_MAX - 1) / ENTRY_RCPT_MAX;
-		if (k.groups > 1)
-			rcpts_group(&m->rcpts);
-		k.puts = mem_alloc(k.groups * sizeof *k.puts);
-		k.rcpts = mem_alloc(group(&k, 0, &from) * sizeof *k.rcpts);
-		rc = content(&k, t, fields, e);
-	}
 	if (!rc)
-		rc = copies(&k, e);
-	if (!rc) {
-		make_room(&k);
-		rc = link_all(&k, e);
-	}
+		rc = start(&k, fields, e);
 	if (!rc)
-		keep(&k);
-	for (size_t i = 0; i < k.n; i++)
-		queue_put_end(&k.puts[i]);
-	free(k.puts);
-	free(k.rcpts);
-	buf_free(&header);
+		rc = intake_body(t, put_body, &k, e);
+	if (!rc)
+		rc = finish(&k, e);
+	release(&k);
 	return rc;
+}
+
+/* --- in parts */
+
+int
+submit_begin(struct submit_work **w, struct submit *s, struct submit_msg *m, struct err *e)
+{
+	if (m->rcpts.n == 0)
+		return err_set(e, EX_DATAERR, "no recipient is named");
+	*w = mem_alloc(sizeof **w);
+	**w = (struct submit_work){.s = s, .m = m, .header = BUF_INIT};
+	return 0;
+}
+
+/* Where the header section ends in what has come: at the empty line, *blank, or before a line that is no
+ * field.  false: later. */
+static bool
+header_end(struct submit_work *k, size_t *end, size_t *blank)
+{
+	const char *lf;
+
+	while ((lf = memchr(k->header.s + k->looked, '\n', k->header.len - k->looked))) {
+		const char *p = k->header.s + k->looked;
+		struct span line = {p, (size_t)(lf - p)};
+
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		*end = k->looked;
+		*blank = line.n == 0 ? (size_t)(lf + 1 - p) : 0;
+		if (*blank || !msg_header_line(line, k->looked == 0))
+			return true;
+		k->looked = (size_t)(lf + 1 - k->header.s);
+	}
+	return false;
+}
+
+static int
+end_header(struct submit_work *k, size_t end, size_t blank, struct err *e)
+{
+	size_t from = end + blank;
+	int rc;
+
+	k->body = true;
+	rc = start(k, (struct span){k->header.s, end}, e);
+	if (!rc && k->header.len > from)
+		rc = put_body(k, k->header.s + from, k->header.len - from, e);
+	buf_cut(&k->header, end);
+	return rc;
+}
+
+int
+submit_content(struct submit_work *k, const void *p, size_t n, struct err *e)
+{
+	size_t max = (size_t)k->s->conf->max_header_bytes, end, blank;
+
+	if (k->body)
+		return put_body(k, p, n, e);
+	buf_add(&k->header, p, n);
+	if (header_end(k, &end, &blank))
+		return end > max ? err_set(e, EX_DATAERR, "header section over %zu bytes", max)
+				 : end_header(k, end, blank, e);
+	if (k->header.len > max)
+		return err_set(e, EX_DATAERR, "header section over %zu bytes", max);
+	return 0;
+}
+
+bool
+submit_header(const struct submit_work *k, struct span *header)
+{
+	*header = (struct span){k->header.s, k->header.len};
+	return k->body;
+}
+
+bool
+submit_eightbit(const struct submit_work *k)
+{
+	return k->n > 0 && k->puts[0].head.eightbit;
+}
+
+int
+submit_end(struct submit_work *k, struct err *e)
+{
+	size_t end = k->header.len, blank;
+	int rc = 0;
+
+	/* A header section without a body; its last line may lack its line end, by BDAT. */
+	if (!k->body) {
+		if (end > 0 && k->header.s[end - 1] != '\n') {
+			buf_add(&k->header, "\r\n", 2);
+			end += 2;
+		}
+		if (!header_end(k, &end, &blank))
+			end = k->header.len;
+		rc = end_header(k, end, 0, e);
+	}
+	if (!rc)
+		rc = finish(k, e);
+	submit_drop(k);
+	return rc;
+}
+
+void
+submit_drop(struct submit_work *k)
+{
+	if (!k)
+		return;
+	release(k);
+	free(k);
 }
 
 int

@@ -9,6 +9,7 @@
 #ifndef SUBMIT_H
 #define SUBMIT_H
 
+#include "compose.h"
 #include "conf.h"
 #include "intake.h"
 #include "put.h"
@@ -35,6 +36,9 @@ struct submit_msg { /* spans are lent by the caller until submit_message returns
 	bool from_header;        /* -t: recipients are those of the header, too */
 	bool smtputf8;
 	uint64_t hold_until_s;
+	const struct compose_trace *trace; /* it came by SMTP; NULL: from a local user */
+	bool as_is;              /* as in compose.h */
+	struct entry_wish wish;
 	struct rcpts rcpts;
 	size_t n_entries;        /* set by submit_message */
 };
@@ -46,6 +50,18 @@ int submit_rcpt(struct submit_msg *m, struct span mailbox, struct err *e);
  * s->puts are its entries, with 1,000 recipients each and the rest in the last. EX_DATAERR: the message or
  * an address in its header is refused; nothing of it stays, and t may be anywhere in it. */
 int submit_message(struct submit *s, struct submit_msg *m, struct intake *t, struct err *e);
+
+/* The same for content that is handed in in parts, as it will be stored: CRLF line ends, no bare CR or
+ * LF.  m and what it points to must stay until submit_end() or submit_drop(), which free w. */
+struct submit_work;
+int submit_begin(struct submit_work **w, struct submit *s, struct submit_msg *m, struct err *e);
+int submit_content(struct submit_work *w, const void *p, size_t n, struct err *e);
+int submit_end(struct submit_work *w, struct err *e);
+void submit_drop(struct submit_work *w);
+/* Of what was handed in: bytes over 127, and in the header section; before submit_end(). */
+bool submit_eightbit(const struct submit_work *w);
+/* The header section as it was handed in, once body has come; lent until the end. */
+bool submit_header(const struct submit_work *w, struct span *header);
 
 /* All or nothing; in both cases s->n is 0 afterwards. */
 int submit_sync(struct submit *s, struct err *e);
