@@ -1,198 +1,15 @@
 #include "deliver.h"
 
-#include "addr.h"
 #include "io.h"
 #include "msg.h"
-#include "reaper.h"
-#include "retry.h"
 #include "telling.h"
 
-#include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RESERVE 512       /* bytes set aside for what must be written after the final reply */
 #define RESERVE_RCPT 160  /* and a recipient */
-#define TEXT_MAX 1000     /* of a peer's words, kept in journal and log */
-
-/* --- telling */
-
-static struct span
-cut(struct span s)
-{
-	if (s.n > TEXT_MAX)
-		s.n = TEXT_MAX;
-	return s;
-}
-
-/* The disk, not the peer, and perhaps this entry alone: one that cannot be opened or removed must not
- * keep all others from going. The run goes on and exits EX_TEMPFAIL; the first to say so is quoted. */
-void
-deliver_ails(struct deliver *d, const struct err *e)
-{
-	if (!atomic_exchange(&d->ailing, true))
-		snprintf(d->trouble_text, sizeof d->trouble_text, "%s", err_text(e));
-}
-
-/* What we do could not be written down any more: the run ends. */
-void
-deliver_trouble(struct deliver *d, const struct err *e)
-{
-	deliver_ails(d, e);
-	d->trouble = EX_TEMPFAIL;
-}
-
-struct word { /* what is said about a recipient */
-	enum journal_is as;
-	int code;
-	struct span status, text, site, host, addr, tls;
-	uint64_t connect_us, send_us;
-};
-
-static uint64_t
-random_of(const struct parcel *p)
-{
-	return entry_id_us(p->t.is.id.p) * 0x9e3779b97f4a7c15u + p->attempt * 0xbf58476d1ce4e5b9u;
-}
-
-static struct retry_policy
-policy_of(const struct parcel *p)
-{
-	const struct conf *c = p->d->conf;
-
-	return (struct retry_policy){c->retry_min_s, c->retry_max_s,
-	    p->t.env.lifetime_s ? p->t.env.lifetime_s : c->lifetime_s};
-}
-
-/* The same for the event and for the name: jitter comes from the id, not from a dice. */
-static uint64_t
-next_attempt(const struct parcel *p)
-{
-	struct retry_policy policy = policy_of(p);
-
-	return io_time_us() / 1000000 + retry_wait(&policy, p->attempt, p->hint_s, random_of(p));
-}
-
-static void
-tell_rcpt(const struct parcel *p, uint32_t i, const struct word *w)
-{
-	static const enum event_type types[] = {[JOURNAL_DELIVERED] = EVENT_DELIVERED,
-	    [JOURNAL_DEFERRED] = EVENT_DEFERRED, [JOURNAL_FAILED] = EVENT_BOUNCED,
-	    [JOURNAL_EXPIRED] = EVENT_EXPIRED};
-	struct event v = {.type = types[w->as]};
-
-	v.rcpt = p->t.env.rcpts[i].addr;
-	v.domain = addr_domain(v.rcpt);
-	v.site = w->site;
-	v.attempts = p->attempt;
-	v.peer = w->host;
-	v.peer_addr = w->addr;
-	v.code = w->code;
-	v.status = w->status;
-	v.text = cut(w->text);
-	v.tls = w->tls;
-	v.connect_us = w->connect_us;
-	v.send_us = w->send_us;
-	v.next_s = w->as == JOURNAL_DEFERRED ? next_attempt(p) : 0;
-	p->d->count[w->as]++;
-	tell_entry(p->d->events, &p->t, v);
-}
-
-static void
-tell_attempt(const struct parcel *p, const struct word *w)
-{
-	tell_entry(p->d->events, &p->t, (struct event){.type = EVENT_ATTEMPTED,
-	    .site = w->site,
-	    .domain = p->t.is.domain,
-	    .attempts = p->attempt,
-	    .peer = w->host,
-	    .peer_addr = w->addr,
-	    .tls = w->tls,
-	    .connect_us = w->connect_us,
-	    .send_us = w->send_us});
-}
-
-/* --- the journal in memory and on disk */
-
-/* A full disk concerns all, a submitter's quota his messages alone. */
-static void
-unwritten(const struct parcel *p, const struct err *e)
-{
-	if (p->t.over_quota)
-		deliver_ails(p->d, e);
-	else
-		deliver_trouble(p->d, e);
-}
-
-static void
-free_parcel(struct parcel *p)
-{
-	if (p->removed && p->d->reaper)
-		reaper_close(p->d->reaper, queue_detach(&p->t));
-	queue_release(&p->t);
-	journal_free(&p->j);
-	buf_free(&p->pending);
-	pthread_mutex_destroy(&p->lock);
-	free(p);
-}
-
-/* Twice, for one bad moment of the disk shall not make us forget what a peer has said and send it
- * again; and what could not be written stays pending, for whoever comes here next. */
-static int
-write_pending(struct parcel *p, struct err *e)
-{
-	int rc = 0;
-
-	for (int i = 0; i < 2 && p->pending.len > 0; i++) {
-		rc = queue_journal(&p->t, (struct span){p->pending.s, p->pending.len}, 0, e);
-		if (!rc)
-			buf_cut(&p->pending, 0);
-	}
-	return rc;
-}
-
-bool
-parcel_drop(struct parcel *p)
-{
-	struct err e = ERR_INIT;
-	bool last;
-
-	pthread_mutex_lock(&p->lock);
-	last = --p->groups == 0;
-	pthread_mutex_unlock(&p->lock);
-	if (!last)
-		return false;
-	if (write_pending(p, &e))
-		unwritten(p, &e);
-	err_free(&e);
-	free_parcel(p);
-	return true;
-}
-
-static void
-set_is(struct parcel *p, uint32_t i, enum journal_is as)
-{
-	if (!journal_is_open(&p->j.rcpts[i]))
-		return;
-	p->j.rcpts[i].is = as;
-	p->j.rcpts[i].doubt = false;
-	if (!journal_is_open(&p->j.rcpts[i]))
-		p->j.open--;
-}
-
-uint32_t *
-parcel_open(const struct parcel *p, size_t *n)
-{
-	uint32_t *v = mem_grow(NULL, p->t.env.n + 1, sizeof *v);
-
-	*n = 0;
-	for (size_t i = 0; i < p->t.env.n; i++)
-		if (journal_is_open(&p->j.rcpts[i]))
-			v[(*n)++] = (uint32_t)i;
-	return v;
-}
 
 /* --- taking */
 
@@ -227,7 +44,7 @@ settle_doubt(struct parcel *p, bool *settled, struct err *e)
 	if (how == CONF_DOUBT_HOLD) {
 		journal_mark(&p->pending, now, "held", SPAN("policy in_doubt"),
 		    SPAN("sent, and the outcome is not known"));
-		rc = write_pending(p, e);
+		rc = parcel_write(p, e);
 		if (!rc)
 			rc = queue_move(&p->t, IN_HOLD, e);
 		if (!rc)
@@ -310,7 +127,7 @@ parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint
 		rc = look_over(p, now_s, &settled, e);
 	}
 	if (rc || settled) {
-		free_parcel(p);
+		parcel_free(p);
 		if (rc == EX_NOINPUT) /* moved on meanwhile, by its name */
 			*took = PARCEL_GONE;
 		return rc == EX_NOINPUT ? 0 : rc;
@@ -350,7 +167,7 @@ note_sending(void *arg, struct err *e)
 			who[n++] = a->who[i];
 	pthread_mutex_lock(&p->lock);
 	journal_sending(&line, io_time_us(), p->attempt, a->way->site, who, n);
-	rc = write_pending(p, e);
+	rc = parcel_write(p, e);
 	if (!rc)
 		rc = queue_journal(&p->t, (struct span){line.s, line.len},
 		    RESERVE + RESERVE_RCPT * a->m->n, e);
@@ -358,9 +175,9 @@ note_sending(void *arg, struct err *e)
 		rc = queue_journal_sync(&p->t, e);
 	p->sending = true;
 	if (rc && p->t.over_quota)
-		p->wait_s = next_attempt(p);
+		p->wait_s = parcel_next(p);
 	if (rc)
-		unwritten(p, e);
+		parcel_unwritten(p, e);
 	pthread_mutex_unlock(&p->lock);
 	buf_free(&line);
 	free(who);
@@ -384,16 +201,6 @@ as_of(const struct smtp_rcpt *r)
 	                               : JOURNAL_DEFERRED;
 }
 
-/* Where everybody has the message nothing needs to be written: the unlink says it. */
-static bool
-all_delivered(const struct parcel *p)
-{
-	for (size_t i = 0; i < p->t.env.n; i++)
-		if (p->j.rcpts[i].is != JOURNAL_DELIVERED)
-			return false;
-	return true;
-}
-
 /* In memory; whether somebody has the message now. */
 static bool
 mark_outcomes(struct attempt *a)
@@ -406,7 +213,7 @@ mark_outcomes(struct attempt *a)
 
 		if (r->is == SMTP_AGAIN)
 			continue;
-		set_is(p, a->who[i], as_of(r));
+		parcel_set(p, a->who[i], as_of(r));
 		delivered |= r->is == SMTP_DELIVERED;
 		p->tried |= as_of(r) == JOURNAL_DEFERRED;
 	}
@@ -417,7 +224,7 @@ mark_outcomes(struct attempt *a)
 static bool
 remove_delivered(struct parcel *p, struct err *e)
 {
-	if (p->groups > 1 || !all_delivered(p) || p->d->conf->keep_sent_s > 0 ||
+	if (p->groups > 1 || !parcel_delivered(p) || p->d->conf->keep_sent_s > 0 ||
 	    queue_remove(&p->t, e))
 		return false;
 	p->removed = true;
@@ -442,25 +249,25 @@ note_outcomes(struct attempt *a, struct err *e)
 
 		if (r->is != SMTP_AGAIN)
 			journal_outcome_rcpt(&p->pending, a->who[i], as_of(r), r->code,
-			    span_of(r->status), cut((struct span){r->text.s, r->text.len}));
+			    span_of(r->status), parcel_words((struct span){r->text.s, r->text.len}));
 	}
 	journal_outcome_end(&p->pending, start);
 	if (delivered) {
 		p->partial = true;
-		rc = write_pending(p, e);
+		rc = parcel_write(p, e);
 		if (rc)
-			unwritten(p, e);
+			parcel_unwritten(p, e);
 	}
 }
 
 static void
 tell_outcomes(struct attempt *a, uint64_t send_us)
 {
-	struct word w = {.site = a->way->site, .host = a->way->host, .addr = a->way->addr,
+	struct parcel_word w = {.site = a->way->site, .host = a->way->host, .addr = a->way->addr,
 	    .tls = {a->way->s->tls.s, a->way->s->tls.len}, .connect_us = a->way->connect_us,
 	    .send_us = send_us};
 
-	tell_attempt(a->p, &w);
+	parcel_tell_attempt(a->p, &w);
 	for (size_t i = 0; i < a->m->n; i++) {
 		const struct smtp_rcpt *r = &a->m->rcpts[i];
 
@@ -470,7 +277,7 @@ tell_outcomes(struct attempt *a, uint64_t send_us)
 		w.code = r->code;
 		w.status = span_of(r->status);
 		w.text = (struct span){r->text.s, r->text.len};
-		tell_rcpt(a->p, a->who[i], &w);
+		parcel_tell(a->p, a->who[i], &w);
 	}
 }
 
@@ -635,152 +442,4 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 	free(m.rcpts);
 	free(a.who);
 	return sent;
-}
-
-void
-parcel_verdict(struct parcel *p, const uint32_t *rcpts, size_t n, enum journal_is as, int code,
-    const char *status, const char *text, struct span site)
-{
-	struct word w = {.as = as, .code = code, .status = span_of(status), .text = span_of(text),
-	    .site = site, .host = {"", 0}, .addr = {"", 0}, .tls = {"", 0}};
-	size_t start;
-
-	pthread_mutex_lock(&p->lock);
-	start = journal_outcome(&p->pending, io_time_us(), p->attempt, site, w.host, w.addr);
-	for (size_t i = 0; i < n; i++) {
-		set_is(p, rcpts[i], as);
-		journal_outcome_rcpt(&p->pending, rcpts[i], as, code, w.status, cut(w.text));
-	}
-	journal_outcome_end(&p->pending, start);
-	p->tried |= as == JOURNAL_DEFERRED;
-	snprintf(p->site, sizeof p->site, "%.*s", SPAN_ARG(site));
-	pthread_mutex_unlock(&p->lock);
-	for (size_t i = 0; i < n; i++)
-		tell_rcpt(p, rcpts[i], &w);
-}
-
-/* --- the end */
-
-static void
-expire(struct parcel *p)
-{
-	size_t n;
-	uint32_t *open = parcel_open(p, &n);
-	uint64_t now = io_time_us();
-
-	for (size_t i = 0; i < n; i++) {
-		const struct journal_reply *last = journal_last(&p->j, open[i]);
-		struct word w = {.as = JOURNAL_EXPIRED, .status = SPAN("4.4.7"),
-		    .text = SPAN("not delivered within its lifetime"), .site = span_of(p->site),
-		    .host = {"", 0}, .addr = {"", 0}, .tls = {"", 0}};
-		size_t start;
-
-		if (last && last->text[0]) {
-			w.code = last->code;
-			w.text = span_of(last->text);
-		}
-		start = journal_outcome(&p->pending, now, p->attempt, w.site, w.host, w.addr);
-		journal_outcome_rcpt(&p->pending, open[i], JOURNAL_EXPIRED, w.code, w.status, w.text);
-		journal_outcome_end(&p->pending, start);
-		set_is(p, open[i], JOURNAL_EXPIRED);
-		tell_rcpt(p, open[i], &w);
-	}
-	free(open);
-}
-
-/* It lives on: when, and first what must not be forgotten. */
-static int
-finish_deferred(struct parcel *p, struct err *e)
-{
-	uint64_t next = next_attempt(p);
-	int rc;
-
-	journal_deferred(&p->pending, io_time_us(), p->attempt, next, span_of(p->site), 0,
-	    (struct span){"", 0}, (struct span){"", 0}, NULL, 0);
-	rc = write_pending(p, e);
-	if (!rc && p->partial)
-		rc = queue_journal_sync(&p->t, e);
-	/* Where the journal could not be written the wait is still ours to keep. */
-	if (!rc || rc == EX_TEMPFAIL) {
-		struct err again = ERR_INIT;
-		int moved = queue_defer(&p->t, next, &again);
-
-		if (moved && !rc && moved != EX_NOINPUT) /* another run moved it on by its name: it waits there */
-			rc = err_set(e, moved, "%s", err_text(&again));
-		err_free(&again);
-	}
-	return rc;
-}
-
-/* Nobody is open any more. */
-static int
-finish_closed(struct parcel *p, struct err *e)
-{
-	const struct conf *c = p->d->conf;
-	bool failed = !all_delivered(p);
-	uint64_t keep = failed ? c->keep_failed_s : c->keep_sent_s;
-	int rc = 0;
-
-	if (failed || keep > 0)
-		rc = write_pending(p, e);
-	if (!rc)
-		rc = keep > 0 ? queue_move(&p->t, failed ? IN_FAILED : IN_SENT, e)
-		              : queue_remove(&p->t, e);
-	if (rc) {
-		struct err again = ERR_INIT;
-
-		/* It cannot go, but it shall not be sent again either. */
-		bool elsewhere = rc == EX_NOINPUT; /* another run moved it on by its name */
-
-		if (write_pending(p, &again) == 0 && elsewhere)
-			rc = 0; /* whoever takes it there finds nobody left to send it to */
-		err_free(&again);
-	}
-	return rc;
-}
-
-void
-parcel_wait(struct parcel *p, uint64_t until_s)
-{
-	pthread_mutex_lock(&p->lock);
-	if (until_s > p->wait_s)
-		p->wait_s = until_s;
-	pthread_mutex_unlock(&p->lock);
-}
-
-bool
-parcel_finish(struct parcel *p)
-{
-	struct retry_policy policy = policy_of(p);
-	uint64_t born = entry_id_us(p->t.is.id.p) / 1000000, now = io_time_us() / 1000000;
-	struct err e = ERR_INIT;
-	bool last;
-	int rc = 0;
-
-	pthread_mutex_lock(&p->lock);
-	last = --p->groups == 0;
-	pthread_mutex_unlock(&p->lock);
-	if (!last)
-		return false;
-	if (p->j.open > 0 && p->tried && p->d->may_expire &&
-	    retry_over(&policy, born, p->attempt, now))
-		expire(p);
-	if (p->j.open == 0) {
-		/* An unlink right after the final reply has done it already. */
-		if (!p->removed)
-			rc = finish_closed(p, &e);
-	} else if (p->tried) {
-		rc = finish_deferred(p, &e);
-	} else { /* nobody of those still open was tried */
-		rc = write_pending(p, &e);
-		if ((!rc || p->t.over_quota) && p->wait_s)
-			rc = queue_defer(&p->t, p->wait_s, &e);
-		if (rc == EX_NOINPUT)
-			rc = 0; /* moved on already */
-	}
-	if (rc)
-		deliver_ails(p->d, &e);
-	err_free(&e);
-	free_parcel(p);
-	return true;
 }

@@ -3,6 +3,7 @@
 # when it is given up; messages to several destinations; content that was sent and never answered.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/rules.sh"
+. "$(dirname "$0")/peers.sh"
 peer_start other
 other=$PORT
 peer_start peer
@@ -121,6 +122,33 @@ run_all 'younger than its lifetime' # within a second
 sleep 1.1
 again 'and then older'
 like "$(outcomes | tail -n 1)" '^expired u@x.example 2 (450)? ?4.4.7 ' 'expired in the second attempt'
+# What is told is what the attempt met that was the last, not an earlier one.
+script <<'E'
+RCPT 450 4.2.0 not now
+E
+letter u@x.example v@x.example
+run_all 'put off at first'
+sleep 1.1
+cat >"$T/peer/script.new" <<'E'
+RCPT=u@x.example 451 4.3.0 disk trouble
+RCPT=v@x.example 452 4.2.2 mailbox full
+E
+mv "$T/peer/script.new" "$T/peer/script"
+again 'older, and other replies'
+is "$(outcomes | tail -n 2)" 'expired u@x.example 2 451 4.4.7 disk trouble
+expired v@x.example 2 452 4.4.7 mailbox full' 'the replies of the second attempt are told'
+like "$(grep -h '"type":"expired"' "$RELAYKIT_QUEUE"/log/* | tail -n 1)" \
+    "\"peer_address\":\{\"name\":\"127.0.0.1\",\"addr\":\"127.0.0.1:$PORT\"" 'and who said so'
+like "$(grep -h '"as":"expired"' "$RELAYKIT_QUEUE"/failed/*/* | tail -n 1)" \
+    "\"addr\":\"127.0.0.1:$PORT\".*\"as\":\"expired\",\"code\":452" 'in the journal too'
+script <<'E'
+RCPT 450 4.2.0 not now
+E
+letter u@x.example
+run_all 'put off again'
+sleep 1.1
+deliver --relay "127.0.0.1:$(free_port)" --now
+like "$(outcomes | tail -n 1)" '^expired u@x.example 2  4.4.7 .*Connection refused$' 'no connection is a reason, too'
 configure
 
 # --- loops

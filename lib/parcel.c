@@ -1,0 +1,362 @@
+#include "parcel.h"
+
+#include "addr.h"
+#include "io.h"
+#include "reaper.h"
+#include "retry.h"
+#include "telling.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_MAX 1000     /* of a peer's words, kept in journal and log */
+
+/* --- telling */
+
+struct span
+parcel_words(struct span s)
+{
+	if (s.n > TEXT_MAX)
+		s.n = TEXT_MAX;
+	return s;
+}
+
+/* The disk, not the peer, and perhaps this entry alone: one that cannot be opened or removed must not
+ * keep all others from going. The run goes on and exits EX_TEMPFAIL; the first to say so is quoted. */
+void
+deliver_ails(struct deliver *d, const struct err *e)
+{
+	if (!atomic_exchange(&d->ailing, true))
+		snprintf(d->trouble_text, sizeof d->trouble_text, "%s", err_text(e));
+}
+
+/* What we do could not be written down any more: the run ends. */
+void
+deliver_trouble(struct deliver *d, const struct err *e)
+{
+	deliver_ails(d, e);
+	d->trouble = EX_TEMPFAIL;
+}
+
+static uint64_t
+random_of(const struct parcel *p)
+{
+	return entry_id_us(p->t.is.id.p) * 0x9e3779b97f4a7c15u + p->attempt * 0xbf58476d1ce4e5b9u;
+}
+
+static struct retry_policy
+policy_of(const struct parcel *p)
+{
+	const struct conf *c = p->d->conf;
+
+	return (struct retry_policy){c->retry_min_s, c->retry_max_s,
+	    p->t.env.lifetime_s ? p->t.env.lifetime_s : c->lifetime_s};
+}
+
+/* The same for the event and for the name: jitter comes from the id, not from a dice. */
+uint64_t
+parcel_next(const struct parcel *p)
+{
+	struct retry_policy policy = policy_of(p);
+
+	return io_time_us() / 1000000 + retry_wait(&policy, p->attempt, p->hint_s, random_of(p));
+}
+
+void
+parcel_tell(const struct parcel *p, uint32_t i, const struct parcel_word *w)
+{
+	static const enum event_type types[] = {[JOURNAL_DELIVERED] = EVENT_DELIVERED,
+	    [JOURNAL_DEFERRED] = EVENT_DEFERRED, [JOURNAL_FAILED] = EVENT_BOUNCED,
+	    [JOURNAL_EXPIRED] = EVENT_EXPIRED};
+	struct event v = {.type = types[w->as]};
+
+	v.rcpt = p->t.env.rcpts[i].addr;
+	v.domain = addr_domain(v.rcpt);
+	v.site = w->site;
+	v.attempts = p->attempt;
+	v.peer = w->host;
+	v.peer_addr = w->addr;
+	v.code = w->code;
+	v.status = w->status;
+	v.text = parcel_words(w->text);
+	v.tls = w->tls;
+	v.connect_us = w->connect_us;
+	v.send_us = w->send_us;
+	v.next_s = w->as == JOURNAL_DEFERRED ? parcel_next(p) : 0;
+	p->d->count[w->as]++;
+	tell_entry(p->d->events, &p->t, v);
+}
+
+void
+parcel_tell_attempt(const struct parcel *p, const struct parcel_word *w)
+{
+	tell_entry(p->d->events, &p->t, (struct event){.type = EVENT_ATTEMPTED,
+	    .site = w->site,
+	    .domain = p->t.is.domain,
+	    .attempts = p->attempt,
+	    .peer = w->host,
+	    .peer_addr = w->addr,
+	    .tls = w->tls,
+	    .connect_us = w->connect_us,
+	    .send_us = w->send_us});
+}
+
+/* --- the journal in memory and on disk */
+
+/* A full disk concerns all, a submitter's quota his messages alone. */
+void
+parcel_unwritten(const struct parcel *p, const struct err *e)
+{
+	if (p->t.over_quota)
+		deliver_ails(p->d, e);
+	else
+		deliver_trouble(p->d, e);
+}
+
+void
+parcel_free(struct parcel *p)
+{
+	if (p->removed && p->d->reaper)
+		reaper_close(p->d->reaper, queue_detach(&p->t));
+	queue_release(&p->t);
+	journal_free(&p->j);
+	buf_free(&p->pending);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+/* Twice, for one bad moment of the disk shall not make us forget what a peer has said and send it
+ * again; and what could not be written stays pending, for whoever comes here next. */
+int
+parcel_write(struct parcel *p, struct err *e)
+{
+	int rc = 0;
+
+	for (int i = 0; i < 2 && p->pending.len > 0; i++) {
+		rc = queue_journal(&p->t, (struct span){p->pending.s, p->pending.len}, 0, e);
+		if (!rc)
+			buf_cut(&p->pending, 0);
+	}
+	return rc;
+}
+
+bool
+parcel_drop(struct parcel *p)
+{
+	struct err e = ERR_INIT;
+	bool last;
+
+	pthread_mutex_lock(&p->lock);
+	last = --p->groups == 0;
+	pthread_mutex_unlock(&p->lock);
+	if (!last)
+		return false;
+	if (parcel_write(p, &e))
+		parcel_unwritten(p, &e);
+	err_free(&e);
+	parcel_free(p);
+	return true;
+}
+
+void
+parcel_set(struct parcel *p, uint32_t i, enum journal_is as)
+{
+	if (!journal_is_open(&p->j.rcpts[i]))
+		return;
+	p->j.rcpts[i].is = as;
+	p->j.rcpts[i].doubt = false;
+	if (!journal_is_open(&p->j.rcpts[i]))
+		p->j.open--;
+}
+
+uint32_t *
+parcel_open(const struct parcel *p, size_t *n)
+{
+	uint32_t *v = mem_grow(NULL, p->t.env.n + 1, sizeof *v);
+
+	*n = 0;
+	for (size_t i = 0; i < p->t.env.n; i++)
+		if (journal_is_open(&p->j.rcpts[i]))
+			v[(*n)++] = (uint32_t)i;
+	return v;
+}
+
+/* Where everybody has the message nothing needs to be written: the unlink says it. */
+bool
+parcel_delivered(const struct parcel *p)
+{
+	for (size_t i = 0; i < p->t.env.n; i++)
+		if (p->j.rcpts[i].is != JOURNAL_DELIVERED)
+			return false;
+	return true;
+}
+
+void
+parcel_verdict(struct parcel *p, const uint32_t *rcpts, size_t n, enum journal_is as, int code,
+    const char *status, const char *text, struct span site)
+{
+	struct parcel_word w = {.as = as, .code = code, .status = span_of(status), .text = span_of(text),
+	    .site = site, .host = {"", 0}, .addr = {"", 0}, .tls = {"", 0}};
+	size_t start;
+
+	pthread_mutex_lock(&p->lock);
+	start = journal_outcome(&p->pending, io_time_us(), p->attempt, site, w.host, w.addr);
+	for (size_t i = 0; i < n; i++) {
+		parcel_set(p, rcpts[i], as);
+		journal_outcome_rcpt(&p->pending, rcpts[i], as, code, w.status, parcel_words(w.text));
+	}
+	journal_outcome_end(&p->pending, start);
+	p->tried |= as == JOURNAL_DEFERRED;
+	snprintf(p->site, sizeof p->site, "%.*s", SPAN_ARG(site));
+	pthread_mutex_unlock(&p->lock);
+	for (size_t i = 0; i < n; i++)
+		parcel_tell(p, rcpts[i], &w);
+}
+
+/* --- the end */
+
+/* The journal as it will be when what this attempt met is written, too. */
+static void
+replay_all(const struct parcel *p, struct journal *j)
+{
+	struct err ignored = ERR_INIT;
+	struct buf all = BUF_INIT;
+
+	buf_add(&all, p->t.journal.s, p->t.journal.len);
+	buf_add(&all, p->pending.s, p->pending.len);
+	journal_replay((struct span){all.s, all.len}, p->t.env.n, j, &ignored);
+	buf_free(&all);
+	err_free(&ignored);
+}
+
+static void
+expire(struct parcel *p)
+{
+	struct journal j;
+	size_t n;
+	uint32_t *open = parcel_open(p, &n);
+	uint64_t now = io_time_us();
+
+	replay_all(p, &j);
+	for (size_t i = 0; i < n; i++) {
+		const struct journal_reply *last = journal_last(&j, open[i]);
+		struct parcel_word w = {.as = JOURNAL_EXPIRED, .status = SPAN("4.4.7"),
+		    .text = SPAN("not delivered within its lifetime"), .site = span_of(p->site),
+		    .host = {"", 0}, .addr = {"", 0}, .tls = {"", 0}};
+		size_t start;
+
+		if (last && last->text[0]) {
+			w.code = last->code;
+			w.text = span_of(last->text);
+			w.site = span_of(last->site);
+			w.host = span_of(last->peer);
+			w.addr = span_of(last->addr);
+		}
+		start = journal_outcome(&p->pending, now, p->attempt, w.site, w.host, w.addr);
+		journal_outcome_rcpt(&p->pending, open[i], JOURNAL_EXPIRED, w.code, w.status, w.text);
+		journal_outcome_end(&p->pending, start);
+		parcel_set(p, open[i], JOURNAL_EXPIRED);
+		parcel_tell(p, open[i], &w);
+	}
+	journal_free(&j);
+	free(open);
+}
+
+/* It lives on: when, and first what must not be forgotten. */
+static int
+finish_deferred(struct parcel *p, struct err *e)
+{
+	uint64_t next = parcel_next(p);
+	int rc;
+
+	journal_deferred(&p->pending, io_time_us(), p->attempt, next, span_of(p->site), 0,
+	    (struct span){"", 0}, (struct span){"", 0}, NULL, 0);
+	rc = parcel_write(p, e);
+	if (!rc && p->partial)
+		rc = queue_journal_sync(&p->t, e);
+	/* Where the journal could not be written the wait is still ours to keep. */
+	if (!rc || rc == EX_TEMPFAIL) {
+		struct err again = ERR_INIT;
+		int moved = queue_defer(&p->t, next, &again);
+
+		if (moved && !rc && moved != EX_NOINPUT) /* another run moved it on by its name: it waits there */
+			rc = err_set(e, moved, "%s", err_text(&again));
+		err_free(&again);
+	}
+	return rc;
+}
+
+/* Nobody is open any more. */
+static int
+finish_closed(struct parcel *p, struct err *e)
+{
+	const struct conf *c = p->d->conf;
+	bool failed = !parcel_delivered(p);
+	uint64_t keep = failed ? c->keep_failed_s : c->keep_sent_s;
+	int rc = 0;
+
+	if (failed || keep > 0)
+		rc = parcel_write(p, e);
+	if (!rc)
+		rc = keep > 0 ? queue_move(&p->t, failed ? IN_FAILED : IN_SENT, e)
+		              : queue_remove(&p->t, e);
+	if (rc) {
+		struct err again = ERR_INIT;
+
+		/* It cannot go, but it shall not be sent again either. */
+		bool elsewhere = rc == EX_NOINPUT; /* another run moved it on by its name */
+
+		if (parcel_write(p, &again) == 0 && elsewhere)
+			rc = 0; /* whoever takes it there finds nobody left to send it to */
+		err_free(&again);
+	}
+	return rc;
+}
+
+void
+parcel_wait(struct parcel *p, uint64_t until_s)
+{
+	pthread_mutex_lock(&p->lock);
+	if (until_s > p->wait_s)
+		p->wait_s = until_s;
+	pthread_mutex_unlock(&p->lock);
+}
+
+bool
+parcel_finish(struct parcel *p)
+{
+	struct retry_policy policy = policy_of(p);
+	uint64_t born = entry_id_us(p->t.is.id.p) / 1000000, now = io_time_us() / 1000000;
+	struct err e = ERR_INIT;
+	bool last;
+	int rc = 0;
+
+	pthread_mutex_lock(&p->lock);
+	last = --p->groups == 0;
+	pthread_mutex_unlock(&p->lock);
+	if (!last)
+		return false;
+	if (p->j.open > 0 && p->tried && p->d->may_expire &&
+	    retry_over(&policy, born, p->attempt, now))
+		expire(p);
+	if (p->j.open == 0) {
+		/* An unlink right after the final reply has done it already. */
+		if (!p->removed)
+			rc = finish_closed(p, &e);
+	} else if (p->tried) {
+		rc = finish_deferred(p, &e);
+	} else { /* nobody of those still open was tried */
+		rc = parcel_write(p, &e);
+		if ((!rc || p->t.over_quota) && p->wait_s)
+			rc = queue_defer(&p->t, p->wait_s, &e);
+		if (rc == EX_NOINPUT)
+			rc = 0; /* moved on already */
+	}
+	if (rc)
+		deliver_ails(p->d, &e);
+	err_free(&e);
+	parcel_free(p);
+	return true;
+}

@@ -1,0 +1,88 @@
+/* parcel.h - a message in a run's hands: what is known of it, what is told and written of it, its end.
+ *
+ * A parcel is a taken queue entry with its journal; deliver.h takes one and tries it.  Its open
+ * recipients are tried in one or more groups (one a destination); when every group is through,
+ * parcel_finish() makes the one rename or unlink that the outcomes ask for.
+ */
+#ifndef PARCEL_H
+#define PARCEL_H
+
+#include "conf.h"
+#include "events.h"
+#include "journal.h"
+#include "taken.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct deliver { /* what all parcels of a run share; read-only but for the last two */
+	const struct conf *conf;
+	struct queue *q;
+	struct events *events;
+	struct reaper *reaper; /* closes what was removed; NULL: at once */
+	bool may_expire;     /* the clock is to be believed */
+	_Atomic int trouble; /* EX_TEMPFAIL after local trouble: nothing new is started, the run ends */
+	_Atomic bool ailing; /* local trouble, if only with one entry: the run exits EX_TEMPFAIL */
+	char trouble_text[512];
+	_Atomic uint64_t count[8]; /* by enum journal_is, recipients */
+};
+void deliver_trouble(struct deliver *d, const struct err *e);
+void deliver_ails(struct deliver *d, const struct err *e);
+
+struct parcel {
+	struct deliver *d;
+	struct queue_entry t;
+	struct journal j;
+	pthread_mutex_t lock;  /* over all below, the journal and j: groups run beside each other */
+	unsigned groups;       /* not yet through */
+	uint32_t attempt;      /* this one's number */
+	bool tried;            /* an attempt was made and failed: counts, and may expire */
+	bool sending;          /* this attempt's "sending" line stands in the journal */
+	bool removed;          /* from the queue */
+	bool partial;          /* an outcome that must not be forgotten was journalled */
+	uint64_t wait_s;       /* a wait that we chose, for a group that was not tried: until then */
+	uint64_t hint_s;       /* the longest wait a peer asked for */
+	struct buf pending;    /* outcome lines not yet written */
+	char site[256];        /* of the last attempt, for the deferral's line */
+};
+
+/* An outcome without a transaction: no route, no connection.  as: JOURNAL_DEFERRED or
+ * JOURNAL_FAILED; code 0 where no peer said it. */
+void parcel_verdict(struct parcel *p, const uint32_t *rcpts, size_t n, enum journal_is as, int code,
+    const char *status, const char *text, struct span site);
+
+/* A group is not tried now, for a reason of ours (its site is closed): not before until_s. */
+void parcel_wait(struct parcel *p, uint64_t until_s);
+
+/* One group is through; with the last (true) the entry goes where the outcomes say, and p is
+ * freed. */
+bool parcel_finish(struct parcel *p);
+
+/* Without any outcome (a run that stops, local trouble): unlocked, unchanged. */
+bool parcel_drop(struct parcel *p); /* as parcel_finish: true with the last group */
+
+/* The recipients still open, as indexes; free() it. */
+uint32_t *parcel_open(const struct parcel *p, size_t *n);
+
+/* --- for deliver.c */
+
+struct parcel_word { /* what is said about a recipient */
+	enum journal_is as;
+	int code;
+	struct span status, text, site, host, addr, tls;
+	uint64_t connect_us, send_us;
+};
+struct span parcel_words(struct span peer_text); /* as much of it as journal and log keep */
+void parcel_tell(const struct parcel *p, uint32_t rcpt, const struct parcel_word *w);
+void parcel_tell_attempt(const struct parcel *p, const struct parcel_word *w);
+uint64_t parcel_next(const struct parcel *p); /* when it is due if this attempt fails */
+
+/* In memory: a recipient that is open is so no more, or open still. */
+void parcel_set(struct parcel *p, uint32_t rcpt, enum journal_is as);
+bool parcel_delivered(const struct parcel *p); /* to everybody */
+int parcel_write(struct parcel *p, struct err *e); /* what is pending, into the journal */
+void parcel_unwritten(const struct parcel *p, const struct err *e); /* that this has failed */
+void parcel_free(struct parcel *p);
+
+#endif
