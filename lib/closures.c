@@ -16,7 +16,7 @@ closure_of(int state_dir, const struct conf *conf, struct span site, uint64_t no
     struct closure *out)
 {
 	const struct pace_limits limits = {(uint32_t)conf->site_connections,
-	    (uint32_t)conf->site_rate, conf->retry_min_s * 1000, conf->retry_max_s * 1000};
+	    (uint32_t)conf->site_rate, conf->retry_min_s * 1000, conf->retry_max_s * 1000, 0};
 	struct buf path = BUF_INIT, text = BUF_INIT;
 	struct err ignored = ERR_INIT;
 	struct pace p;

@@ -97,6 +97,25 @@ load_site_leave(struct run_state *r, uint32_t site, uint32_t slot)
 	err_free(&e);
 }
 
+bool
+load_site_rate(struct run_state *r, uint32_t site)
+{
+	struct pace *p = sched_pace(r->plan.s, site);
+	uint64_t wait_us = 0;
+	struct err e = ERR_INIT;
+
+	if (p->limits.rate_per_min == 0)
+		return true;
+	/* Where that file cannot be kept each run keeps to the rate alone. */
+	if (slots_rate(r->state_dir, r->plan.sites[site]->name, p->limits.rate_per_min, io_time_us(),
+	        &wait_us, &e))
+		wait_us = 0;
+	err_free(&e);
+	if (wait_us > 0)
+		pace_spent(p, io_now_ms() + (int64_t)(wait_us / 1000) + 1);
+	return wait_us == 0;
+}
+
 static void
 resolve_configured(struct run_state *r, uint32_t dest)
 {

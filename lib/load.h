@@ -65,6 +65,8 @@ void load_site_known(struct run_state *r, uint32_t site);
 bool load_site_enter(struct run_state *r, uint32_t site, uint32_t *slot);
 void load_site_leave(struct run_state *r, uint32_t site, uint32_t slot);
 void load_report(struct run_state *r, uint32_t site, enum pace_event what, uint64_t hint_s);
+/* Whether the rate of all runs together lets one more message go to it now; if not its pace knows. */
+bool load_site_rate(struct run_state *r, uint32_t site);
 
 /* The rest takes the lock itself. */
 struct plan_site *load_site(struct run_state *r, uint32_t site);

@@ -58,6 +58,7 @@ delivered(struct pace *p)
 	uint32_t window = p->slowed ? p->allowed : 1;
 
 	alive(p);
+	p->met = true;
 	p->failures = 0;
 	if (p->allowed >= p->limits.connections)
 		return;
@@ -92,7 +93,10 @@ pace_event(struct pace *p, enum pace_event what, uint64_t hint_s, int64_t now_ms
 		p->asked = false;
 	switch (what) {
 	case PACE_DELIVERED: delivered(p); break;
-	case PACE_CONNECTED: alive(p); break;
+	case PACE_CONNECTED:
+		alive(p);
+		p->met = true;
+		break;
 	case PACE_SLOW_DOWN: slow_down(p, hint_s, now_ms, random); break;
 	case PACE_UNREACHABLE:
 		if (now_ms >= p->closed_until_ms)
@@ -121,6 +125,8 @@ pace_may_connect(const struct pace *p, uint32_t have, int64_t now_ms, int64_t *w
 {
 	uint32_t most = p->failures > 0 ? 1 : p->allowed;
 
+	if (!p->met && p->limits.untried > 0 && most > p->limits.untried)
+		most = p->limits.untried;
 	if (pace_closed(p, now_ms, when_ms))
 		return false;
 	if (have < most)
@@ -151,6 +157,17 @@ pace_may_send(struct pace *p, int64_t now_ms, int64_t *when_ms)
 		*when_ms = later(p->tokens_at_ms, (TOKEN - have + rate - 1) / rate);
 	p->tokens = (uint32_t)(have < TOKEN ? have : have - TOKEN);
 	return have >= TOKEN;
+}
+
+void
+pace_spent(struct pace *p, int64_t when_ms)
+{
+	uint32_t rate = p->limits.rate_per_min;
+
+	if (rate == 0)
+		return;
+	p->tokens = 0;
+	p->tokens_at_ms = when_ms - (int64_t)((TOKEN + rate - 1) / rate);
 }
 
 void
@@ -187,6 +204,7 @@ pace_parse(struct pace *p, struct span line, int64_t written_ms)
 	p->allowed = allowed < p->limits.connections ? (uint32_t)allowed : p->limits.connections;
 	p->slowed = slowed == 1;
 	p->failures = (uint32_t)failures;
+	p->met = failures == 0;
 	p->closed_until_ms = most_ms > 0 ? later(written_ms, most_ms) : INT64_MIN;
 	p->asked = failures == 0; /* closed without a failure: by a hint */
 	p->good = 0;

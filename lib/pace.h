@@ -6,6 +6,8 @@
  * a few round trips; from then on it takes as many messages as there are connections.
  * Slow down halves them, once in PACE_SETTLE_MS: what the other connections are told at
  * the same moment is the same news.
+ * Before any connection has worked there are at most `untried`: a site that says nothing must
+ * not hold all connections of a run until its timeout is over.
  * Rate: a token bucket of `rate` messages a minute, 0 for no limit; at most one second's worth
  * (or one message) goes at once, so any minute sees at most rate + max(1, rate / 60).
  * Health: a connection that cannot be made, or slow down said to the only one allowed, closes
@@ -36,6 +38,7 @@ struct pace_limits {
 	uint32_t connections;     /* never more than this; 0 is taken as 1 */
 	uint32_t rate_per_min;    /* 0: no limit */
 	uint64_t retry_min_ms, retry_max_ms; /* closing a dead site: first and longest */
+	uint32_t untried;         /* connections before one has ever worked; 0: as many as ever */
 };
 
 struct pace {
@@ -48,6 +51,7 @@ struct pace {
 	int64_t closed_until_ms; /* open where this is not in the future */
 	int64_t settle_ms;    /* until then a slow down is old news */
 	bool slowed;          /* it has said slow down: grow with care */
+	bool met;             /* a connection has worked, now or in an earlier run */
 	bool asked;           /* closed at its wish: connections that work must end too */
 };
 
@@ -69,6 +73,10 @@ void pace_event(struct pace *p, enum pace_event what, uint64_t hint_s, int64_t n
 bool pace_may_connect(const struct pace *p, uint32_t have, int64_t now_ms, int64_t *when_ms);
 bool pace_may_send(struct pace *p, int64_t now_ms, int64_t *when_ms); /* takes a token when true */
 bool pace_closed(const struct pace *p, int64_t now_ms, int64_t *until_ms);
+
+/* Others have used the rate up: no message may start before when_ms, which is at most the time of
+ * one message away. */
+void pace_spent(struct pace *p, int64_t when_ms);
 
 /* One line "allowed=8 slowed=0 failures=2 closed_for=300", without its LF, to keep between runs,
  * and back (one LF at the end is let pass).  closed_for is in seconds from now_ms, rounded up; to

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define NO_ITEM UINT32_MAX
+#define UNTRIED_SHARE 25 /* of all connections, for a site that nobody has talked to yet */
 
 void
 plan_init(struct plan *p, const struct conf *c, uint64_t seed)
@@ -184,10 +185,11 @@ plan_return(struct plan *p, uint32_t item)
 /* --- sites and destinations */
 
 static uint32_t
-new_site(struct plan *p, const char *name, uint32_t connections, int64_t now_ms)
+new_site(struct plan *p, const char *name, uint32_t connections, uint64_t rate, int64_t now_ms)
 {
-	struct pace_limits limits = {connections, (uint32_t)p->conf->site_rate,
-	    p->conf->retry_min_s * 1000, p->conf->retry_max_s * 1000};
+	uint32_t share = (uint32_t)(p->conf->connections / UNTRIED_SHARE);
+	struct pace_limits limits = {connections, (uint32_t)rate, p->conf->retry_min_s * 1000,
+	    p->conf->retry_max_s * 1000, share > 0 ? share : 1};
 	uint32_t i = sched_add_site(p->s, &limits, now_ms);
 	struct plan_site *s = mem_alloc(sizeof *s);
 
@@ -199,10 +201,11 @@ new_site(struct plan *p, const char *name, uint32_t connections, int64_t now_ms)
 	return i;
 }
 
+/* Nothing is sent there: what leaves it for its real site is paced there. */
 static uint32_t
 own_site(struct plan *p, uint32_t dest, int64_t now_ms)
 {
-	uint32_t i = new_site(p, p->dests[dest].domain, 1, now_ms);
+	uint32_t i = new_site(p, p->dests[dest].domain, 1, 0, now_ms);
 
 	p->sites[i]->dest = dest;
 	return i;
@@ -239,7 +242,8 @@ plan_site(struct plan *p, struct route *r, int64_t now_ms)
 		route_free(r);
 		return i;
 	}
-	i = new_site(p, r->site, most > UINT32_MAX ? UINT32_MAX : (uint32_t)most, now_ms);
+	i = new_site(p, r->site, most > UINT32_MAX ? UINT32_MAX : (uint32_t)most,
+	    p->conf->site_rate, now_ms);
 	s = p->sites[i];
 	s->real = true;
 	s->route = *r;

@@ -14,6 +14,9 @@
 #define PACE_BYTE 0
 #define FIRST_SLOT 1
 #define LINE_BYTES 512
+#define STAMP_BYTES 20
+#define MINUTE_US 60000000U
+#define SECOND_US 1000000U
 
 int
 slots_open(struct slots *s, int state_dir, const char *site, struct err *e)
@@ -111,5 +114,66 @@ slots_save(struct slots *s, const struct pace *p, int64_t now_ms, struct err *e)
 		rc = err_sys(e, "state of a site");
 	file_unlock_byte(s->fd, PACE_BYTE);
 	buf_free(&line);
+	return rc;
+}
+
+/* The stamp as it was, 0 where there is none. */
+static uint64_t
+read_stamp(int fd, struct err *e)
+{
+	char text[STAMP_BYTES];
+	uint64_t us = 0;
+	size_t got = 0;
+	struct cur c;
+
+	if (io_pread(fd, text, sizeof text, 0, &got, e) || got < sizeof text)
+		return 0;
+	c = cur_of(text, got);
+	return cur_u64(&c, UINT64_MAX / 2, &us) && cur_end(&c) ? us : 0;
+}
+
+/* The generic cell rate algorithm: a stamp moves on by the time of one message, from now at least,
+ * and a message may be early by what goes at once. */
+static uint64_t
+count_one(uint64_t *stamp, uint32_t rate, uint64_t now_us)
+{
+	uint64_t one = (MINUTE_US + rate - 1) / rate;
+	uint64_t early = one < SECOND_US ? SECOND_US - one : 0;
+
+	if (*stamp > now_us + early + one)
+		*stamp = 0; /* from before the clock was set back */
+	if (*stamp > now_us + early)
+		return *stamp - early - now_us;
+	*stamp = (*stamp > now_us ? *stamp : now_us) + one;
+	return 0;
+}
+
+int
+slots_rate(int state_dir, const char *site, uint32_t rate_per_min, uint64_t now_us,
+    uint64_t *wait_us, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	uint64_t stamp;
+	bool busy;
+	int fd, rc;
+
+	*wait_us = 0;
+	buf_fmt(&b, "sites/%s,rate", site);
+	fd = openat(state_dir, b.s, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	buf_cut(&b, 0);
+	if (fd < 0) {
+		buf_free(&b);
+		return err_sys(e, "open state/sites/%s,rate", site);
+	}
+	rc = file_lock_byte(fd, PACE_BYTE, true, &busy, e);
+	if (!rc) {
+		stamp = read_stamp(fd, e);
+		*wait_us = count_one(&stamp, rate_per_min, now_us);
+		buf_fmt(&b, "%0*llu\n", STAMP_BYTES, (unsigned long long)stamp);
+		if (*wait_us == 0)
+			rc = io_pwrite(fd, b.s, b.len, 0, e);
+	}
+	close(fd); /* and its lock */
+	buf_free(&b);
 	return rc;
 }

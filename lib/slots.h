@@ -4,6 +4,9 @@
  * pace_text); each byte from 1 on is a connection's slot, locked while the
  * connection lasts.  The kernel lets go when a process dies.  One struct a
  * process and site, under the caller's lock.
+ *
+ * Where there is a rate, state/sites/NAME,rate says when the next message would be due if none were
+ * early: 20 digits, microseconds since 1970.  No file of its own would do: a line's age counts.
  */
 #ifndef SLOTS_H
 #define SLOTS_H
@@ -28,6 +31,11 @@ void slots_close(struct slots *s); /* lets all go */
 /* One of `limit` slots, if there is one that nobody holds; false otherwise. */
 bool slots_take(struct slots *s, uint32_t limit, uint32_t *which);
 void slots_give(struct slots *s, uint32_t which);
+
+/* One message more at a rate, of all runs: *wait_us is 0 where it may go now, which then is counted,
+ * else how long not.  At once go as many as struct pace allows: one second's worth, or one. */
+int slots_rate(int state_dir, const char *site, uint32_t rate_per_min, uint64_t now_us,
+    uint64_t *wait_us, struct err *e);
 
 bool slots_load(struct slots *s, struct pace *p, int64_t now_ms); /* false: nothing known */
 int slots_save(struct slots *s, const struct pace *p, int64_t now_ms, struct err *e);

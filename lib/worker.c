@@ -444,6 +444,19 @@ nearly_worn_out(const struct worker *w)
 	    io_now_ms() - w->c.since_ms > (int64_t)c->connection_s * 1000;
 }
 
+/* What a connection does next; sched_more, and what other runs have sent there counts. */
+static struct sched_order
+order_more(struct run_state *r, uint32_t site)
+{
+	for (;;) {
+		struct sched_order o = sched_more(r->plan.s, site, io_now_ms());
+
+		if (o.what != SCHED_SEND || load_site_rate(r, site))
+			return o;
+		plan_return(&r->plan, o.item);
+	}
+}
+
 /* The peer has its work to do: meanwhile the next message is taken from the disk. */
 static void
 look_ahead(void *arg)
@@ -455,7 +468,7 @@ look_ahead(void *arg)
 	if (nearly_worn_out(w))
 		return;
 	pthread_mutex_lock(&r->lock);
-	o = sched_more(r->plan.s, w->site, io_now_ms());
+	o = order_more(r, w->site);
 	w->told_to_close = o.what == SCHED_CLOSE;
 	if (o.what == SCHED_SEND)
 		w->ahead = load_of(r, o.item);
@@ -524,7 +537,7 @@ next_order(struct worker *w, uint32_t site, struct load *l)
 	pthread_mutex_lock(&r->lock);
 	while (!r->stop) {
 		int64_t now = io_now_ms();
-		struct sched_order o = sched_more(r->plan.s, site, now);
+		struct sched_order o = order_more(r, site);
 
 		if (o.what == SCHED_SEND) {
 			*l = load_of(r, o.item);
@@ -551,7 +564,11 @@ get_slot(struct worker *w, uint32_t site, uint32_t item)
 
 	pthread_mutex_lock(&r->lock);
 	got = load_site_enter(r, site, &w->slot);
-	if (!got) {
+	if (got && !load_site_rate(r, site)) {
+		plan_return(&r->plan, item);
+		load_site_leave(r, site, w->slot);
+		got = false;
+	} else if (!got) {
 		plan_return(&r->plan, item);
 		sched_left(r->plan.s, site);
 		sched_hold(r->plan.s, site, io_now_ms() + SLOT_WAIT_MS);
@@ -596,6 +613,7 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 		if (first) {
 			pthread_mutex_lock(&r->lock);
 			load_report(r, site, PACE_CONNECTED, 0);
+			worker_nudge(r, site); /* it may have more than one now */
 			pthread_mutex_unlock(&r->lock);
 			first = false;
 		}

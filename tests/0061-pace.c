@@ -3,7 +3,7 @@
 
 #include "tap.h"
 
-static const struct pace_limits limits = {20, 0, 300000, 14400000};
+static const struct pace_limits limits = {20, 0, 300000, 14400000, 0};
 
 static struct pace
 fresh(uint32_t connections, uint32_t rate)
@@ -22,6 +22,50 @@ events(struct pace *p, enum pace_event what, int n, int64_t now_ms)
 {
 	for (int i = 0; i < n; i++)
 		pace_event(p, what, 0, now_ms, 0);
+}
+
+/* A site that says nothing must not hold all of a run's connections. */
+static void
+strangers(void)
+{
+	struct pace p = fresh(20, 0);
+	int64_t when = 0;
+
+	p.limits.untried = 2;
+	ok(pace_may_connect(&p, 1, 0, &when), "untried: the second may start");
+	ok(!pace_may_connect(&p, 2, 0, &when) && when == INT64_MAX, "the third waits");
+	pace_event(&p, PACE_CONNECTED, 0, 0, 0);
+	ok(pace_may_connect(&p, 7, 0, &when), "when one works the eighth may start");
+	ok(!pace_may_connect(&p, 8, 0, &when), "not the ninth");
+	p = fresh(1, 0);
+	p.limits.untried = 2;
+	ok(!pace_may_connect(&p, 1, 0, &when), "never more than the limit");
+	p = fresh(20, 0);
+	p.limits.untried = 2;
+	ok(pace_parse(&p, SPAN("allowed=6 slowed=1 failures=0 closed_for=0"), 0) &&
+	    pace_may_connect(&p, 5, 0, &when) && !pace_may_connect(&p, 6, 0, &when),
+	    "a run before has talked to it");
+	p = fresh(20, 0);
+	p.limits.untried = 2;
+	ok(pace_parse(&p, SPAN("allowed=6 slowed=0 failures=3 closed_for=0"), 0) &&
+	    pace_may_connect(&p, 0, 0, &when) && !pace_may_connect(&p, 1, 0, &when),
+	    "it has not: one at a time");
+}
+
+/* Another run has used up the rate. */
+static void
+spent(void)
+{
+	static const uint32_t rates[] = {1, 7, 60, 61, 6000, 60000, 1000000, PACE_RATE_MAX};
+
+	for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+		struct pace p = fresh(20, rates[i]);
+		int64_t when = 0;
+
+		pace_spent(&p, 1500);
+		ok(!pace_may_send(&p, 1499, &when) && when == 1500, "%u a minute: not before", rates[i]);
+		ok(pace_may_send(&p, 1500, &when), "%u a minute: then", rates[i]);
+	}
 }
 
 static void
@@ -251,6 +295,8 @@ int
 main(void)
 {
 	connections();
+	strangers();
+	spent();
 	health();
 	hints();
 	rates();

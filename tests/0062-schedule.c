@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-static const struct pace_limits wide = {1000, 0, 300000, 14400000};
+static const struct pace_limits wide = {1000, 0, 300000, 14400000, 0};
 
 static uint32_t
 site_of(struct sched *s, uint32_t connections, uint32_t rate)

@@ -282,7 +282,7 @@ reset(uint64_t seed)
 	for (uint32_t m = 0; m < STREAMS; m++)
 		sched_add_stream(s, 1 + m * m * 5);
 	for (uint32_t i = 0; i < SITES; i++) {
-		struct pace_limits l = {1 + i, rates[i], 400, 3000};
+		struct pace_limits l = {1 + i, rates[i], 400, 3000, 0};
 
 		sched_add_site(s, &l, now_ms);
 		connections[i] = 0;

@@ -141,6 +141,51 @@ begun=$(now_ms)
 run 'site_rate = 60, three messages to each of two sites'
 between 2000 $(($(now_ms) - begun)) 12000 'each site has its own rate (ms)'
 
+# For all runs together.
+beside() { # beside N: as many runs at the same time
+	pids=
+	for i in $(seq "$1"); do
+		bg timeout 60 smtp-deliver $sandbox
+		pids="$pids $!"
+	done
+	for i in $pids; do wait "$i"; done
+}
+fresh
+conf 'site_rate = 120'
+put -n 8 -d a.example u@a.example >/dev/null
+begun=$(now_ms)
+beside 3
+between 3000 $(($(now_ms) - begun)) 15000 'three runs beside each other, 120 a minute, eight messages (ms)'
+is "$(took)" 8 'all arrive'
+fresh
+conf 'site_rate = 60'
+begun=$(now_ms)
+for i in 1 2 3 4; do
+	put -d a.example "$i@a.example" >/dev/null
+	smtp-deliver $sandbox
+done
+between 3000 $(($(now_ms) - begun)) 15000 'four runs one after the other, 60 a minute, a message each (ms)'
+is "$(took)" 4 'all arrive'
+conf 'site_rate = 1'
+for stamp in "$(($(date +%s) + 7200))000000" '99999999999999999999' nonsense ''; do
+	fresh
+	mkdir -p "$q/state/sites"
+	printf '%s\n' "$stamp" | sed 's/^.\{1,19\}$/00000000000000000000&/; s/.*\(.\{20\}\)$/\1/' >"$q/state/sites/127.0.0.1:$A,rate"
+	put -d a.example u@a.example >/dev/null
+	begun=$(now_ms)
+	run "one a minute, and a time that cannot be: \"$stamp\""
+	between 0 $(($(now_ms) - begun)) 12000 'is not waited for (ms)'
+done
+# Messages to several sites wait for those, and not for each other.
+fresh
+conf 'site_rate = 2' 'route "c.example" { relay = "localhost:'"$A"'" }' 'route "d.example" { relay = "localhost:'"$B"'" }'
+put -d + u@a.example u@b.example >/dev/null
+put -d + u@c.example u@d.example >/dev/null
+begun=$(now_ms)
+run 'two a minute, four sites, two messages to two of them each'
+between 0 $(($(now_ms) - begun)) 15000 'each has its own rate (ms)'
+is "$(took)" 4 'all arrive'
+
 # --- run_time
 
 fresh

@@ -148,7 +148,7 @@ site_new(struct engine *g, uint32_t domain, uint32_t peer)
 	struct peer *p = &g->w->peers[peer];
 	bool real = domain == NONE;
 	struct pace_limits l = {real ? SITE_CONNECTIONS : 1, real ? p->our_rate : 0,
-	    g->w->policy.min_s * SECOND, g->w->policy.max_s * SECOND};
+	    g->w->policy.min_s * SECOND, g->w->policy.max_s * SECOND, 0};
 	uint32_t site = sched_add_site(g->s, &l, g->w->now_ms);
 
 	if (domain == NONE && p->memory_len > 0 && !pace_parse(sched_pace(g->s, site),

@@ -8,7 +8,7 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static const struct pace_limits limits = {20, 60, 300000, 14400000};
+	static const struct pace_limits limits = {20, 60, 300000, 14400000, 0};
 	struct pace a, b;
 	struct buf text = BUF_INIT, again = BUF_INIT;
 	int64_t until = 0;
