@@ -35,17 +35,21 @@ reach_cut(struct reach *c)
 }
 
 /* A descriptor of its own: the connection's may be closed, and its number another's, before we
- * know.  -1 ends it. */
-static void
+ * know.  -1 ends it.  Returns whether what was opening until now may have been cut. */
+static bool
 set_opening(struct reach *c, int fd)
 {
+	bool cut;
+
 	pthread_mutex_lock(c->env->lock);
+	cut = *c->env->stop;
 	if (c->opening >= 0)
 		close(c->opening);
 	c->opening = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (*c->env->stop)
+	if (cut)
 		reach_cut(c);
 	pthread_mutex_unlock(c->env->lock);
+	return cut;
 }
 
 static int
@@ -62,7 +66,11 @@ open_at(struct reach *c, const struct net_addr *a, const char *host, bool tls, s
 		return rc;
 	set_opening(c, fd);
 	rc = smtp_open(&c->s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o, e);
-	set_opening(c, -1);
+	if (set_opening(c, -1) && !rc) {
+		/* All was read before it was cut: a message would find that out, and be deferred for it. */
+		smtp_close(&c->s);
+		rc = err_set(e, EX_TEMPFAIL, "the run ends");
+	}
 	return rc;
 }
 
