@@ -59,6 +59,25 @@ is "$(LD_PRELOAD=$BUILD/faults/clockshift CLOCKSHIFT=$((1900000000 - $(date +%s)
 # --- badpeer: a good one counts what it received
 
 need python3
+
+# A writer of vectors, into a file and into a pipe.
+cat >"$T/vectors" <<'END'
+import os, sys
+def put(fd):
+    try:
+        return os.writev(fd, [b"abcd", b"ef"])
+    except OSError as e:
+        return os.strerror(e.errno)
+f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+r, w = os.pipe()
+os.write(1, ("%s, %s, %s" % (put(f), put(w), put(f))).encode())
+END
+is "$(faultrun -o writev,pwritev -w 1 python3 "$T/vectors" "$T/a"), $(cat "$T/a")" '2, 6, 6, ababcdef' \
+	'-w: a vector is cut short within its first part'
+calls=$(calls -n python3 "$T/vectors" "$T/a")
+is "$(faultrun -E $((calls - 3)) EROFS python3 "$T/vectors" "$T/a")" \
+	'Read-only file system, 6, Read-only file system' '-E: a pipe is not on the disk that is full'
+
 cat >"$T/client" <<'END'
 import smtplib, sys
 s = smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=5)

@@ -31,6 +31,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,7 +53,8 @@ enum kind {
 	OPENS = 2, /* counted if it may create or truncate; else it only reads */
 	WRITES = 4, /* (fd, bytes, count): may be cut short */
 	NET = 8,
-	READS = 16
+	READS = 16,
+	VECTOR = 32 /* (fd, iovecs, how many): the same */
 };
 
 static const struct call {
@@ -62,9 +64,9 @@ static const struct call {
 } calls[] = {
     {SYS_write, "write", WRITES},
     {SYS_pwrite64, "pwrite64", WRITES},
-    {SYS_writev, "writev", 0},
-    {SYS_pwritev, "pwritev", 0},
-    {SYS_pwritev2, "pwritev2", 0},
+    {SYS_writev, "writev", VECTOR},
+    {SYS_pwritev, "pwritev", VECTOR},
+    {SYS_pwritev2, "pwritev2", VECTOR},
     {SYS_sendfile, "sendfile", 0},
     {SYS_copy_file_range, "copy_file_range", 0},
     {SYS_splice, "splice", 0},
@@ -297,7 +299,28 @@ fares_alike(const struct call *c, pid_t p, unsigned long long fd, bool file)
 		return true;
 	if (c->kind & (FREES | READS | NET))
 		return false;
-	return !(c->kind & WRITES) || is_file(p, fd) == file;
+	return !(c->kind & (WRITES | VECTOR)) || is_file(p, fd) == file;
+}
+
+/* -w: half of the bytes, of a vector half of the first part: by the call that writes a single one. */
+static void
+cut_short(const struct call *c, pid_t p, struct user_regs_struct *r)
+{
+	if (c->kind & VECTOR && r->rdx > 0) {
+		unsigned long long iov = r->rsi;
+
+		r->orig_rax = c->nr == SYS_writev ? SYS_write : SYS_pwrite64;
+		r->rsi = (unsigned long long)ptrace(PTRACE_PEEKDATA, p, iov, 0);
+		r->rdx = (unsigned long long)ptrace(PTRACE_PEEKDATA, p,
+		    iov + offsetof(struct iovec, iov_len), 0);
+	} else if (!(c->kind & WRITES)) {
+		return;
+	}
+	/* A datagram, told by its address, goes whole or not at all. */
+	if (c->nr == SYS_sendto && r->r8)
+		return;
+	r->rdx -= r->rdx / 2;
+	ptrace(PTRACE_SETREGS, p, 0, r);
 }
 
 static enum { RUNNING, FAILING, KILLING } state;
@@ -331,13 +354,7 @@ at_call(pid_t p)
 	switch (want.mode) {
 	case 'k': state = KILLING; kill_kids(); return -1;
 	case 'a': return PTRACE_SYSCALL;
-	case 'w':
-		/* A datagram, told by its address, goes whole or not at all. */
-		if (c->kind & WRITES && r.rdx > 1 && !(c->nr == SYS_sendto && r.r8)) {
-			r.rdx /= 2;
-			ptrace(PTRACE_SETREGS, p, 0, &r);
-		}
-		break;
+	case 'w': cut_short(c, p, &r); break;
 	default:
 		file = is_file(p, r.rdi);
 		fail(p, &r);
