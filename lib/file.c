@@ -15,23 +15,23 @@
 #include <unistd.h>
 
 static int
-set_lock(int fd, short type, uint64_t at, uint64_t len, bool wait)
+set_lock(int fd, short type, uint64_t at, uint64_t len)
 {
 	struct flock l = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)at,
 	    .l_len = (off_t)len};
 	int r;
 
 	do
-		r = fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &l);
+		r = fcntl(fd, F_OFD_SETLK, &l);
 	while (r < 0 && errno == EINTR);
 	return r;
 }
 
 static int
-take_lock(int fd, uint64_t at, uint64_t len, bool wait, bool *busy, struct err *e)
+take_lock(int fd, uint64_t at, uint64_t len, bool *busy, struct err *e)
 {
 	*busy = false;
-	if (set_lock(fd, F_WRLCK, at, len, wait) == 0)
+	if (set_lock(fd, F_WRLCK, at, len) == 0)
 		return 0;
 	if (errno != EAGAIN && errno != EACCES)
 		return err_sys(e, "lock");
@@ -42,13 +42,13 @@ take_lock(int fd, uint64_t at, uint64_t len, bool wait, bool *busy, struct err *
 int
 file_trylock(int fd, bool *busy, struct err *e)
 {
-	return take_lock(fd, 0, 0, false, busy, e);
+	return take_lock(fd, 0, 0, busy, e);
 }
 
 int
-file_lock_byte(int fd, uint64_t at, bool wait, bool *busy, struct err *e)
+file_lock_byte(int fd, uint64_t at, bool *busy, struct err *e)
 {
-	return take_lock(fd, at, 1, wait, busy, e);
+	return take_lock(fd, at, 1, busy, e);
 }
 
 bool
@@ -62,13 +62,13 @@ file_locked(int fd)
 void
 file_unlock(int fd)
 {
-	set_lock(fd, F_UNLCK, 0, 0, false);
+	set_lock(fd, F_UNLCK, 0, 0);
 }
 
 void
 file_unlock_byte(int fd, uint64_t at)
 {
-	set_lock(fd, F_UNLCK, at, 1, false);
+	set_lock(fd, F_UNLCK, at, 1);
 }
 
 int

@@ -16,7 +16,7 @@
 /* Takes the lock on the whole of fd if nobody holds it; *busy tells that somebody does
  * (then 0 is returned all the same). */
 int file_trylock(int fd, bool *busy, struct err *e);
-int file_lock_byte(int fd, uint64_t at, bool wait, bool *busy, struct err *e); /* one byte, exclusive */
+int file_lock_byte(int fd, uint64_t at, bool *busy, struct err *e); /* one byte, in the same way */
 bool file_locked(int fd); /* by somebody else, at this moment; takes nothing */
 void file_unlock(int fd);
 void file_unlock_byte(int fd, uint64_t at);

@@ -54,7 +54,7 @@ slots_take(struct slots *s, uint32_t limit, uint32_t *which)
 
 		if (s->held[i])
 			continue;
-		if (file_lock_byte(s->fd, FIRST_SLOT + i, false, &busy, &e)) {
+		if (file_lock_byte(s->fd, FIRST_SLOT + i, &busy, &e)) {
 			err_free(&e); /* no locks here: then every process keeps to the limit alone */
 			busy = false;
 		}
@@ -74,6 +74,18 @@ slots_give(struct slots *s, uint32_t which)
 	file_unlock_byte(s->fd, FIRST_SLOT + which);
 }
 
+static int
+lock_pace(int fd, bool *busy, struct err *e)
+{
+	int rc = file_lock_byte(fd, PACE_BYTE, busy, e);
+
+	for (int i = 0; i < SLOTS_LOCK_MS && !rc && *busy; i++) {
+		nanosleep(&(struct timespec){0, 1000000}, NULL);
+		rc = file_lock_byte(fd, PACE_BYTE, busy, e);
+	}
+	return rc;
+}
+
 bool
 slots_load(struct slots *s, struct pace *p, int64_t now_ms)
 {
@@ -83,7 +95,8 @@ slots_load(struct slots *s, struct pace *p, int64_t now_ms)
 	bool busy, known = false;
 	size_t got = 0;
 
-	if (file_lock_byte(s->fd, PACE_BYTE, true, &busy, &e) == 0 &&
+	/* Without the lock the line may be half another: pace_parse knows its own. */
+	if (lock_pace(s->fd, &busy, &e) == 0 &&
 	    io_pread(s->fd, line, sizeof line, 0, &got, &e) == 0 && got > 0 && fstat(s->fd, &st) == 0) {
 		struct cur c = cur_of(line, got);
 		struct span first;
@@ -107,7 +120,9 @@ slots_save(struct slots *s, const struct pace *p, int64_t now_ms, struct err *e)
 
 	pace_text(p, now_ms, &line);
 	buf_ch(&line, '\n');
-	rc = file_lock_byte(s->fd, PACE_BYTE, true, &busy, e);
+	rc = lock_pace(s->fd, &busy, e);
+	if (!rc && busy)
+		rc = err_set(e, EX_TEMPFAIL, "state of a site: locked by another run");
 	if (!rc)
 		rc = io_pwrite(s->fd, line.s, line.len, 0, e);
 	if (!rc && ftruncate(s->fd, (off_t)line.len) < 0)
@@ -165,7 +180,9 @@ slots_rate(int state_dir, const char *site, uint32_t rate_per_min, uint64_t now_
 		buf_free(&b);
 		return err_sys(e, "open state/sites/%s,rate", site);
 	}
-	rc = file_lock_byte(fd, PACE_BYTE, true, &busy, e);
+	rc = lock_pace(fd, &busy, e);
+	if (!rc && busy)
+		rc = err_set(e, EX_TEMPFAIL, "state of a site: locked by another run");
 	if (!rc) {
 		stamp = read_stamp(fd, e);
 		*wait_us = count_one(&stamp, rate_per_min, now_us);

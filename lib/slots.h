@@ -1,7 +1,8 @@
 /* slots.h - what deliverers that run beside each other share about one site.
  *
  * One small file a site, state/sites/NAME.  Byte 0 is locked to read or write the learned pace (one line,
- * pace_text); each byte from 1 on is a connection's slot, locked while the
+ * pace_text); a moment's work, and who cannot have it within another reads without it or writes nothing,
+ * for its holder may have been stopped; each byte from 1 on is a connection's slot, locked while the
  * connection lasts.  The kernel lets go when a process dies.  One struct a
  * process and site, under the caller's lock.
  *
@@ -37,6 +38,8 @@ void slots_give(struct slots *s, uint32_t which);
 int slots_rate(int state_dir, const char *site, uint32_t rate_per_min, uint64_t now_us,
     uint64_t *wait_us, struct err *e);
 
+/* Nothing here waits longer than SLOTS_LOCK_MS. */
+#define SLOTS_LOCK_MS 10
 bool slots_load(struct slots *s, struct pace *p, int64_t now_ms); /* false: nothing known */
 int slots_save(struct slots *s, const struct pace *p, int64_t now_ms, struct err *e);
 

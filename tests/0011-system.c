@@ -278,13 +278,13 @@ test_locks(int dir)
 	c = openat(dir, "lock", O_RDWR | O_CLOEXEC);
 	close(c);
 	ok(file_trylock(b, &busy, &e) == 0 && busy, "closing another descriptor drops nothing");
-	ok(file_lock_byte(b, 7, false, &busy, &e) == 0 && busy, "a byte of it");
+	ok(file_lock_byte(b, 7, &busy, &e) == 0 && busy, "a byte of it");
 	file_unlock(a);
-	ok(file_lock_byte(a, 7, false, &busy, &e) == 0 && !busy &&
-	    file_lock_byte(b, 8, true, &busy, &e) == 0 && !busy, "bytes side by side");
-	ok(file_lock_byte(b, 7, false, &busy, &e) == 0 && busy, "but not the same");
+	ok(file_lock_byte(a, 7, &busy, &e) == 0 && !busy &&
+	    file_lock_byte(b, 8, &busy, &e) == 0 && !busy, "bytes side by side");
+	ok(file_lock_byte(b, 7, &busy, &e) == 0 && busy, "but not the same");
 	file_unlock_byte(a, 7);
-	ok(file_lock_byte(b, 7, false, &busy, &e) == 0 && !busy, "until it is let go");
+	ok(file_lock_byte(b, 7, &busy, &e) == 0 && !busy, "until it is let go");
 	close(b);
 	ok(file_trylock(a, &busy, &e) == 0 && !busy, "closing lets go");
 	close(a);

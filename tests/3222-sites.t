@@ -37,6 +37,30 @@ else
 	result 0 'many sites # SKIP no 127.0.1.* here'
 fi
 
+# --- a process that was stopped while it wrote what it has learned keeps nobody waiting
+rm -rf "$q" "$T/trap"
+trap_start
+printf 'hostname = h.example\nroute "*" { relay = "127.0.0.1:%s" }\n' "$PORT" >"$T/conf"
+site=$q/state/sites/127.0.0.1:$PORT
+qput "$q" -d d.example b@d.example <"$T/m" >/dev/null
+ok 'a site becomes known' smtp-deliver
+before=$(cat "$site")
+bg python3 -c 'import fcntl, sys, time
+f = open(sys.argv[1], "r+")
+fcntl.lockf(f, fcntl.LOCK_EX, 1, 0)
+open(sys.argv[2], "w").close()
+time.sleep(600)' "$site" "$T/has.lock"
+until_true 10 test -e "$T/has.lock"
+qput "$q" -n 3 -d d.example b@d.example <"$T/m" >/dev/null
+ok 'who cannot have its lock delivers all the same' timeout 10 smtp-deliver
+is "$(find "$T/trap/new" -type f | wc -l) $(cat "$site")" "4 $before" 'and leaves alone what is there'
+kill $!
+wait $! 2>/dev/null
+qput "$q" -n 3 -d d.example b@d.example <"$T/m" >/dev/null
+ok 'with the lock' smtp-deliver
+[ "$(cat "$site")" != "$before" ]
+result $? 'it is written again'
+
 # --- a run that stays forgets what it knew of thousands of domains
 rm -rf "$q"
 bg smtp-trap --listen 127.0.0.1:0 --port-file "$T/port2" --discard
