@@ -36,6 +36,7 @@
 	{name, CONFTAB_##type, deflt, AT(field), min, max, NULL, NULL, NULL}
 #define WAIT(name, deflt) VALUE(SECONDS, "timeout_" #name, timeouts.name, deflt, 1, HOUR)
 
+#define TLS_WORDS "auto none may encrypt dane verify"
 #define STREAM_IS "a stream's name: 1 to 16 of a-z, 0-9 and \"-\""
 
 static bool
@@ -67,12 +68,14 @@ static const struct conftab_key keys[] = {
     HOST("hostname", hostname),
     HOST("domain", domain),
     {"resolver", CONFTAB_TEXT, "", AT(resolver), 0, 0, NULL, resolver_ok, "ADDRESS[@PORT],..."},
+    VALUE(BOOL, "trust_ad", trust_ad, "no", 0, 0),
     {"default_stream", CONFTAB_TEXT, "mail", AT(stream), 0, 0, NULL, conf_stream_name_ok, STREAM_IS},
     WORDS("delivery", delivery, "background", "background queue interactive"),
     WORDS("bare_cr", bare_cr, "refuse", "refuse repair"),
     WORDS("long_lines", long_lines, "encode", "refuse encode"),
     WORDS("in_doubt", in_doubt, "retry", "retry hold assume-sent"),
-    WORDS("tls", tls, "may", "may none"),
+    WORDS("tls", tls, "auto", TLS_WORDS),
+    {"tls_ca_file", CONFTAB_TEXT, "", AT(tls_ca_file), 0, 0, NULL, NULL, NULL},
     VALUE(SIZE, "max_message_bytes", max_message_bytes, "100M", 1, KIB * KIB * KIB * KIB),
     VALUE(SIZE, "max_header_bytes", max_header_bytes, "1M", KIB, 64 * KIB * KIB),
     VALUE(NUMBER, "max_received", max_received, "100", 1, 1000),
@@ -157,7 +160,7 @@ begin_route(void *item, const void *base)
 
 static const struct conftab_key route_keys[] = {
     {"relay", CONFTAB_TEXT, "mx", offsetof(struct conf_route, relay), 0, 0, NULL, relay_ok, RELAY_IS},
-    {"tls", CONFTAB_WORDS, NULL, offsetof(struct conf_route, tls), 0, 0, "may none", NULL, NULL},
+    {"tls", CONFTAB_WORDS, NULL, offsetof(struct conf_route, tls), 0, 0, TLS_WORDS, NULL, NULL},
 };
 static const struct conftab_section route = {.name = "route", .keys = route_keys,
     .n_keys = COUNT(route_keys), .size = sizeof(struct conf_route), .titled = true,

@@ -235,7 +235,7 @@ plan_site(struct plan *p, struct route *r, int64_t now_ms)
 	uint32_t i;
 
 	/* Not by the site's name: that has a crc in it, and whoever owns a domain can forge one. */
-	buf_fmt(&key, "%d %s", (int)r->tls, r->set);
+	buf_fmt(&key, "%d%d %s", (int)r->tls, r->secure, r->set);
 	i = map_get(&p->by_site, (struct span){key.s, key.len});
 	if (i != MAP_NONE) {
 		buf_free(&key);

@@ -2,6 +2,7 @@
 
 #include "io.h"
 #include "net.h"
+#include "tls.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -52,11 +53,24 @@ set_opening(struct reach *c, int fd)
 	return cut;
 }
 
+#define CHAIN_MAX 16
+
 static int
-open_at(struct reach *c, const struct net_addr *a, const char *host, bool tls, struct err *e)
+trust(void *arg, const struct tls *t, struct buf *how, struct err *e)
+{
+	struct span v[CHAIN_MAX];
+	struct cert_chain chain = {v, tls_peer_chain(t, v, CHAIN_MAX)};
+
+	return tlspolicy_check(arg, &chain, how, e);
+}
+
+static int
+open_at(struct reach *c, const struct net_addr *a, const char *host, const struct tlspolicy *p,
+    enum smtp_tls tls, struct err *e)
 {
 	const struct conf *conf = c->env->conf;
-	struct smtp_options o = {conf->hostname, tls, &conf->timeouts};
+	struct smtp_options o = {conf->hostname, tls, p->because, trust, (void *)(uintptr_t)p,
+	    &conf->timeouts};
 	struct net_addr probe;
 	int fd, rc;
 
@@ -74,23 +88,28 @@ open_at(struct reach *c, const struct net_addr *a, const char *host, bool tls, s
 	return rc;
 }
 
-/* Whether this host is offered TLS; failed: its handshake has just been the trouble. */
-static bool
-may_tls(const struct reach_env *r, struct plan_site *s, size_t host, bool failed)
+/* Whether this host is offered TLS; failed: its opportunistic handshake has just been the trouble. */
+static enum smtp_tls
+use_tls(const struct reach_env *r, struct plan_site *s, size_t host, const struct tlspolicy *p,
+    bool failed)
 {
 	int64_t now = io_now_ms();
 	bool may;
 
+	if (p->level != TLSPOLICY_MAY)
+		return p->level == TLSPOLICY_CLEAR ? SMTP_TLS_NEVER : SMTP_TLS_MUST;
+
 	pthread_mutex_lock(r->lock);
 	if (failed)
 		s->host_clear_ms[host] = now + HOST_CLEAR_MS;
-	may = s->route.tls == CONF_TLS_MAY && s->host_clear_ms[host] <= now;
+	may = s->host_clear_ms[host] <= now;
 	pthread_mutex_unlock(r->lock);
-	return may;
+	return may ? SMTP_TLS_MAY : SMTP_TLS_NEVER;
 }
 
 static int
-try_addr(struct reach *c, struct plan_site *s, size_t host, struct net_addr *a, struct err *e)
+try_addr(struct reach *c, struct plan_site *s, size_t host, const struct tlspolicy *p,
+    struct net_addr *a, struct err *e)
 {
 	const struct route_host *h = &s->route.hosts[host];
 	uint64_t begun = io_time_us();
@@ -102,10 +121,10 @@ try_addr(struct reach *c, struct plan_site *s, size_t host, struct net_addr *a, 
 		a->u.in4.sin_port = htons(h->port);
 	buf_cut(&c->addr, 0);
 	net_endpoint_text(a, &c->addr);
-	rc = open_at(c, a, h->name, may_tls(c->env, s, host, false), e);
-	if (rc && c->s.tls_failed && !*c->env->stop) {
+	rc = open_at(c, a, h->name, p, use_tls(c->env, s, host, p, false), e);
+	if (rc && c->s.tls_failed && p->level == TLSPOLICY_MAY && !*c->env->stop) {
 		/* Opportunistic: better in clear than not at all, within the same attempt. */
-		rc = open_at(c, a, h->name, may_tls(c->env, s, host, true), e);
+		rc = open_at(c, a, h->name, p, use_tls(c->env, s, host, p, true), e);
 	}
 	if (rc)
 		return err_in(e, "%s[%s]", h->name, c->addr.s);
@@ -125,13 +144,13 @@ mark_bad(const struct reach_env *r, struct plan_site *s, size_t host)
 
 /* status: what to report where this host is the reason. */
 static int
-find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addrs, char status[12],
-    struct err *e)
+find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addrs,
+    struct tlspolicy *p, char status[12], struct err *e)
 {
 	const struct reach_env *r = c->env;
+	int64_t deadline = io_now_ms() + (int64_t)r->conf->timeouts.dns * 1000;
 	bool loop = false;
-	int rc = route_addrs(&s->route, i, r->self, c->dns,
-	    io_now_ms() + (int64_t)r->conf->timeouts.dns * 1000, addrs, &loop, e);
+	int rc = route_addrs(&s->route, i, r->self, c->dns, deadline, addrs, &loop, e);
 
 	if (rc) {
 		memcpy(status, rc == EX_NOHOST ? "5.4.4" : "4.4.3", 6);
@@ -143,6 +162,26 @@ find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addr
 		memcpy(status, "5.4.6", 6);
 		rc = err_set(e, EX_UNAVAILABLE, "%s leads back to this machine",
 		    s->route.hosts[i].name);
+	} else {
+		rc = tlspolicy_find(&s->route, i, addrs->secure, c->dns, deadline, p, status, e);
+		p->cas = r->cas;
+		if (rc)
+			mark_bad(r, s, i);
+	}
+	return rc;
+}
+
+static int
+try_addrs(struct reach *c, struct plan_site *s, size_t i, const struct tlspolicy *p,
+    struct dns_addrs *addrs, struct err *e)
+{
+	int rc = EX_TEMPFAIL;
+
+	for (size_t k = 0; k < addrs->n; k++) {
+		rc = try_addr(c, s, i, p, &addrs->v[k], e);
+		if (rc == 0 || *c->env->stop)
+			break;
+		rc = EX_TEMPFAIL;
 	}
 	return rc;
 }
@@ -151,27 +190,23 @@ static int
 try_host(struct reach *c, struct plan_site *s, size_t i, char status[12], struct err *e)
 {
 	struct dns_addrs addrs = {0};
+	struct tlspolicy policy = {.tlsa = ANSWERS_INIT};
 	int rc;
 
 	smtp_forget(&c->s);
-	rc = find_host(c, s, i, &addrs, status, e);
-	if (rc) {
-		dns_addrs_free(&addrs);
-		return rc;
+	rc = find_host(c, s, i, &addrs, &policy, status, e);
+	if (!rc) {
+		memcpy(status, "4.4.1", 6);
+		rc = try_addrs(c, s, i, &policy, &addrs, e);
+		if (rc && c->s.tls_status)
+			memcpy(status, c->s.tls_status, 6);
+		else if (rc && c->s.reply.code / 100 == 4 && c->s.reply.status[0])
+			memcpy(status, c->s.reply.status, sizeof c->s.reply.status);
+		if (rc)
+			mark_bad(c->env, s, i);
 	}
-	memcpy(status, "4.4.1", 6);
-	rc = EX_TEMPFAIL;
-	for (size_t k = 0; k < addrs.n; k++) {
-		rc = try_addr(c, s, i, &addrs.v[k], e);
-		if (rc == 0 || *c->env->stop)
-			break;
-		rc = EX_TEMPFAIL;
-	}
-	if (rc && c->s.reply.code / 100 == 4 && c->s.reply.status[0])
-		memcpy(status, c->s.reply.status, sizeof c->s.reply.status);
+	tlspolicy_free(&policy);
 	dns_addrs_free(&addrs);
-	if (rc)
-		mark_bad(c->env, s, i);
 	return rc;
 }
 

@@ -1,14 +1,15 @@
 /* reach.h - a connection to one of the hosts of a site, ready for MAIL.
  *
  * Hosts by preference, those of the best taking turns, those that failed of late last; all
- * addresses of each; opportunistic TLS, and where its handshake fails the same host in clear
- * within the same attempt.
+ * addresses of each; TLS as tlspolicy.h says, and where it is opportunistic and its handshake fails the
+ * same host in clear within the same attempt.
  */
 #ifndef REACH_H
 #define REACH_H
 
 #include "plan.h"
 #include "smtp.h"
+#include "tlspolicy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,6 +17,7 @@
 struct reach_env { /* of the run; the lock is over what plan_site remembers of its hosts */
 	const struct conf *conf;
 	const struct route_self *self;
+	const struct cert_store *cas; /* where some route has tls = verify */
 	pthread_mutex_t *lock;
 	const _Atomic bool *stop;
 };

@@ -239,7 +239,7 @@ route_from_mx(const struct dns_mx_list *mx, const char *domain, const struct rou
 	struct dns_mx_list implicit = {&itself, 1, mx->ttl_s, mx->secure};
 	const struct dns_mx_list *list = mx->n ? mx : &implicit;
 
-	*out = (struct route){.ttl_s = mx->ttl_s};
+	*out = (struct route){.ttl_s = mx->ttl_s, .secure = mx->secure};
 	if (is_null_mx(mx)) {
 		err_set(e, EX_NOHOST, "%s accepts no mail: null MX", domain);
 		return fail(status, "5.1.10", e, EX_NOHOST); /* RFC 7505 4.1 */

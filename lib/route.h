@@ -36,6 +36,7 @@ struct route {
 	size_t n;
 	bool configured; /* by a route: loopback is allowed, names may come from /etc/hosts */
 	bool literal;    /* the host's name is an address */
+	bool secure;     /* the hosts come from a signed zone (struct answers) */
 	char *site;      /* what shares budgets: the relay's HOST:PORT or a name for the MX set;
 	                  * of [a-z0-9.:_+-] and brackets, fit for a file's name */
 	char *set;       /* all hosts in canonical order.  Whoever shares a connection between two

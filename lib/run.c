@@ -36,6 +36,7 @@ struct outside {
 	struct net_addr *own;
 	size_t n_own;
 	struct dns *dns;
+	struct cert_store *cas; /* NULL: no route asks for them */
 	bool read, confined;
 };
 
@@ -454,15 +455,33 @@ main_loop(struct runner *r, struct run_result *res, struct err *e)
 
 /* --- beginning and end */
 
+/* Reading the system's CAs takes ten times as long as all the rest of an idle run. */
+static bool
+wants_cas(const struct conf *c)
+{
+	bool wants = c->tls == CONF_TLS_VERIFY;
+
+	for (size_t i = 0; i < c->n_routes; i++)
+		wants = wants || c->routes[i].tls == CONF_TLS_VERIFY;
+	return wants;
+}
+
 static int
 look_outside(struct outside *o, const struct conf *c, struct err *e)
 {
-	int rc = o->read ? 0 : net_own_addrs(&o->own, &o->n_own, e);
+	int rc;
 
-	if (!rc && !o->read)
+	if (o->read)
+		return 0;
+	rc = net_own_addrs(&o->own, &o->n_own, e);
+	if (!rc)
 		rc = dns_open(&o->dns, c->resolver, e);
-	if (!rc && !o->read)
+	if (!rc && c->trust_ad)
+		dns_trust_ad(o->dns);
+	if (!rc)
 		rc = tls_start(e);
+	if (!rc && wants_cas(c))
+		rc = cert_store_open(&o->cas, c->tls_ca_file[0] ? c->tls_ca_file : NULL, e);
 	o->read = !rc;
 	return rc;
 }
@@ -488,6 +507,7 @@ prepare(struct runner *r, struct err *e)
 	s->self.addrs = r->out->own;
 	s->self.n_addrs = r->out->n_own;
 	s->dns = r->out->dns;
+	s->env.cas = r->out->cas;
 	return rc;
 }
 
@@ -563,7 +583,7 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	s->d.q = r->q;
 	s->state_dir = queue_state_fd(r->q);
 	s->seed = io_random();
-	s->env = (struct reach_env){r->c, &s->self, &s->lock, &s->stop};
+	s->env = (struct reach_env){r->c, &s->self, NULL, &s->lock, &s->stop};
 	pthread_mutex_init(&s->lock, NULL);
 	rc = judge_clock(r, res, e);
 	if (!rc)
@@ -639,6 +659,7 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 		}
 	}
 	dns_close(out.dns);
+	cert_store_free(out.cas);
 	free(out.own);
 	close(lock_fd);
 	return rc;

@@ -4,7 +4,6 @@
 #include "idn.h"
 #include "io.h"
 #include "stuff.h"
-#include "tls.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -14,220 +13,6 @@
 #define ONE_WRITE_MAX 65536 /* content up to this goes with MAIL and RCPT, where that is allowed */
 #define FILE_STEP (1 << 20) /* between looks for a reply that comes too early */
 #define IDLE_LOOK_MS 5 /* after this long idle the peer may have hung up: look before we send */
-
-/* --- replies */
-
-static int64_t
-deadline(uint64_t seconds)
-{
-	return io_now_ms() + (int64_t)seconds * 1000;
-}
-
-/* Whatever breaks here ends the connection: what comes next could not be told apart.  The reply
- * before is not the reason. */
-static int
-broken(struct smtp *s, int rc, const char *where, struct err *e)
-{
-	if (rc) {
-		s->open = false;
-		reply_clear(&s->reply);
-		err_in(e, "%s", where);
-	}
-	return rc;
-}
-
-static int
-read_reply(struct smtp *s, uint64_t wait_s, const char *where, struct err *e)
-{
-	int64_t until = deadline(wait_s);
-	struct reply_line line = {0};
-	int rc;
-
-	reply_clear(&s->reply);
-	do {
-		struct span text;
-		struct cur c;
-
-		rc = conn_line(&s->c, REPLY_LINE_MAX, &text, until, e);
-		if (!rc) {
-			c = cur_span(text);
-			rc = reply_line(&c, &line, e);
-		}
-		if (!rc)
-			rc = reply_add(&s->reply, &line, e);
-		if (rc)
-			return broken(s, rc, where, e);
-	} while (!line.last);
-	if (s->reply.code == 421) {
-		s->slow_down = true;
-		s->open = false;
-	}
-	if (s->reply.code / 100 == 4 || s->reply.code / 100 == 5) {
-		uint32_t hint = reply_wait_hint((struct span){s->reply.text.s, s->reply.text.len});
-
-		if (hint > s->wait_hint_s && s->reply.code / 100 == 4)
-			s->wait_hint_s = hint;
-	}
-	return 0;
-}
-
-/* A reply to a command that was not sent yet would be taken for the next one's. */
-static int
-in_turn(const struct smtp *s, struct err *e)
-{
-	return conn_waiting(&s->c).n > 0 ? err_set(e, EX_PROTOCOL, "a reply that nothing asked for")
-	                                 : 0;
-}
-
-static int
-flush_out(struct smtp *s, const char *where, struct err *e)
-{
-	struct iovec v = {s->out.s, s->out.len};
-	int rc = in_turn(s, e);
-
-	if (!rc && s->out.len > 0)
-		rc = conn_send(&s->c, &v, 1, (int64_t)s->opt.wait->block * 1000, NULL, e);
-	buf_cut(&s->out, 0);
-	return broken(s, rc, where, e);
-}
-
-static int
-command(struct smtp *s, const char *line, uint64_t wait_s, const char *where, struct err *e)
-{
-	int rc;
-
-	buf_str(&s->out, line);
-	buf_str(&s->out, "\r\n");
-	rc = flush_out(s, where, e);
-	return rc ? rc : read_reply(s, wait_s, where, e);
-}
-
-/* --- opening */
-
-static int
-refused(struct smtp *s, const char *where, struct err *e)
-{
-	s->open = false;
-	return err_set(e, EX_TEMPFAIL, "%s: %d %s%s%s", where, s->reply.code, s->reply.status,
-	    s->reply.status[0] ? " " : "", s->reply.text.s);
-}
-
-/* EHLO, and HELO where that is not known (RFC 5321 3.2). */
-static int
-say_hello(struct smtp *s, struct err *e)
-{
-	struct buf line = BUF_INIT;
-	int rc;
-
-	buf_fmt(&line, "EHLO %s", s->opt.helo);
-	rc = command(s, line.s, s->opt.wait->helo, "EHLO", e);
-	memset(&s->can, 0, sizeof s->can);
-	if (!rc && s->reply.code / 100 == 2) {
-		ehlo_parse(&s->can, &s->reply);
-	} else if (!rc && s->reply.code / 100 == 5) {
-		buf_cut(&line, 0);
-		buf_fmt(&line, "HELO %s", s->opt.helo);
-		rc = command(s, line.s, s->opt.wait->helo, "HELO", e);
-	}
-	buf_free(&line);
-	if (!rc && s->reply.code / 100 != 2)
-		rc = refused(s, "EHLO", e);
-	return rc;
-}
-
-static int
-start_tls(struct smtp *s, const char *sni, struct err *e)
-{
-	bool early = false;
-	int rc = command(s, "STARTTLS", s->opt.wait->tls, "STARTTLS", e);
-
-	if (rc || s->reply.code != 220)
-		return rc; /* "454 not now": opportunistic, so we go on as we are */
-	rc = conn_tls_client(&s->c, sni, &early, deadline(s->opt.wait->tls), e);
-	if (rc) {
-		s->tls_failed = true;
-		return broken(s, rc, "TLS", e);
-	}
-	/* What stood behind the 220 was sent by nobody we know; it has been thrown away
-	 * (RFC 3207 4.2) and, since it may be an injection, only noted. */
-	tls_describe(s->c.tls, &s->tls);
-	if (early)
-		buf_str(&s->tls, " early-data-discarded");
-	rc = say_hello(s, e);
-	/* In TLS 1.3 a server that does not like the handshake says so when we think it is over. */
-	if (rc && s->reply.code == 0)
-		s->tls_failed = true;
-	return rc;
-}
-
-void
-smtp_init(struct smtp *s)
-{
-	*s = (struct smtp){.c = CONN_INIT, .reply = REPLY_INIT, .out = BUF_INIT, .tls = BUF_INIT};
-}
-
-void
-smtp_forget(struct smtp *s)
-{
-	memset(&s->can, 0, sizeof s->can);
-	s->open = s->need_reset = s->tls_failed = s->slow_down = s->whole = false;
-	s->done = s->wait_hint_s = 0;
-	reply_clear(&s->reply);
-	buf_cut(&s->out, 0);
-	buf_cut(&s->tls, 0);
-}
-
-int
-smtp_open(struct smtp *s, int fd, const char *sni, const struct smtp_options *opt, struct err *e)
-{
-	int rc;
-
-	smtp_forget(s);
-	conn_init(&s->c, fd);
-	s->opt = *opt;
-	s->open = true;
-	rc = read_reply(s, opt->wait->greeting, "greeting", e);
-	if (!rc && s->reply.code / 100 != 2)
-		rc = refused(s, "greeting", e);
-	if (!rc)
-		rc = say_hello(s, e);
-	if (!rc && opt->tls && s->can.starttls)
-		rc = start_tls(s, sni, e);
-	if (!rc && !s->open)
-		rc = refused(s, "EHLO", e);
-	if (rc)
-		smtp_close(s);
-	s->idle_since_ms = io_now_ms();
-	return rc;
-}
-
-void
-smtp_close(struct smtp *s)
-{
-	s->open = false;
-	conn_close(&s->c);
-}
-
-void
-smtp_quit(struct smtp *s)
-{
-	struct err e = ERR_INIT;
-
-	/* RFC 5321 4.1.1.10 wants the reply awaited; nothing depends on it any more. */
-	if (s->open)
-		command(s, "QUIT", s->opt.wait->quit, "QUIT", &e);
-	err_free(&e);
-	smtp_close(s);
-}
-
-void
-smtp_free(struct smtp *s)
-{
-	smtp_close(s);
-	reply_free(&s->reply);
-	buf_free(&s->out);
-	buf_free(&s->tls);
-}
 
 void
 smtp_rcpt_free(struct smtp_rcpt *r)
@@ -392,7 +177,7 @@ is_verdict(const struct reply *r)
 static int
 first_reply(struct smtp *s, struct smtp_mail *m, const char *where, struct err *e)
 {
-	int rc = read_reply(s, s->opt.wait->mail, where, e);
+	int rc = smtp_reply(s, s->opt.wait->mail, where, e);
 
 	if (rc) {
 		m->stale = s->done > 0 && s->c.eof;
@@ -437,7 +222,7 @@ too_many(const struct reply *r, size_t taken)
 static int
 rcpt_reply(struct smtp *s, struct smtp_rcpt *r, size_t *taken, bool mail_taken, struct err *e)
 {
-	int rc = read_reply(s, s->opt.wait->rcpt, "RCPT", e);
+	int rc = smtp_reply(s, s->opt.wait->rcpt, "RCPT", e);
 
 	if (rc || !mail_taken)
 		return rc;
@@ -492,7 +277,7 @@ send_chunk(struct smtp *s, const struct smtp_mail *m, struct err *e)
 		at = m->size;
 		buf_cut(&s->out, 0);
 	} else {
-		rc = flush_out(s, "BDAT", e);
+		rc = smtp_flush(s, "BDAT", e);
 	}
 	while (!rc && at < m->size && conn_waiting(&s->c).n == 0) {
 		uint64_t n = m->size - at < FILE_STEP ? m->size - at : FILE_STEP;
@@ -511,7 +296,7 @@ send_chunk(struct smtp *s, const struct smtp_mail *m, struct err *e)
 static int
 final_reply(struct smtp *s, struct smtp_mail *m, struct err *e)
 {
-	int rc = read_reply(s, s->opt.wait->final, "end of data", e);
+	int rc = smtp_reply(s, s->opt.wait->final, "end of data", e);
 
 	if (rc)
 		return rc;
@@ -537,7 +322,7 @@ static int
 send_group(struct smtp *s, struct smtp_mail *m, enum along along, struct err *e)
 {
 	struct iovec v[2];
-	int rc = in_turn(s, e);
+	int rc = smtp_in_turn(s, e);
 
 	if (along == WITH_DATA)
 		buf_str(&s->out, "DATA\r\n");
@@ -547,7 +332,7 @@ send_group(struct smtp *s, struct smtp_mail *m, enum along along, struct err *e)
 	v[1] = (struct iovec){(void *)(uintptr_t)m->content, (size_t)m->size};
 	if (rc) {
 		buf_cut(&s->out, 0);
-		return broken(s, rc, "MAIL", e);
+		return smtp_broken(s, rc, "MAIL", e);
 	}
 	rc = conn_send(&s->c, v, along == WITH_BDAT && m->size > 0 ? 2 : 1,
 	    (int64_t)s->opt.wait->block * 1000, NULL, e);
@@ -558,7 +343,7 @@ send_group(struct smtp *s, struct smtp_mail *m, enum along along, struct err *e)
 		return 0;
 	if (rc)
 		m->stale = s->done > 0;
-	return broken(s, rc, "sending", e);
+	return smtp_broken(s, rc, "sending", e);
 }
 
 /* The replies to MAIL and to each RCPT; without pipelining each RCPT is sent here. */
@@ -578,7 +363,7 @@ envelope_replies(struct smtp *s, struct smtp_mail *m, bool utf8, const uint32_t 
 	for (size_t k = 0; k < n && !rc && s->open && (pipe || mail_taken); k++) {
 		if (!pipe) {
 			put_rcpt(s, &m->rcpts[who[k]], utf8);
-			rc = flush_out(s, "RCPT", e);
+			rc = smtp_flush(s, "RCPT", e);
 		}
 		if (!rc)
 			rc = rcpt_reply(s, &m->rcpts[who[k]], taken, mail_taken, e);
@@ -629,7 +414,7 @@ send_at_once(struct smtp *s, struct smtp_mail *m, bool utf8, struct err *e)
 		return rc;
 	if (taken > 0)
 		return final_reply(s, m, e);
-	rc = read_reply(s, s->opt.wait->final, "BDAT", e); /* nobody was taken: it counts for none */
+	rc = smtp_reply(s, s->opt.wait->final, "BDAT", e); /* nobody was taken: it counts for none */
 	return undecided(m) ? rc : 0;
 }
 
@@ -643,10 +428,10 @@ data_phase(struct smtp *s, struct smtp_mail *m, size_t taken, bool sent_along, s
 		if (taken == 0)
 			return 0;
 		buf_str(&s->out, "DATA\r\n");
-		rc = flush_out(s, "DATA", e);
+		rc = smtp_flush(s, "DATA", e);
 	}
 	if (!rc)
-		rc = read_reply(s, s->opt.wait->data, "DATA", e);
+		rc = smtp_reply(s, s->opt.wait->data, "DATA", e);
 	if (rc)
 		return undecided(m) ? rc : 0;
 	if (s->reply.code != 354) {
@@ -656,13 +441,13 @@ data_phase(struct smtp *s, struct smtp_mail *m, size_t taken, bool sent_along, s
 		return is_verdict(&s->reply) ? 0 : unexpected(s, "DATA", e);
 	}
 	if (taken == 0) { /* RFC 2920 3.1: only the dot, and its reply counts for none */
-		rc = command(s, ".", s->opt.wait->final, "end of data", e);
+		rc = smtp_command(s, ".", s->opt.wait->final, "end of data", e);
 		s->need_reset = true;
 		return undecided(m) ? rc : 0;
 	}
-	rc = in_turn(s, e);
+	rc = smtp_in_turn(s, e);
 	if (rc)
-		return broken(s, rc, "DATA", e);
+		return smtp_broken(s, rc, "DATA", e);
 	rc = ask_sending(m, e);
 	if (rc) {
 		smtp_close(s); /* nothing but the end of the connection takes DATA back */
@@ -671,7 +456,7 @@ data_phase(struct smtp *s, struct smtp_mail *m, size_t taken, bool sent_along, s
 	rc = stuff_send(&s->c, &(struct stuff){m->content, m->file, m->off, m->size},
 	    (int64_t)s->opt.wait->block * 1000, &s->whole, e);
 	if (rc && conn_waiting(&s->c).n == 0)
-		return broken(s, rc, "sending", e);
+		return smtp_broken(s, rc, "sending", e);
 	if (!rc && m->meanwhile)
 		m->meanwhile(m->arg);
 	return final_reply(s, m, e);
@@ -684,9 +469,9 @@ chunk_phase(struct smtp *s, struct smtp_mail *m, size_t taken, struct err *e)
 
 	if (taken == 0)
 		return 0;
-	rc = in_turn(s, e);
+	rc = smtp_in_turn(s, e);
 	if (rc)
-		return broken(s, rc, "BDAT", e);
+		return smtp_broken(s, rc, "BDAT", e);
 	rc = ask_sending(m, e);
 	if (rc) {
 		s->need_reset = true;
@@ -694,7 +479,7 @@ chunk_phase(struct smtp *s, struct smtp_mail *m, size_t taken, struct err *e)
 	}
 	rc = send_chunk(s, m, e);
 	if (rc && conn_waiting(&s->c).n == 0)
-		return broken(s, rc, "sending", e);
+		return smtp_broken(s, rc, "sending", e);
 	if (!rc && m->meanwhile)
 		m->meanwhile(m->arg);
 	return final_reply(s, m, e);
@@ -709,12 +494,6 @@ gone_stale(struct smtp *s)
 	    (io_now_ms() - s->idle_since_ms > IDLE_LOOK_MS && io_ready(s->c.fd, POLLIN)));
 }
 
-bool
-smtp_used_up(const struct smtp *s)
-{
-	return !s->open || (s->can.mail_max > 0 && s->done >= s->can.mail_max);
-}
-
 /* RSET goes with what follows, or, where commands are not pipelined, before it. */
 static int
 begin(struct smtp *s, struct smtp_mail *m, struct err *e)
@@ -727,7 +506,7 @@ begin(struct smtp *s, struct smtp_mail *m, struct err *e)
 	buf_str(&s->out, "RSET\r\n");
 	if (s->can.pipelining)
 		return 0;
-	rc = flush_out(s, "RSET", e);
+	rc = smtp_flush(s, "RSET", e);
 	if (rc)
 		m->stale = s->done > 0;
 	else

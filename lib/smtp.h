@@ -1,4 +1,4 @@
-/* smtp.h - the client's side of SMTP: one connection, transaction after transaction.
+/* smtp.h - the client's side of SMTP: transaction after transaction over a session.
  *
  * Straight-line and blocking, with the deadlines of RFC 5321 4.5.3.2.  Extensions used
  * where offered: PIPELINING (2920), SIZE (1870), 8BITMIME (6152), CHUNKING (3030), DSN (3461),
@@ -10,46 +10,10 @@
 #ifndef SMTP_H
 #define SMTP_H
 
-#include "conf.h"
-#include "conn.h"
-#include "reply.h"
+#include "session.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-struct smtp_options {
-	const char *helo; /* our name */
-	bool tls;         /* STARTTLS wherever it is offered */
-	const struct conf_timeouts *wait;
-};
-
-struct smtp {
-	struct conn c;
-	struct smtp_options opt;
-	struct ehlo can;
-	bool open;        /* another transaction may begin */
-	bool need_reset;  /* RSET goes before the next MAIL */
-	bool tls_failed;  /* smtp_open: the handshake is what failed; try again in clear */
-	bool whole;       /* all content of the transaction at hand has left, with its end */
-	bool slow_down;   /* the peer said 421, or that there is too much of us */
-	uint32_t wait_hint_s; /* "try again in 300 seconds" of the last transaction; 0: none */
-	uint32_t done;    /* transactions on this connection */
-	int64_t idle_since_ms;
-	struct reply reply; /* the last one read: after a failed smtp_open its code (0: none) and text */
-	struct buf out;     /* commands to be sent together */
-	struct buf tls;     /* "TLS1.3 TLS_AES_256_GCM_SHA384", "" in clear text */
-};
-
-/* Greeting, EHLO (else HELO), STARTTLS where offered and wanted, EHLO again.  Takes fd over; sni may
- * be NULL.  On failure the connection is closed and e says why, s->reply what the peer said. */
-int smtp_open(struct smtp *s, int fd, const char *sni, const struct smtp_options *opt,
-    struct err *e);
-void smtp_init(struct smtp *s);  /* before the first smtp_open */
-void smtp_forget(struct smtp *s); /* what was learned and said over the last connection */
-void smtp_close(struct smtp *s); /* at once, without QUIT; the storage stays for the next smtp_open */
-bool smtp_used_up(const struct smtp *s); /* no other transaction: closed, or as many as MAILMAX */
-void smtp_quit(struct smtp *s);  /* QUIT, waits shortly for the answer, closes */
-void smtp_free(struct smtp *s);
 
 enum smtp_is {
 	SMTP_UNDECIDED, /* nothing was said about it: the connection ended before */

@@ -267,6 +267,18 @@ tls_send(struct tls *t, const void *p, size_t n, size_t *put, struct err *e)
 	return 0;
 }
 
+size_t
+tls_peer_chain(const struct tls *t, struct span *v, size_t most)
+{
+	unsigned n = 0;
+	const gnutls_datum_t *certs = gnutls_certificate_get_peers(t->s, &n);
+	size_t i;
+
+	for (i = 0; certs && i < n && i < most; i++)
+		v[i] = (struct span){(const char *)certs[i].data, certs[i].size};
+	return i;
+}
+
 void
 tls_bye(struct tls *t)
 {

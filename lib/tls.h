@@ -9,6 +9,7 @@
 #define TLS_H
 
 #include "buf.h"
+#include "cur.h"
 #include "err.h"
 
 #include <stdbool.h>
@@ -38,6 +39,9 @@ int tls_shake(struct tls *t, bool *done, struct err *e);
 int tls_recv(struct tls *t, void *p, size_t n, size_t *got, bool *eof, struct err *e);
 int tls_send(struct tls *t, const void *p, size_t n, size_t *put, struct err *e);
 short tls_wants(const struct tls *t); /* before reading again: POLLIN, or both events */
+
+/* The certificates that the peer has shown, its own first, lent by t: how many, at most `most`. */
+size_t tls_peer_chain(const struct tls *t, struct span *v, size_t most);
 
 void tls_bye(struct tls *t); /* sends close_notify, waits for nothing */
 void tls_free(struct tls *t);

@@ -92,7 +92,7 @@ static const struct {
     {"route x {\n relay = \"h,i:0\" }",
 	"78 f:2: relay: \"h,i:0\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
     {"route y { tls = may }\nroute x {\n tls = must }",
-	"78 f:3: tls: \"must\" is none of: may none"},
+	"78 f:3: tls: \"must\" is none of: auto none may encrypt dane verify"},
     {"route x {\n connections = 4 }", "78 f:2: no such option 'connections'"},
     {"route { relay = h }", "78 f:1: missing title for section 'route'"},
     {"stream bulk { weight = 1001 }", "78 f:1: weight: 1001 is not in the range 1 to 1000"},
@@ -169,7 +169,7 @@ the_defaults(void)
 	is_str(c.stream, "mail", "stream mail");
 	ok(c.delivery == CONF_BACKGROUND && c.bare_cr == CONF_REFUSE &&
 		c.long_lines == CONF_REPAIR && c.in_doubt == CONF_DOUBT_RETRY &&
-		c.tls == CONF_TLS_MAY && !c.fsync_log,
+		c.tls == CONF_TLS_AUTO && !c.fsync_log,
 	    "words");
 	ok(c.max_message_bytes == 104857600 && c.max_header_bytes == 1048576 &&
 		c.max_received == 100,

@@ -1,0 +1,107 @@
+#include "tlspolicy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *
+tlspolicy_name(enum tlspolicy_level level)
+{
+	static const char *const names[] = {"none", "may", "encrypt", "dane", "verify"};
+
+	return names[level];
+}
+
+void
+tlspolicy_free(struct tlspolicy *p)
+{
+	answers_free(&p->tlsa);
+	free(p->v);
+	*p = (struct tlspolicy){.tlsa = ANSWERS_INIT};
+}
+
+/* RFC 6698 2.1: three bytes, and the data. */
+static void
+take_usable(struct tlspolicy *p)
+{
+	p->v = mem_grow(NULL, p->tlsa.n + 1, sizeof *p->v);
+	for (size_t i = 0; i < p->tlsa.n; i++) {
+		struct span s = {p->tlsa.v[i].text.s, p->tlsa.v[i].text.len};
+		const unsigned char *b = (const unsigned char *)s.p;
+
+		if (s.n < 3)
+			continue;
+		p->v[p->n] = (struct cert_tlsa){b[0], b[1], b[2], {s.p + 3, s.n - 3}};
+		p->n += cert_tlsa_usable(&p->v[p->n]);
+	}
+}
+
+/* Only hosts whose name is secure have secure TLSA records: an MX set from a signed zone or a
+ * configured relay, with addresses from a signed zone (RFC 7672 2.2). */
+static int
+ask_tlsa(const struct route *r, size_t host, struct dns *d, int64_t deadline_ms, struct tlspolicy *p,
+    char status[12], struct err *e)
+{
+	struct buf name = BUF_INIT;
+
+	buf_fmt(&name, "_%u._tcp.%s", r->hosts[host].port, r->hosts[host].name);
+	dns_ask(d, name.s, ANSWERS_TLSA, deadline_ms, &p->tlsa);
+	if (answers_temporary(&p->tlsa)) {
+		memcpy(status, "4.7.5", 6);
+		err_set(e, EX_TEMPFAIL, "TLSA records of %s: %s", name.s, p->tlsa.why.s);
+	} else if (p->tlsa.secure && p->tlsa.n > 0) {
+		take_usable(p);
+		/* RFC 7672 2.2: records that nobody can use still ask for TLS. */
+		p->level = p->n > 0 ? TLSPOLICY_DANE : TLSPOLICY_ENCRYPT;
+		p->because = p->n > 0 ? "TLSA records" : "TLSA records, of which none can be used";
+	}
+	buf_free(&name);
+	return e->code;
+}
+
+int
+tlspolicy_find(const struct route *r, size_t host, bool addrs_secure, struct dns *d,
+    int64_t deadline_ms, struct tlspolicy *p, char status[12], struct err *e)
+{
+	static const struct {
+		enum tlspolicy_level level;
+		const char *because;
+	} set[] = {[CONF_TLS_AUTO] = {TLSPOLICY_MAY, ""}, [CONF_TLS_NONE] = {TLSPOLICY_CLEAR, ""},
+	    [CONF_TLS_MAY] = {TLSPOLICY_MAY, ""}, [CONF_TLS_ENCRYPT] = {TLSPOLICY_ENCRYPT, "tls = encrypt"},
+	    [CONF_TLS_DANE] = {TLSPOLICY_DANE, "tls = dane"},
+	    [CONF_TLS_VERIFY] = {TLSPOLICY_VERIFY, "tls = verify"}};
+	bool dane = r->tls == CONF_TLS_AUTO || r->tls == CONF_TLS_DANE;
+
+	*p = (struct tlspolicy){.level = set[r->tls].level, .because = set[r->tls].because,
+	    .host = r->hosts[host].name, .tlsa = ANSWERS_INIT};
+	if (dane && (r->secure || r->configured) && addrs_secure &&
+	    ask_tlsa(r, host, d, deadline_ms, p, status, e))
+		return e->code;
+	if (r->tls == CONF_TLS_DANE && p->n == 0) {
+		memcpy(status, "4.7.5", 6);
+		return err_set(e, EX_TEMPFAIL, "%s has no TLSA records that are secure and can be used, and tls = dane",
+		    p->host);
+	}
+	return 0;
+}
+
+int
+tlspolicy_check(const struct tlspolicy *p, const struct cert_chain *chain, struct buf *how,
+    struct err *e)
+{
+	struct cert_names names = {&p->host, 1};
+	struct buf why = BUF_INIT;
+	enum cert_is is = CERT_GOOD;
+
+	if (p->level == TLSPOLICY_DANE)
+		is = cert_dane(chain, p->v, p->n, &names, &why);
+	else if (p->level == TLSPOLICY_VERIFY)
+		is = cert_ca(chain, p->cas, &names, &why);
+	if (is)
+		err_set(e, EX_TEMPFAIL, "%s: %s", p->because, why.s);
+	else if (p->level == TLSPOLICY_VERIFY)
+		buf_str(how, "verified");
+	else
+		buf_add(how, why.s, why.len);
+	buf_free(&why);
+	return is ? EX_TEMPFAIL : 0;
+}

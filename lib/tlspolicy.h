@@ -1,0 +1,45 @@
+/* tlspolicy.h - what the next hop is held to: clear text, any TLS, DANE, a CA.
+ *
+ * relaykit-routing(7) tells it to people.  By the configuration, or, with `auto`: DANE where the DNS
+ * has secure TLSA records for the host (RFC 7672 2.2), else opportunistic TLS (RFC 7435).  What is
+ * demanded and cannot be had is a deferral, never clear text.
+ */
+#ifndef TLSPOLICY_H
+#define TLSPOLICY_H
+
+#include "cert.h"
+#include "route.h"
+
+enum tlspolicy_level {
+	TLSPOLICY_CLEAR,   /* no TLS */
+	TLSPOLICY_MAY,     /* where it is offered; clear text where its handshake fails */
+	TLSPOLICY_ENCRYPT, /* any certificate */
+	TLSPOLICY_DANE,
+	TLSPOLICY_VERIFY   /* a CA's certificate for the host's name */
+};
+
+struct tlspolicy {
+	enum tlspolicy_level level;
+	const char *because; /* "tls = verify", "TLSA records": who demands it */
+	const char *host;    /* the route's */
+	struct answers tlsa; /* lends v its data */
+	struct cert_tlsa *v;
+	size_t n;
+	const struct cert_store *cas;
+};
+
+/* addrs_secure: the DNS said so of the host's addresses.  EX_TEMPFAIL: the host must not be used now, for
+ * whether there are TLSA records cannot be found out (RFC 7672 2.1.3), or tls = dane and there are
+ * none.  status: the enhanced code.  tlspolicy_free() in any case. */
+int tlspolicy_find(const struct route *r, size_t host, bool addrs_secure, struct dns *d,
+    int64_t deadline_ms, struct tlspolicy *out, char status[12], struct err *e);
+void tlspolicy_free(struct tlspolicy *p);
+
+/* The server's certificates beside the policy; how: what was found out about them, "DANE-EE 3 1 1".
+ * EX_TEMPFAIL and the reason where they do not do. */
+int tlspolicy_check(const struct tlspolicy *p, const struct cert_chain *chain, struct buf *how,
+    struct err *e);
+
+const char *tlspolicy_name(enum tlspolicy_level level); /* "none", "may", "encrypt", "dane", "verify" */
+
+#endif
