@@ -417,7 +417,7 @@ static int
 parse(const struct reading *r, struct err *e)
 {
 	size_t n = r->t->n, first = r->file->n_keys;
-	cfg_opt_t *top = options(r->file, n), **sub = mem_alloc((n + 1) * sizeof *sub);
+	cfg_opt_t *top = options(r->file, n), **sub = mem_alloc((n + 1) * sizeof(cfg_opt_t *));
 	cfg_t *cfg;
 	int rc;
 

@@ -417,7 +417,7 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 	    .meanwhile = way->meanwhile ? meanwhile : NULL};
 	struct attempt a = {p, way, &m, mem_grow(NULL, *n + 1, sizeof *a.who), false};
 	enum parcel_sent sent;
-	size_t again = *n, all = *n;
+	size_t all = *n, again = all;
 
 	m.arg = &a;
 	prepare(&a, rcpts, *n);

@@ -30,7 +30,7 @@ struct dnscache {
 static void
 half_free(struct half *h)
 {
-	for (uint32_t i = 0; i < h->n; i++) {
+	for (uint32_t i = 0; h->v && i < h->n; i++) {
 		free(h->v[i].key);
 		answers_free(&h->v[i].is);
 	}
@@ -105,7 +105,7 @@ add(struct dnscache *c, const struct buf *key)
 		*h = (struct half){0};
 		map_init(&h->map, c->seed);
 	}
-	if ((h->n & (h->n - 1)) == 0) /* grown at powers of two */
+	if (!h->v || (h->n & (h->n - 1)) == 0) /* grown at powers of two */
 		h->v = mem_grow(h->v, h->n ? h->n * 2 : 1, sizeof *h->v);
 	k = &h->v[h->n];
 	*k = (struct known){mem_dup(key->s, key->len), key->len, ANSWERS_INIT, 0, false};
