@@ -71,9 +71,9 @@ now_ms() { date +%s%3N; }
 for n in 1 3 12; do # a site begins with 8 and grows
 	fresh
 	conf "site_connections = $n"
-	put -n $((n * 4)) -d a.example data-slow-200ms@a.example >/dev/null
+	put -n $((n * 6)) -d a.example data-slow-200ms@a.example >/dev/null
 	run "site_connections = $n"
-	is "$(most) $(took)" "$n $((n * 4))" 'so many at the same time, and all arrive'
+	is "$(most) $(took)" "$n $((n * 6))" 'so many at the same time, and all arrive'
 done
 fresh
 conf 'site_connections = 2'
