@@ -1,5 +1,6 @@
 /* smtp-deliver - deliver what is due in the queue. */
 #include "conf.h"
+#include "dnsconf.h"
 #include "owner.h"
 #include "prog.h"
 #include "reaper.h"
@@ -115,16 +116,26 @@ options_of(int argc, char *argv[], struct wish *w)
 }
 
 static int
+bad_option(const char *name, struct err *e)
+{
+	err_in(e, "%s", name);
+	return e->code = EX_USAGE;
+}
+
+static int
 configure(struct conf *c, const struct wish *w, struct err *e)
 {
+	struct dnsconf dns = DNSCONF_INIT;
 	int rc = conf_load(c, w->conf, false, e);
 
 	if (!rc && w->queue)
 		conf_set(&c->queue, w->queue);
 	if (!rc && w->resolver)
 		conf_set(&c->resolver, w->resolver);
+	if (!rc && *c->resolver && dnsconf_servers(&dns, span_of(c->resolver), e))
+		rc = w->resolver ? bad_option("--resolver", e) : e->code;
 	if (!rc && w->relay && conf_relay(c, w->relay, e))
-		rc = err_in(e, "--relay");
+		rc = bad_option("--relay", e);
 	return rc;
 }
 
@@ -159,7 +170,7 @@ main(int argc, char *argv[])
 	if (!rc)
 		rc = owner_become(c.queue, &e);
 	if (!rc)
-		rc = queue_open(&q, c.queue, QUEUE_WORK, &e);
+		rc = queue_open(&q, c.queue, w.queue ? QUEUE_FIND : QUEUE_WORK, &e);
 	if (!rc) {
 		catch_signals();
 		open_many(&c);

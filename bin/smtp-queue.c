@@ -17,7 +17,6 @@
 #include "tally.h"
 #include "why.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -654,6 +653,8 @@ command_of(const char *name)
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
 		if (name && strcmp(name, commands[i].name) == 0)
 			return &commands[i];
+	if (name)
+		prog_warn("\"%s\" is no command", name);
 	prog_usage(usage);
 }
 
@@ -692,20 +693,19 @@ static void
 open_queue(struct tool *t, const struct command *c, struct err *e)
 {
 	const char *dir;
+	int rc;
 
 	or_die(conf_load(&t->conf, t->config, false, e), e);
 	dir = t->dir ? t->dir : t->conf.queue;
 	t->uid = getuid();
 	or_die(owner_become(dir, e), e);
-	if (access(dir, F_OK) < 0 && errno == ENOENT) {
-		if (c->changes)
-			err_set(e, EX_NOINPUT, "queue %s: no such directory", dir);
-		else
-			prog_warn("queue %s: no such directory", dir);
-		or_die(e->code, e);
+	rc = queue_open(&t->q, dir, QUEUE_FIND, e);
+	if (rc == EX_NOINPUT && !c->changes) {
+		prog_warn("%s", err_text(e));
+		err_free(e);
 		return;
 	}
-	or_die(queue_open(&t->q, dir, QUEUE_WORK, e), e);
+	or_die(rc, e);
 	if (c->changes && events_open(&t->events, queue_log_fd(t->q), e)) {
 		prog_warn("event log: %s", err_text(e)); /* it never stops the work */
 		err_free(e);

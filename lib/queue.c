@@ -53,12 +53,14 @@ queue_dir(const struct queue_at *at, char out[QUEUE_DIR_MAX])
 /* --- opening */
 
 static int
-open_root(struct queue *q, const char *dir, struct err *e)
+open_root(struct queue *q, const char *dir, bool make, struct err *e)
 {
 	struct stat st;
 	int rc;
 
 	q->root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (q->root < 0 && errno == ENOENT && !make)
+		return err_set(e, EX_NOINPUT, "no such directory");
 	if (q->root < 0 && errno == ENOENT) {
 		rc = file_mkdirs(dir, DIR_MODE, e);
 		if (rc)
@@ -121,8 +123,8 @@ queue_open(struct queue **out, const char *dir, enum queue_use use, struct err *
 
 	q->root = q->state = q->log = -1;
 	pthread_mutex_init(&q->lock, NULL);
-	rc = open_root(q, dir, e);
-	if (!rc && use == QUEUE_WORK)
+	rc = open_root(q, dir, use != QUEUE_FIND, e);
+	if (!rc && use != QUEUE_SUBMIT)
 		rc = open_for_work(q, e);
 	if (rc) {
 		queue_close(q);

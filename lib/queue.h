@@ -27,8 +27,9 @@ struct queue;
 
 enum queue_use {
 	QUEUE_SUBMIT, /* may only add to new/; makes a private queue where there is none */
-	QUEUE_WORK    /* all of it; EX_NOPERM unless we are its owner, and a member of the group that
+	QUEUE_WORK,   /* all of it; EX_NOPERM unless we are its owner, and a member of the group that
 	               * may add to new/; makes what is missing */
+	QUEUE_FIND     /* the same, but a directory must be there: EX_NOINPUT */
 };
 int queue_open(struct queue **q, const char *dir, enum queue_use use, struct err *e);
 void queue_close(struct queue *q);

@@ -10,10 +10,12 @@ export TZ
 TAB=$(printf '\t')
 
 fails 'nothing without a command' 64 "$(smtp-queue --help)" smtp-queue
-fails 'nor with an unknown one' 64 "$(smtp-queue --help)" smtp-queue dance
+fails 'nor with an unknown one' 64 "smtp-queue: \"dance\\x1b\" is no command
+$(smtp-queue --help)" smtp-queue "$(printf 'dance\033')"
 is "$(smtp-queue list 2>&1)" "smtp-queue: queue $T/q: no such directory" 'no queue is told'
 is "$(mailq 2>/dev/null || ln -s "$BUILD/bin/smtp-queue" "$T/mailq" && "$T/mailq" 2>/dev/null)" \
     'Mail queue is empty' 'and is empty'
+ok 'and none is made' test ! -e "$T/q"
 fails 'nothing to hold there' 66 "smtp-queue: queue $T/q: no such directory" smtp-queue hold --all
 [ ! -e "$T/q" ]
 result $? 'looking makes no queue'

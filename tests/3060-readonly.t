@@ -25,6 +25,7 @@ deliver() {
 # fill DIR: three messages wait in a queue that has been at work before (its state files are written)
 fill() {
 	rm -rf "$1" "$T/trap/new"/*
+	mkdir -m 700 "$1"
 	deliver "$1"
 	for i in 1 2 3; do
 		smtp-submit --queue "$1" -odq -f a@example.org "b$i@one.example" <"$T/letters/$i" || return

@@ -102,4 +102,33 @@ echo 'timeout_dns = 1s' >"$T/dns.conf"
 ok 'a run for one site' smtp-deliver -C "$T/dns.conf" --site mx.example.org --resolver 127.0.0.1@9
 is "$(ls "$T/queue/new" | wc -l) $(cat "$T/queue/log"/* | grep -c -e deferred -e bounced)" '1 0' \
     'leaves alone what it cannot find the site of'
+# --- what is named and is not there
+
+unset RELAYKIT_QUEUE
+fails 'a queue named by option is not made' 66 "smtp-deliver: queue $T/typo: no such directory" \
+    smtp-deliver --queue "$T/typo"
+fails 'nor by a run that stays' 66 "smtp-deliver: queue $T/typo: no such directory" \
+    timeout 10 smtp-deliver --follow --queue "$T/typo"
+ok 'and there is none' test ! -e "$T/typo"
+: >"$T/file"
+fails 'a file is no queue' 75 "smtp-deliver: queue $T/file: open: Not a directory" smtp-deliver --queue "$T/file"
+mkdir -m 700 "$T/empty"
+ok 'a directory becomes one' smtp-deliver --queue "$T/empty"
+ok 'with all it needs' test -d "$T/empty/state/sites"
+ok 'the one of the environment is made' env RELAYKIT_QUEUE="$T/env" smtp-deliver
+ok 'as smtp-submit would' test -d "$T/env/new"
+printf 'queue = "%s"\n' "$T/by.conf" >"$T/conf2"
+ok 'so is the one of the configuration' smtp-deliver -C "$T/conf2"
+ok 'it is there' test -d "$T/by.conf/new"
+
+for r in x 192.0.2.1@ 192.0.2.1@0 192.0.2.1@65536 192.0.2.1,x ,; do
+	item=${r##*,}
+	fails "--resolver $r is judged with the options" 64 \
+	    "smtp-deliver: --resolver: resolver \"$item\": not ADDRESS or ADDRESS@PORT" \
+	    smtp-deliver --queue "$T/typo" --resolver "$r"
+done
+ok 'a good one' smtp-deliver --queue "$T/empty" --resolver 192.0.2.1,2001:db8::1@5353
+printf 'resolver = "x"\n' >"$T/conf2"
+fails 'one of the configuration too' 78 'smtp-deliver: resolver "x": not ADDRESS or ADDRESS@PORT' \
+    smtp-deliver -C "$T/conf2" --queue "$T/empty"
 done_testing
