@@ -162,8 +162,9 @@ main(int argc, char *argv[])
 	prog_start("spf-check");
 	read_options(&t, argc, argv, &e);
 	t.query.time_s = io_time_us() / SECOND_US;
-	if (askopt_open(&t.from, TIMEOUT_S, &t.conf, &t.resolve, &e))
+	if (askopt_open(&t.from, &t.conf, &t.resolve, &e))
 		prog_die(&e);
+	askopt_start(&t.from, TIMEOUT_S, t.resolve);
 	if (t.query.receiver.n == 0)
 		t.query.receiver = span_of(t.conf.hostname);
 	spf_check(&t.query, resolve_asker(t.resolve), &s);

@@ -23,11 +23,9 @@ askopt_take(struct askopt *o, int c, const char *value, struct err *e)
 }
 
 int
-askopt_open(const struct askopt *o, uint64_t default_s, struct conf *conf, struct resolve **r,
-    struct err *e)
+askopt_open(const struct askopt *o, struct conf *conf, struct resolve **r, struct err *e)
 {
 	struct resolve_from from = {.keys = o->keys, .overlay = o->overlay};
-	uint64_t wait_s = o->timeout_s ? o->timeout_s : default_s;
 
 	*r = NULL;
 	*conf = (struct conf){0};
@@ -36,8 +34,11 @@ askopt_open(const struct askopt *o, uint64_t default_s, struct conf *conf, struc
 	if (conf_load(conf, o->config, false, e))
 		return e->code;
 	from.servers = o->resolver ? o->resolver : conf->resolver;
-	if (resolve_open(r, &from, e))
-		return e->code;
-	resolve_deadline(*r, io_now_ms() + (int64_t)wait_s * 1000);
-	return 0;
+	return resolve_open(r, &from, e);
+}
+
+void
+askopt_start(const struct askopt *o, uint64_t default_s, struct resolve *r)
+{
+	resolve_deadline(r, io_now_ms() + (int64_t)(o->timeout_s ? o->timeout_s : default_s) * 1000);
 }

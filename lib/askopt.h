@@ -31,9 +31,9 @@ struct askopt {
  * is wrong. */
 bool askopt_take(struct askopt *o, int c, const char *value, struct err *e);
 
-/* Reads the configuration (conf_free() by the caller) and opens the asker, whose deadline is
- * timeout_s, or default_s, from now. */
-int askopt_open(const struct askopt *o, uint64_t default_s, struct conf *conf, struct resolve **r,
-    struct err *e);
+/* Reads the configuration (conf_free() by the caller) and opens the asker. */
+int askopt_open(const struct askopt *o, struct conf *conf, struct resolve **r, struct err *e);
+/* The time for questions begins: timeout_s, or default_s where none is given. */
+void askopt_start(const struct askopt *o, uint64_t default_s, struct resolve *r);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include "buf.h"
 #include "conftab.h"
-#include "dkimconf.h"
 #include "io.h"
 
 #include <fcntl.h>
@@ -218,7 +217,6 @@ static const struct conftab_section stream = {.name = "stream", .keys = stream_k
 static const struct conftab_section *const sections[] = {
     &route,
     &stream,
-    &dkimconf_section,
     NULL,
 };
 
