@@ -126,6 +126,13 @@ out_bytes(const void *p, size_t n)
 }
 
 void
+out_flush(void)
+{
+	if (fflush(stdout) && !out_errno)
+		out_errno = errno;
+}
+
+void
 out_fmt(const char *fmt, ...)
 {
 	va_list ap;

@@ -39,6 +39,8 @@ void out_record(const char *first, ...) __attribute__((sentinel));
 void out_bytes(const void *p, size_t n);
 void out_fmt(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+void out_flush(void); /* what was written so far, for whoever reads along; out_close() tells of errors */
+
 /* Flushes and closes stdout: 0, or EX_TEMPFAIL and a message when it could not be written
  * (without the message where the reader of a pipe went away). */
 int out_close(void);

@@ -2,7 +2,6 @@
 
 #include "io.h"
 #include "net.h"
-#include "tls.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -53,23 +52,12 @@ set_opening(struct reach *c, int fd)
 	return cut;
 }
 
-#define CHAIN_MAX 16
-
-static int
-trust(void *arg, const struct tls *t, struct buf *how, struct err *e)
-{
-	struct span v[CHAIN_MAX];
-	struct cert_chain chain = {v, tls_peer_chain(t, v, CHAIN_MAX)};
-
-	return tlspolicy_check(arg, &chain, how, e);
-}
-
 static int
 open_at(struct reach *c, const struct net_addr *a, const char *host, const struct tlspolicy *p,
     enum smtp_tls tls, struct err *e)
 {
 	const struct conf *conf = c->env->conf;
-	struct smtp_options o = {conf->hostname, tls, p->because, trust, (void *)(uintptr_t)p,
+	struct smtp_options o = {conf->hostname, tls, p->because, tlspolicy_trust, (void *)(uintptr_t)p,
 	    &conf->timeouts};
 	struct net_addr probe;
 	int fd, rc;

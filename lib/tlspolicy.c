@@ -1,7 +1,11 @@
 #include "tlspolicy.h"
 
+#include "tls.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+#define CHAIN_MAX 16
 
 const char *
 tlspolicy_name(enum tlspolicy_level level)
@@ -104,4 +108,13 @@ tlspolicy_check(const struct tlspolicy *p, const struct cert_chain *chain, struc
 		buf_add(how, why.s, why.len);
 	buf_free(&why);
 	return is ? EX_TEMPFAIL : 0;
+}
+
+int
+tlspolicy_trust(void *policy, const struct tls *t, struct buf *how, struct err *e)
+{
+	struct span v[CHAIN_MAX];
+	struct cert_chain chain = {v, tls_peer_chain(t, v, CHAIN_MAX)};
+
+	return tlspolicy_check(policy, &chain, how, e);
 }

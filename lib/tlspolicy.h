@@ -40,6 +40,10 @@ void tlspolicy_free(struct tlspolicy *p);
 int tlspolicy_check(const struct tlspolicy *p, const struct cert_chain *chain, struct buf *how,
     struct err *e);
 
+/* The same for the certificates of a connection: smtp_options.trust, with the policy as its argument. */
+struct tls;
+int tlspolicy_trust(void *policy, const struct tls *t, struct buf *how, struct err *e);
+
 const char *tlspolicy_name(enum tlspolicy_level level); /* "none", "may", "encrypt", "dane", "verify" */
 
 #endif

@@ -241,6 +241,48 @@ went never.example 'delivered clear' 'tls = none'
 went may.example 'delivered TLS' 'tls = may looks at nothing'
 is "$(find queue/new queue/cur -type f | wc -l)" 11 'what could not go as it must waits'
 
+# --- mx-lookup says the same beforehand
+is "$(mx-lookup ee.example)" "10 mx-ee.example $NET.10  dane-ee" 'mx-lookup: DANE-EE'
+is "$(mx-lookup ta.example)" "10 mx-ta.example $NET.11  dane-ta" 'DANE-TA'
+is "$(mx-lookup 'Somebody <x' 2>&1; echo $?)" '5.1.2 domain "Somebody <x": it has a blank or control character (0x20)
+65' 'not a domain'
+is "$(mx-lookup user@EE.example.)" "10 mx-ee.example $NET.10  dane-ee" 'a mailbox'
+is "$(mx-lookup second.example)" "10 mx-wrong.example $NET.10  dane-ee
+20 mx-ee.example $NET.10  dane-ee" 'a line each host'
+printf '%s\n' odd.example self.example nowhere.example never.example casign.example implicit.example '' >domains
+is "$(mx-lookup <domains; echo $?)" "odd.example	10 mx-odd.example $NET.15  encrypt
+self.example	10 mx-self.example $NET.15  may
+nowhere.example	5.1.2 MX of nowhere.example: no such domain
+never.example	10 mx-ee.example $NET.10  none
+casign.example	10 mx-ta.example $NET.11  verify
+implicit.example	0 implicit.example $NET.10  dane-ee
+	5.1.2 not a domain
+68" 'a line each domain, in their order, and the worst code'
+is "$(mx-lookup bogus.example >out; echo $?)" 75 'what cannot be found out is temporary'
+like "$(cat out)" '^4.7.5 TLSA records of _25._tcp.mx-bogus.example: .*SERVFAIL' 'and says why'
+is "$(mx-lookup --site ee.example; mx-lookup --hosts ee.example; mx-lookup --addresses ee.example; mx-lookup --policy ee.example)" \
+    "mx-ee.example
+10 mx-ee.example
+$NET.10
+dane-ee" 'parts of it'
+is "$(mx-lookup --json ee.example | python3 -c '
+import json, sys
+a = json.load(sys.stdin)
+h = a["hosts"][0]
+print(a["query"], a["domain"], a["code"], a["secure"], a["ttl_s"] > 0, h["preference"], h["name"], h["port"], h["addresses"][0], h["secure"], h["policy"], h["tlsa"][0][:6])')" \
+    "ee.example ee.example 0 True True 10 mx-ee.example 25 $NET.10 True dane 3 1 1 " 'as JSON'
+mx-lookup --explain self.example >out
+is "$(sed 's/, [0-9]* s)/)/' out)" "MX self.example: 10 mx-self.example (127.0.0.1, secure)
+A+AAAA mx-self.example: $NET.15 (127.0.0.1, secure)
+TLSA _25._tcp.mx-self.example: no such name (127.0.0.1, secure)
+policy of mx-self.example: may, without TLSA records that are secure
+10 mx-self.example $NET.15  may" '--explain: each question, its answer, and what follows'
+like "$(mx-lookup --explain plain)" '^policy of mx.plain: may, DANE is off: the MX records are not signed$' 'why DANE is off'
+mx-lookup --connect ee.example >out
+like "$(sed -n 2p out)" "^    $NET.10:25: TLS1.3 .* DANE-EE 3 1 1$" '--connect: what the host really offers'
+like "$(sed -n 3p out)" '^    .*PIPELINING' 'and says to EHLO'
+is "$(mx-lookup --connect wrong.example | sed -n 2p)" "    $NET.10:25: TLSA records: no TLSA record matches the certificate" 'or why it would not do'
+
 # --- a resolver that others could stand in front of
 smtp-queue remove --all >/dev/null
 sed -i "s/^resolver.*/resolver = \"$NET.1\"/" conf

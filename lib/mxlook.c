@@ -1,0 +1,295 @@
+#include "mxlook.h"
+
+#include "addr.h"
+#include "entry.h"
+#include "idn.h"
+#include "io.h"
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- what is asked for */
+
+static int
+domain_of(struct span text, struct buf *out, struct err *e)
+{
+	struct span t = span_trim(text);
+	struct span d = addr_domain(t);
+
+	if (d.n == 0)
+		d = t;
+	if (d.n > 1 && d.p[d.n - 1] == '.')
+		d.n--;
+	if (d.n == 0)
+		return err_set(e, EX_DATAERR, "not a domain");
+	if (d.p[0] != '[')
+		return idn_to_ascii(d, out, e);
+	entry_name_domain(d, out);
+	return 0;
+}
+
+/* --- explaining */
+
+static void
+say_answers(struct buf *b, const struct answers *a)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		const struct answers_record *r = &a->v[i];
+
+		buf_str(b, i ? ", " : " ");
+		if (r->addr.u.sa.sa_family != AF_UNSPEC)
+			net_addr_text(&r->addr, b);
+		else if (r->text.len >= 3 && a->v[i].preference == 0 && r->text.s[0] < ' ')
+			buf_fmt(b, "%d %d %d", r->text.s[0], r->text.s[1], r->text.s[2]);
+		else
+			buf_fmt(b, "%u %s", r->preference, r->text.len ? r->text.s : ".");
+	}
+}
+
+static void
+told(void *arg, const struct dns_told *t)
+{
+	static const char *const says[] = {[ANSWERS_SOME] = "", [ANSWERS_NODATA] = " none",
+	    [ANSWERS_NXDOMAIN] = " no such name", [ANSWERS_SERVFAIL] = " failed",
+	    [ANSWERS_TIMEOUT] = " timed out"};
+	struct mxlook *m = arg;
+	struct buf *b = &m->told;
+
+	buf_fmt(b, "%s %s:", t->type, t->name);
+	say_answers(b, t->is);
+	buf_fmt(b, "%s (", says[t->is->says]);
+	if (answers_temporary(t->is))
+		buf_str(b, t->is->why.s);
+	else if (t->from)
+		net_addr_text(t->from, b);
+	else
+		buf_str(b, "known already");
+	if (!answers_temporary(t->is))
+		buf_fmt(b, ", %s, %u s", t->is->secure ? "secure" : "insecure", t->is->ttl_s);
+	buf_str(b, ")\n");
+}
+
+static bool
+is_kept(const struct route *r, const char *host)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (strcmp(r->hosts[i].name, host) == 0)
+			return true;
+	return false;
+}
+
+/* MX hosts that the route does not have: route.h says why there are such. */
+static void
+say_dropped(struct mxlook *m, const struct mxlook_with *with, struct dns *d, int64_t deadline)
+{
+	struct dns_mx_list mx = {0};
+	struct err e = ERR_INIT;
+
+	if (m->route.configured || m->route.literal)
+		return;
+	dns_tell(d, NULL, NULL); /* it was told already */
+	dns_mx(d, m->domain.s, deadline, &mx, &e);
+	dns_tell(d, told, m);
+	err_free(&e);
+	for (size_t i = 0; i < mx.n; i++)
+		if (*mx.v[i].host && !is_kept(&m->route, mx.v[i].host))
+			buf_fmt(&m->told, "left out: %u %s, which is %s\n", mx.v[i].preference, mx.v[i].host,
+			    span_ieq(span_of(mx.v[i].host), span_of(with->conf->hostname)) ? "ourselves"
+			    : span_ends(span_of(mx.v[i].host), SPAN("localhost"))
+			    ? "nobody's mail exchanger"
+			    : "at or behind ourselves, or one too many");
+	dns_mx_free(&mx);
+}
+
+static void
+say_policy(struct mxlook *m, const struct mxlook_host *h, const char *host, const struct dns *d,
+    const struct dns_addrs *addrs)
+{
+	bool asked = h->policy.tlsa.says != ANSWERS_NXDOMAIN || h->policy.tlsa.ttl_s > 0;
+
+	buf_fmt(&m->told, "policy of %s: %s", host, tlspolicy_name(h->policy.level));
+	if (h->policy.because[0])
+		buf_fmt(&m->told, ", by %s", h->policy.because);
+	else if (m->route.tls == CONF_TLS_AUTO && !asked)
+		buf_fmt(&m->told, ", DANE is off: %s", !dns_validates(d)
+		    ? "the resolver is not on loopback, and trust_ad is not set"
+		    : !m->route.secure && !m->route.configured ? "the MX records are not signed"
+		    : !addrs->secure ? "its addresses are not signed" : "");
+	else if (m->route.tls == CONF_TLS_AUTO)
+		buf_str(&m->told, ", without TLSA records that are secure");
+	buf_ch(&m->told, '\n');
+}
+
+/* --- hosts */
+
+static void
+keep_error(struct mxlook_host *h, const char *status, struct err *e)
+{
+	h->code = e->code;
+	snprintf(h->status, sizeof h->status, "%s", status);
+	buf_str(&h->why, err_text(e));
+	err_free(e);
+}
+
+/* As they were said: ehlo_parse() keeps only what it knows.  The reply to EHLO is the last one. */
+static void
+keep_keywords(struct mxlook_host *h, const struct smtp *s)
+{
+	struct cur c = cur_of(s->reply.text.s, s->reply.text.len);
+	struct span line;
+	bool first = true;
+
+	while (cur_line(&c, &line)) {
+		if (!first) { /* the first is a greeting */
+			buf_str(&h->keywords, h->keywords.len ? ", " : "");
+			buf_add(&h->keywords, line.p, line.n);
+		}
+		first = false;
+	}
+}
+
+static int
+meet(struct mxlook_host *h, const struct mxlook_with *with, const char *host,
+    const struct net_addr *a, struct err *e)
+{
+	const struct conf_timeouts *wait = &with->conf->timeouts;
+	enum smtp_tls tls = h->policy.level == TLSPOLICY_CLEAR ? SMTP_TLS_NEVER
+	    : h->policy.level == TLSPOLICY_MAY ? SMTP_TLS_MAY : SMTP_TLS_MUST;
+	struct smtp_options o = {.helo = with->conf->hostname, .tls = tls,
+	    .because = h->policy.because, .trust = tlspolicy_trust, .arg = &h->policy, .wait = wait};
+	struct net_addr probe;
+	struct smtp s;
+	int fd, rc = net_connect(&fd, a, NULL, io_now_ms() + (int64_t)wait->connect * 1000, e);
+
+	if (rc)
+		return rc;
+	smtp_init(&s);
+	rc = smtp_open(&s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o, e);
+	h->met = true;
+	if (!rc)
+		keep_keywords(h, &s);
+	buf_add(&h->tls, s.tls.s, s.tls.len);
+	smtp_quit(&s);
+	smtp_free(&s);
+	return rc;
+}
+
+static void
+connect_host(struct mxlook_host *h, const struct mxlook_with *with, const char *host)
+{
+	for (size_t i = 0; i < h->addrs.n && !h->met; i++) {
+		struct err e = ERR_INIT;
+
+		buf_cut(&h->addr, 0);
+		net_endpoint_text(&h->addrs.v[i], &h->addr);
+		buf_cut(&h->trouble, 0);
+		if (meet(h, with, host, &h->addrs.v[i], &e))
+			buf_str(&h->trouble, err_text(&e));
+		err_free(&e);
+	}
+}
+
+static void
+find_host(struct mxlook *m, size_t i, const struct mxlook_with *with, struct dns *d, int64_t deadline)
+{
+	struct mxlook_host *h = &m->hosts[i];
+	const char *name = m->route.hosts[i].name;
+	struct err e = ERR_INIT;
+	int rc = route_addrs(&m->route, i, with->self, d, deadline, &h->addrs, &h->loop, &e);
+
+	if (rc) {
+		keep_error(h, rc == EX_NOHOST ? "5.4.4" : "4.4.3", &e);
+		return;
+	}
+	if (h->loop) {
+		err_set(&e, EX_UNAVAILABLE, "%s leads back to this machine", name);
+		keep_error(h, "5.4.6", &e);
+		return;
+	}
+	rc = tlspolicy_find(&m->route, i, h->addrs.secure, d, deadline, &h->policy, h->status, &e);
+	h->policy.cas = with->cas;
+	if (m->explain)
+		say_policy(m, h, name, d, &h->addrs);
+	if (rc)
+		keep_error(h, "4.7.5", &e);
+	else if (with->connect)
+		connect_host(h, with, name);
+}
+
+/* --- the whole */
+
+/* No host of all can be used: for good only if all say so (reach.h). */
+static void
+judge(struct mxlook *m)
+{
+	const struct mxlook_host *worst = &m->hosts[0];
+
+	for (size_t i = 0; i < m->route.n; i++) {
+		if (m->hosts[i].code == 0)
+			return;
+		if (m->hosts[i].code == EX_TEMPFAIL && worst->code != EX_TEMPFAIL)
+			worst = &m->hosts[i];
+	}
+	m->code = worst->code;
+	memcpy(m->status, worst->status, sizeof m->status);
+	buf_add(&m->why, worst->why.s, worst->why.len);
+}
+
+void
+mxlook_find(struct mxlook *m, const struct mxlook_with *with, struct dns *d, struct span text,
+    bool explain)
+{
+	int64_t deadline = io_now_ms() + with->wait_ms;
+	struct err e = ERR_INIT;
+	bool stop = false;
+
+	*m = (struct mxlook){.domain = BUF_INIT, .why = BUF_INIT, .told = BUF_INIT, .explain = explain};
+	dns_tell(d, explain ? told : NULL, m);
+	m->code = domain_of(text, &m->domain, &e);
+	if (m->code)
+		memcpy(m->status, "5.1.2", 6);
+	else
+		m->code = route_resolve(with->conf, with->self, d, m->domain.s, with->seed, deadline,
+		    &m->route, m->status, &e);
+	buf_str(&m->why, m->code ? err_text(&e) : "");
+	err_free(&e);
+	if (m->code)
+		return;
+	if (explain)
+		say_dropped(m, with, d, deadline);
+	m->hosts = mem_alloc(m->route.n * sizeof *m->hosts);
+	for (size_t i = 0; i < m->route.n; i++) {
+		m->hosts[i] = (struct mxlook_host){.why = BUF_INIT, .addr = BUF_INIT, .keywords = BUF_INIT,
+		    .tls = BUF_INIT, .trouble = BUF_INIT, .policy = {.because = "", .tlsa = ANSWERS_INIT}};
+		/* RFC 5321 5.1: behind a host that is ourselves nobody is tried. */
+		if (with->addresses && !stop)
+			find_host(m, i, with, d, deadline);
+		stop = stop || (m->hosts[i].loop && i >= route_before(&m->route, i));
+	}
+	if (with->addresses)
+		judge(m);
+}
+
+void
+mxlook_free(struct mxlook *m)
+{
+	for (size_t i = 0; m->hosts && i < m->route.n; i++) {
+		struct mxlook_host *h = &m->hosts[i];
+
+		dns_addrs_free(&h->addrs);
+		tlspolicy_free(&h->policy);
+		buf_free(&h->why);
+		buf_free(&h->addr);
+		buf_free(&h->keywords);
+		buf_free(&h->tls);
+		buf_free(&h->trouble);
+	}
+	free(m->hosts);
+	m->hosts = NULL;
+	route_free(&m->route);
+	buf_free(&m->domain);
+	buf_free(&m->why);
+	buf_free(&m->told);
+}
