@@ -25,7 +25,13 @@
 	f(archive_read_support_filter_compress) f(archive_read_support_format_tar)                 \
 	f(archive_read_support_format_cpio) f(archive_read_support_format_zip)                     \
 	f(archive_read_support_format_7zip) f(archive_read_support_format_ar)                      \
-	f(archive_read_support_format_raw) f(archive_read_support_format_empty)
+	f(archive_read_support_format_raw) f(archive_read_support_format_empty)                    \
+	f(archive_entry_mtime) f(archive_write_new) f(archive_write_free) f(archive_write_open)    \
+	f(archive_write_set_format_pax_restricted) f(archive_write_set_bytes_in_last_block)        \
+	f(archive_write_header) f(archive_write_data) f(archive_write_close) f(archive_write_fail) \
+	f(archive_entry_new) f(archive_entry_free) f(archive_entry_clear)                          \
+	f(archive_entry_set_pathname) f(archive_entry_set_size) f(archive_entry_set_mtime)         \
+	f(archive_entry_set_perm) f(archive_entry_set_filetype)
 #define POINTER(name) __typeof__(&name) name;
 static struct {
 	CALLS(POINTER)
@@ -38,6 +44,14 @@ struct archive_in {
 	struct span head;
 	char *block;
 	int rc; /* of a read that failed inside libarchive */
+	struct archive_entry *at;
+};
+
+struct archive_out {
+	struct archive *a;
+	struct archive_entry *entry;
+	int fd;
+	int rc; /* of a write that failed inside libarchive */
 };
 
 static void
@@ -56,6 +70,17 @@ load(void)
 		lib_error = SYS_LIBARCHIVE " lacks " #name;                                        \
 	memcpy(&lib.name, &f, sizeof f);
 	CALLS(FIND)
+}
+
+static int
+have_library(struct err *e)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, load);
+	return lib_error
+	    ? err_set(e, EX_UNAVAILABLE, "archives are read by libarchive: %s", lib_error)
+	    : 0;
 }
 
 bool
@@ -147,6 +172,7 @@ members(struct archive_in *in, archive_each *each, void *arg, struct err *e)
 		name = lib.archive_entry_pathname(t);
 		if (!name) /* not in the locale's characters */
 			name = lib.archive_entry_pathname_utf8(t);
+		in->at = t;
 		rc = each(arg, in, span_of(name), e);
 		if (rc)
 			return rc;
@@ -175,16 +201,20 @@ open_as_known(struct archive_in *in, struct err *e)
 	return 0;
 }
 
+int64_t
+archive_mtime(const struct archive_in *a)
+{
+	return lib.archive_entry_mtime(a->at);
+}
+
 int
 archive_members(int fd, struct span head, archive_each *each, void *arg, struct err *e)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct archive_in in = {.fd = fd, .head = head};
-	int rc;
+	int rc = have_library(e);
 
-	pthread_once(&once, load);
-	if (lib_error)
-		return err_set(e, EX_UNAVAILABLE, "archives are read by libarchive: %s", lib_error);
+	if (rc)
+		return rc;
 	in.block = mem_alloc(BLOCK);
 	in.a = lib.archive_read_new();
 	rc = in.a ? open_as_known(&in, e) : err_set(e, EX_TEMPFAIL, "archive: out of memory");
@@ -194,4 +224,97 @@ archive_members(int fd, struct span head, archive_each *each, void *arg, struct 
 		lib.archive_read_free(in.a);
 	free(in.block);
 	return rc;
+}
+
+/* --- writing */
+
+static la_ssize_t
+write_more(struct archive *a, void *arg, const void *p, size_t n)
+{
+	struct archive_out *o = arg;
+	struct err e = ERR_INIT;
+
+	o->rc = io_write(o->fd, p, n, &e);
+	if (!o->rc)
+		return (la_ssize_t)n;
+	lib.archive_set_error(a, EX_IOERR, "%s", err_text(&e));
+	err_free(&e);
+	return -1;
+}
+
+static int
+unwritten(const struct archive_out *o, struct err *e)
+{
+	const char *text = lib.archive_error_string(o->a);
+
+	return err_set(e, o->rc ? o->rc : EX_SOFTWARE, "%s%s", o->rc ? "" : "archive: ",
+	    text ? text : "cannot be written");
+}
+
+int
+archive_out_open(struct archive_out **out, int fd, struct err *e)
+{
+	struct archive_out *o;
+	int rc = have_library(e);
+
+	*out = NULL;
+	if (rc)
+		return rc;
+	o = mem_alloc(sizeof *o);
+	o->fd = fd;
+	o->a = lib.archive_write_new();
+	o->entry = lib.archive_entry_new();
+	if (!o->a || !o->entry)
+		rc = err_set(e, EX_TEMPFAIL, "archive: out of memory");
+	else if (lib.archive_write_set_format_pax_restricted(o->a) != ARCHIVE_OK ||
+	    lib.archive_write_set_bytes_in_last_block(o->a, 1) != ARCHIVE_OK ||
+	    lib.archive_write_open(o->a, o, NULL, write_more, NULL) != ARCHIVE_OK)
+		rc = unwritten(o, e);
+	if (rc)
+		archive_out_drop(o);
+	else
+		*out = o;
+	return rc;
+}
+
+int
+archive_out_member(struct archive_out *o, const char *name, uint64_t size, int64_t mtime_s,
+    struct err *e)
+{
+	lib.archive_entry_clear(o->entry);
+	lib.archive_entry_set_pathname(o->entry, name);
+	lib.archive_entry_set_filetype(o->entry, S_IFREG);
+	lib.archive_entry_set_perm(o->entry, 0644);
+	lib.archive_entry_set_size(o->entry, (la_int64_t)size);
+	lib.archive_entry_set_mtime(o->entry, (time_t)mtime_s, 0);
+	return lib.archive_write_header(o->a, o->entry) < ARCHIVE_WARN ? unwritten(o, e) : 0;
+}
+
+int
+archive_out_data(struct archive_out *o, const void *p, size_t n, struct err *e)
+{
+	return n > 0 && lib.archive_write_data(o->a, p, n) != (la_ssize_t)n ? unwritten(o, e) : 0;
+}
+
+int
+archive_out_close(struct archive_out *o, struct err *e)
+{
+	int rc = lib.archive_write_close(o->a) != ARCHIVE_OK ? unwritten(o, e) : 0;
+
+	archive_out_drop(o);
+	return rc;
+}
+
+void
+archive_out_drop(struct archive_out *o)
+{
+	if (!o)
+		return;
+	if (o->a) {
+		lib.archive_write_fail(o->a); /* or free would write an end, as if it were whole */
+		lib.archive_write_free(o->a);
+	}
+	if (o->entry)
+		lib.archive_entry_free(o->entry);
+	free(o);
 }

@@ -16,6 +16,7 @@
 #include "err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define ARCHIVE_HEAD 512 /* bytes that archive_is() wants to see */
 
@@ -36,5 +37,20 @@ int archive_block(struct archive_in *a, const char **p, size_t *n, struct err *e
  * EX_DATAERR: broken (all members before that have had their callback); EX_UNAVAILABLE: no
  * libarchive on this machine. */
 int archive_members(int fd, struct span head, archive_each *each, void *arg, struct err *e);
+
+/* When the member at hand was last changed, seconds since 1970; 0 where that is not known. */
+int64_t archive_mtime(const struct archive_in *a);
+
+struct archive_out; /* an uncompressed tar while it is written */
+
+/* fd from where it stands.  EX_UNAVAILABLE as above. */
+int archive_out_open(struct archive_out **o, int fd, struct err *e);
+/* A regular file, mode 0644, which must then get exactly `size` bytes. */
+int archive_out_member(struct archive_out *o, const char *name, uint64_t size, int64_t mtime_s,
+    struct err *e);
+int archive_out_data(struct archive_out *o, const void *p, size_t n, struct err *e);
+/* Writes the end; frees o in any case. */
+int archive_out_close(struct archive_out *o, struct err *e);
+void archive_out_drop(struct archive_out *o); /* without the end */
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "buf.h"
 #include "conftab.h"
+#include "dkimconf.h"
 #include "io.h"
 
 #include <fcntl.h>
@@ -217,6 +218,7 @@ static const struct conftab_section stream = {.name = "stream", .keys = stream_k
 static const struct conftab_section *const sections[] = {
     &route,
     &stream,
+    &dkimconf_section,
     NULL,
 };
 

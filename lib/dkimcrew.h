@@ -1,0 +1,42 @@
+/* dkimcrew.h - threads that sign messages, which come and go in order.
+ *
+ * One thread hands items over and gets each back when it and all before it are done.  Items go in
+ * loads, since a signature may take less time than waking a thread.
+ */
+#ifndef DKIMCREW_H
+#define DKIMCREW_H
+
+#include "buf.h"
+#include "err.h"
+#include "cur.h"
+#include "spool.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct dkimcrew_item { /* what the three callbacks make of it */
+	struct span before, content; /* lent by the giver until it comes back */
+	struct buf name, fields;
+	int64_t mtime_s;
+	struct spool spool;
+	int rc;       /* of work() */
+	struct err e; /* its words */
+};
+
+struct dkimcrew_calls {
+	int (*work)(void *arg, struct dkimcrew_item *item, struct err *e); /* in any thread */
+	int (*done)(void *arg, struct dkimcrew_item *item, struct err *e); /* in the giver's */
+	void *arg;
+};
+
+struct dkimcrew;
+
+int dkimcrew_start(struct dkimcrew **c, unsigned threads, const struct dkimcrew_calls *calls,
+    struct err *e);
+/* The next item to fill; the one before it is on its way.  bytes: about what it will hold.  What
+ * done() returns comes back, from here or from the end. */
+int dkimcrew_next(struct dkimcrew *c, size_t bytes, struct dkimcrew_item **item, struct err *e);
+int dkimcrew_end(struct dkimcrew *c, struct err *e); /* all that is on its way */
+void dkimcrew_stop(struct dkimcrew *c);              /* frees; what is on its way is dropped */
+
+#endif

@@ -1,0 +1,17 @@
+/* dkimmsg.h - one message signed: read once, its keys chosen by the domain that it is from. */
+#ifndef DKIMMSG_H
+#define DKIMMSG_H
+
+#include "dkimkeys.h"
+
+#include <stdint.h>
+
+/* The next piece of the message, lent until the next call; *n 0 at its end. */
+typedef int dkimmsg_next(void *arg, const char **p, size_t *n, struct err *e);
+
+/* Appends the fields that belong in front of it to out; nothing where it fails.  EX_DATAERR as
+ * dkimsign_begin() and dkimkeys_choose().  *from (may be NULL): the domain, where that was found. */
+int dkimmsg_sign(struct dkimkeys *ks, dkimmsg_next *next, void *arg, uint64_t now_s, struct buf *out,
+    struct buf *from, struct err *e);
+
+#endif

@@ -1,0 +1,533 @@
+#include "dkimsign.h"
+
+#include "addr.h"
+#include "b64.h"
+#include "idn.h"
+
+#include <string.h>
+
+#define LINE 78 /* RFC 5322 2.1.1: what a line should not pass */
+
+const char dkimsign_names[] =
+    "From:Sender:Reply-To:To:Cc:Subject:Date:Message-ID:In-Reply-To:References:MIME-Version:"
+    "Content-Type:Content-Transfer-Encoding:Content-ID:Content-Description:Content-Disposition:"
+    "Resent-From:Resent-Sender:Resent-To:Resent-Cc:Resent-Date:Resent-Message-ID:List-Id:List-Help:"
+    "List-Unsubscribe:List-Unsubscribe-Post:List-Subscribe:List-Post:List-Owner:List-Archive:"
+    "Feedback-ID";
+const char dkimsign_oversign[] =
+    "From:Reply-To:To:Cc:Subject:Date:Message-ID:MIME-Version:Content-Type:"
+    "Content-Transfer-Encoding";
+
+/* --- what people ask for */
+
+static bool
+is_name(int c) /* field-name of RFC 5322 2.2, without ";", which would end the tag */
+{
+	return c > ' ' && c < 127 && c != ':' && c != ';';
+}
+
+static struct span
+next_name(struct cur *c)
+{
+	struct span name = span_trim(cur_until(c, ':'));
+
+	cur_ch(c, ':');
+	return name;
+}
+
+static bool
+listed(const char *names, struct span name)
+{
+	struct cur c = cur_span(span_of(names));
+
+	while (!cur_end(&c))
+		if (span_ieq(next_name(&c), name))
+			return true;
+	return false;
+}
+
+static bool
+listed_before(const char *names, struct span name)
+{
+	struct cur c = cur_span(span_of(names));
+	struct span first = {NULL, 0};
+
+	while (!cur_end(&c) && !span_ieq(first, name))
+		first = next_name(&c);
+	return first.p != name.p;
+}
+
+int
+dkimsign_check_names(const char *names, bool need_from, struct err *e)
+{
+	struct cur c = cur_span(span_of(names));
+
+	while (!cur_end(&c)) {
+		struct span name = next_name(&c);
+		struct cur n = cur_span(name);
+
+		cur_while(&n, is_name);
+		if (name.n == 0 || !cur_end(&n))
+			return err_set(e, EX_USAGE, "\"%.*s\" is not the name of a field", SPAN_ARG(name));
+		if (span_ieq(name, SPAN("DKIM-Signature")))
+			return err_set(e, EX_USAGE, "DKIM-Signature cannot be signed (RFC 6376 5.4)");
+		if (listed_before(names, name))
+			return err_set(e, EX_USAGE, "\"%.*s\" is there twice", SPAN_ARG(name));
+	}
+	if (need_from && !listed(names, SPAN("From")))
+		return err_set(e, EX_USAGE, "From must be signed (RFC 6376 5.4)");
+	return 0;
+}
+
+int
+dkimsign_check_selector(const char *selector, struct err *e)
+{
+	struct buf name = BUF_INIT;
+	struct cur c = cur_span(span_of(selector));
+	bool good = true;
+
+	/* selector = sub-domain *( "." sub-domain ); "_" is in use */
+	while (good && !cur_end(&c))
+		good = is_alnum(cur_peek(&c)) || strchr("-._", cur_peek(&c)), c.p++;
+	if (good && idn_to_ascii(span_of(selector), &name, e) == 0) {
+		buf_free(&name);
+		return 0;
+	}
+	buf_free(&name);
+	return err_set(e, EX_USAGE, "\"%s\" is not a selector: letters, digits, \"-\", \"_\" and dots "
+	    "between them", selector);
+}
+
+/* The domain behind the last "@" of an i=, as A-labels. */
+static int
+identity_domain(const char *identity, struct buf *out, struct err *e)
+{
+	const char *at = strrchr(identity, '@');
+
+	if (!at)
+		return err_set(e, EX_USAGE, "i=%s has no \"@\"", identity);
+	if (!idn_to_ascii(span_of(at + 1), out, e))
+		return 0;
+	e->code = EX_USAGE;
+	return err_in(e, "i=%s", identity);
+}
+
+int
+dkimsign_check_identity(const char *identity, const char *domain, struct err *e)
+{
+	struct buf below = BUF_INIT, is = BUF_INIT;
+	int rc = identity_domain(identity, &is, e);
+
+	buf_fmt(&below, ".%s", domain);
+	for (const char *p = identity; !rc && *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 127)
+			rc = err_set(e, EX_USAGE, "i= has a control character");
+	if (!rc && !utf8_valid(span_of(identity)))
+		rc = err_set(e, EX_USAGE, "i= is not UTF-8");
+	if (!rc && !span_ieq((struct span){is.s, is.len}, span_of(domain)) &&
+	    !span_ends((struct span){is.s, is.len}, (struct span){below.s, below.len}))
+		rc = err_set(e, EX_USAGE, "i=%s is neither in %s nor below it", identity, domain);
+	buf_free(&below);
+	buf_free(&is);
+	return rc;
+}
+
+/* --- the domain that a message is from */
+
+static int
+same_domain(void *arg, struct span mailbox, struct err *e)
+{
+	struct buf *domain = arg, one = BUF_INIT;
+	int rc = idn_to_ascii(addr_domain(mailbox), &one, e);
+
+	if (!rc && domain->len == 0)
+		buf_add(domain, one.s, one.len);
+	else if (!rc && strcmp(domain->s, one.s) != 0)
+		rc = err_set(e, EX_DATAERR, "it has addresses of two domains, %s and %s", domain->s, one.s);
+	buf_free(&one);
+	return rc;
+}
+
+int
+dkimsign_from(const struct dkimhead *h, struct buf *domain, struct err *e)
+{
+	uint32_t at = dkimhead_last(h, SPAN("From"));
+	int rc;
+
+	buf_cut(domain, 0);
+	if (at == MAP_NONE)
+		return err_set(e, EX_DATAERR, "the message has no From field");
+	if (h->above[at] != MAP_NONE)
+		return err_set(e, EX_DATAERR, "the message has %zu From fields",
+		    dkimhead_count(h, SPAN("From")));
+	rc = addr_list(h->fields[at].value, NULL, same_domain, domain, e);
+	if (!rc && domain->len == 0)
+		rc = err_set(e, EX_DATAERR, "there is no address in it");
+	return rc ? err_in(e, "From") : 0;
+}
+
+/* --- a message that may be signed */
+
+static int
+check_header(const struct dkimhead *head, struct span header, struct err *e)
+{
+	size_t line = 1;
+
+	for (size_t i = 0; i < header.n; i++) {
+		if (i == head->bad)
+			return err_set(e, EX_DATAERR, "line %zu of the header is no field", line);
+		if (header.p[i] == '\0')
+			return err_set(e, EX_DATAERR, "a NUL in line %zu of the header", line);
+		if (header.p[i] == '\r' && (i + 1 == header.n || header.p[i + 1] != '\n'))
+			return err_set(e, EX_DATAERR, "a CR without LF in line %zu of the header", line);
+		line += header.p[i] == '\n';
+	}
+	return 0;
+}
+
+static int
+check_body(const struct dkim_body *b, struct err *e)
+{
+	if (b->bare_cr)
+		return err_set(e, EX_DATAERR, "a CR without LF in the body");
+	return b->nul ? err_set(e, EX_DATAERR, "a NUL in the body") : 0;
+}
+
+static void
+into_hash(void *arg, const void *p, size_t n)
+{
+	crypt_hash_add(arg, p, n);
+}
+
+int
+dkimsign_begin(struct dkimsign *s, const struct dkimsign_want *wants, size_t n,
+    const struct dkimhead *head, struct span header, struct err *e)
+{
+	struct buf domain = BUF_INIT;
+	int rc;
+
+	for (int i = 0; i < 2; i++) {
+		s->body[i].used = false;
+		s->body[i].hash = (struct crypt_hash){0};
+	}
+	s->wants = wants;
+	s->n = n;
+	s->head = head;
+	rc = check_header(head, header, e);
+	if (!rc)
+		rc = dkimsign_from(head, &domain, e);
+	buf_free(&domain);
+	for (size_t i = 0; !rc && i < n; i++) {
+		struct dkimsign_body *b = &s->body[wants[i].body];
+
+		if (b->used)
+			continue;
+		b->used = true;
+		rc = crypt_hash_begin(&b->hash, CRYPT_SHA256, e);
+		dkim_body_begin(&b->form, wants[i].body, DKIM_NO_LIMIT, into_hash, &b->hash);
+	}
+	return rc;
+}
+
+void
+dkimsign_body(struct dkimsign *s, const void *p, size_t n)
+{
+	for (int i = 0; i < 2; i++)
+		if (s->body[i].used)
+			dkim_body_add(&s->body[i].form, p, n);
+}
+
+/* --- the field, folded */
+
+struct field {
+	struct buf *b;
+	size_t line; /* where the last line begins */
+};
+
+static size_t
+room(const struct field *f)
+{
+	size_t have = f->b->len - f->line;
+
+	return have < LINE ? LINE - have : 0;
+}
+
+static void
+fold(struct field *f)
+{
+	buf_add(f->b, "\r\n", 2);
+	f->line = f->b->len;
+	buf_ch(f->b, ' ');
+}
+
+/* " NAME=", on a new line where the beginning of its value has no room: SP or a fold goes before. */
+static void
+tag(struct field *f, const char *name, size_t value)
+{
+	if (strlen(name) + 3 + value > room(f))
+		fold(f);
+	else
+		buf_ch(f->b, ' ');
+	buf_str(f->b, name);
+	buf_ch(f->b, '=');
+}
+
+static void
+text_tag(struct field *f, const char *name, const char *value)
+{
+	tag(f, name, strlen(value));
+	buf_str(f->b, value);
+	buf_ch(f->b, ';');
+}
+
+static void
+number_tag(struct field *f, const char *name, uint64_t value)
+{
+	struct buf text = BUF_INIT;
+
+	buf_fmt(&text, "%llu", (unsigned long long)value);
+	text_tag(f, name, text.s);
+	buf_free(&text);
+}
+
+/* Where white space counts for nothing: base64, and between encoded bytes (each a unit of 1 or 3). */
+static void
+broken(struct field *f, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		size_t unit = p[i] == '=' && i + 2 < n ? 3 : 1;
+
+		if (room(f) <= unit)
+			fold(f);
+		buf_add(f->b, p + i, unit);
+		i += unit;
+	}
+}
+
+static void
+base64(struct field *f, const void *p, size_t n)
+{
+	struct buf code = BUF_INIT;
+
+	b64_encode(&code, p, n);
+	for (size_t i = 0; i < code.len;) {
+		size_t now = room(f);
+
+		if (now < 2) {
+			fold(f);
+			continue;
+		}
+		now = now - 1 < code.len - i ? now - 1 : code.len - i;
+		buf_add(f->b, code.s + i, now);
+		i += now;
+	}
+	buf_free(&code);
+}
+
+/* dkim-quoted-printable, 2.11; "|" too, which parts the fields of z=, and "@" where it is not
+ * the one before the domain. */
+static void
+quoted(struct buf *out, struct span s, const char *also)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		int c = (unsigned char)s.p[i];
+
+		if (c > ' ' && c < 127 && c != '=' && c != ';' && !strchr(also, c))
+			buf_ch(out, (char)c);
+		else
+			buf_fmt(out, "=%02X", (unsigned)c);
+	}
+}
+
+/* --- h= and z= */
+
+/* The names for h=: each as often as its field is there, and once more where it is oversigned. */
+static int
+select_names(const struct dkimsign_want *w, const struct dkimhead *h, struct buf *out, struct err *e)
+{
+	const char *names = w->names ? w->names : dkimsign_names;
+	const char *over = w->oversign ? w->oversign : dkimsign_oversign;
+	struct cur lists[2] = {cur_span(span_of(names)), cur_span(span_of(over))};
+	size_t all = 0;
+
+	for (int i = 0; i < 2; i++)
+		while (!cur_end(&lists[i])) {
+			struct span name = next_name(&lists[i]);
+			size_t n = dkimhead_count(h, name) + listed(over, name);
+
+			if (i == 1 && listed(names, name))
+				continue;
+			if (n > DKIMSIGN_FIELDS_MAX - all)
+				return err_set(e, EX_DATAERR, "over %d fields to sign, %zu of them %.*s",
+				    DKIMSIGN_FIELDS_MAX, n, SPAN_ARG(name));
+			for (all += n; n > 0; n--)
+				buf_fmt(out, "%s%.*s", out->len ? ":" : "", SPAN_ARG(name));
+		}
+	return 0;
+}
+
+static void
+names_tag(struct field *f, struct span names)
+{
+	struct cur c = cur_span(names);
+
+	for (bool first = true; !cur_end(&c); first = false) {
+		struct span name = cur_until(&c, ':');
+
+		if (first)
+			tag(f, "h", name.n + 1);
+		else if (name.n + 1 > room(f))
+			fold(f);
+		buf_add(f->b, name.p, name.n);
+		buf_ch(f->b, cur_ch(&c, ':') ? ':' : ';');
+	}
+}
+
+/* Each field that is signed, once, in the message's order. */
+static void
+copies_tag(struct field *f, const struct dkimhead *h, const char *names)
+{
+	struct buf one = BUF_INIT;
+	bool first = true;
+
+	tag(f, "z", 0);
+	for (size_t i = 0; i < h->n; i++) {
+		if (!listed(names, h->fields[i].name))
+			continue;
+		buf_cut(&one, 0);
+		if (!first)
+			buf_ch(&one, '|');
+		first = false;
+		quoted(&one, h->fields[i].name, "|:");
+		buf_ch(&one, ':');
+		quoted(&one, span_trim(h->fields[i].value), "|");
+		broken(f, one.s, one.len);
+	}
+	buf_ch(f->b, ';');
+	buf_free(&one);
+}
+
+static int
+identity_tag(struct field *f, const char *identity, struct err *e)
+{
+	struct buf value = BUF_INIT;
+	const char *at = strrchr(identity, '@');
+	int rc;
+
+	quoted(&value, (struct span){identity, at ? (size_t)(at - identity) : 0}, "@");
+	buf_ch(&value, '@');
+	rc = identity_domain(identity, &value, e);
+	if (!rc)
+		text_tag(f, "i", value.s);
+	buf_free(&value);
+	return rc;
+}
+
+/* All but the value of b=. */
+static int
+make_field(const struct dkimsign *s, const struct dkimsign_want *w, struct span names,
+    uint64_t now_s, struct field *f, struct err *e)
+{
+	const struct dkimsign_body *b = &s->body[w->body];
+	static const char *const canon[] = {"simple", "relaxed"};
+	struct buf c = BUF_INIT;
+	int rc = 0;
+
+	buf_str(f->b, "DKIM-Signature: v=1;");
+	text_tag(f, "a", w->kind == CRYPT_RSA ? "rsa-sha256" : "ed25519-sha256");
+	buf_fmt(&c, "%s/%s", canon[w->header], canon[w->body]);
+	text_tag(f, "c", c.s);
+	buf_free(&c);
+	text_tag(f, "d", w->domain);
+	text_tag(f, "s", w->selector);
+	if (w->identity)
+		rc = identity_tag(f, w->identity, e);
+	if (w->query)
+		text_tag(f, "q", "dns/txt");
+	if (now_s)
+		number_tag(f, "t", now_s);
+	if (now_s && w->expire_s)
+		number_tag(f, "x", now_s + w->expire_s);
+	if (w->length)
+		number_tag(f, "l", b->form.len);
+	names_tag(f, names);
+	if (w->copy)
+		copies_tag(f, s->head, w->names ? w->names : dkimsign_names);
+	tag(f, "bh", 0);
+	base64(f, b->digest, CRYPT_SHA256_BYTES);
+	buf_ch(f->b, ';');
+	tag(f, "b", 2);
+	return rc;
+}
+
+static int
+one_signature(const struct dkimsign *s, const struct dkimsign_want *w, uint64_t now_s,
+    struct buf *out, struct err *e)
+{
+	struct buf names = BUF_INIT, sig = BUF_INIT;
+	struct field f = {out, out->len};
+	size_t start = out->len;
+	unsigned char digest[CRYPT_DIGEST_MAX];
+	struct crypt_hash hash = {0};
+	int rc = select_names(w, s->head, &names, e);
+
+	if (!rc)
+		rc = make_field(s, w, (struct span){names.s, names.len}, now_s, &f, e);
+	if (!rc)
+		rc = crypt_hash_begin(&hash, CRYPT_SHA256, e);
+	if (!rc) {
+		dkimhead_hash(s->head, w->header, (struct span){names.s, names.len},
+		    (struct span){out->s + start, out->len - start}, into_hash, &hash);
+		rc = crypt_hash_end(&hash, digest, e);
+	}
+	if (!rc)
+		rc = w->sign(w->key, digest, &sig, e);
+	base64(&f, sig.s, sig.len);
+	buf_add(out, "\r\n", 2);
+	buf_free(&names);
+	buf_free(&sig);
+	return rc ? err_in(e, "%s/%s", w->domain, w->selector) : 0;
+}
+
+/* CRLF or LF, as the message has it in its first line. */
+static void
+line_ends(struct span header, const struct buf *fields, struct buf *out)
+{
+	const char *lf = header.n ? memchr(header.p, '\n', header.n) : NULL;
+	bool crlf = lf && lf > header.p && lf[-1] == '\r';
+
+	for (size_t i = 0; i < fields->len; i++)
+		if (crlf || fields->s[i] != '\r')
+			buf_ch(out, fields->s[i]);
+}
+
+int
+dkimsign_end(struct dkimsign *s, struct span header, uint64_t now_s, struct buf *out, struct err *e)
+{
+	struct buf fields = BUF_INIT;
+	int rc = 0;
+
+	for (int i = 0; !rc && i < 2; i++) {
+		struct dkimsign_body *b = &s->body[i];
+
+		if (!b->used)
+			continue;
+		dkim_body_end(&b->form);
+		rc = check_body(&b->form, e);
+		if (!rc)
+			rc = crypt_hash_end(&b->hash, b->digest, e);
+	}
+	for (size_t i = 0; !rc && i < s->n; i++)
+		rc = one_signature(s, &s->wants[i], now_s, &fields, e);
+	if (!rc)
+		line_ends(header, &fields, out);
+	buf_free(&fields);
+	return rc;
+}
+
+void
+dkimsign_free(struct dkimsign *s)
+{
+	for (int i = 0; i < 2; i++)
+		crypt_hash_drop(&s->body[i].hash);
+}

@@ -1,0 +1,76 @@
+/* dkimsign.h - DKIM-Signature fields for a message: RFC 6376, 8301, 8463, 8616.  Pure.
+ *
+ * The header section is in memory, the body passes by once, whatever its size.  Several signatures
+ * cost one hash of the body for each of its two canonical forms that they use.
+ *
+ *     dkimsign_begin(&s, wants, n, header, e), dkimsign_body(&s, piece, len) ..., dkimsign_end(...)
+ */
+#ifndef DKIMSIGN_H
+#define DKIMSIGN_H
+
+#include "crypt.h"
+#include "dkim.h"
+#include "dkimhead.h"
+
+struct dkimsign_want { /* one signature; all is lent */
+	const char *domain, *selector; /* d=, s=: A-labels */
+	enum crypt_kind kind;
+	/* Appends the signature of the digest; key is its first argument. */
+	int (*sign)(const void *key, const unsigned char digest[CRYPT_SHA256_BYTES], struct buf *out,
+	    struct err *e);
+	const void *key;
+	enum dkim_canon header, body;
+	const char *identity; /* i=: "local@domain" or "@domain", UTF-8 or A-labels; NULL: none */
+	const char *names;    /* which fields: "From:To:..."; NULL: dkimsign_names */
+	const char *oversign; /* which of them once more than they are there; NULL: dkimsign_oversign */
+	bool copy;            /* z=: the signed fields again, as they are */
+	bool query;           /* q=dns/txt, which is the default anyway */
+	bool length;          /* l=: what is appended to the body is not covered (RFC 6376 8.2) */
+	uint64_t expire_s;    /* x=: so many seconds after t=; 0: none */
+};
+
+/* RFC 6376 5.4.1's fields and those of MIME and RFC 8058.  Received, Return-Path and what else
+ * changes on its way are left out. */
+extern const char dkimsign_names[];
+/* Those that a message may have once, and that are shown or steer how it is shown: a second one
+ * that is put in front breaks the signature (RFC 6376 5.4.2, 8.15). */
+extern const char dkimsign_oversign[];
+
+/* EX_USAGE says why a list of names is none, or that it lacks From where that must be (5.4). */
+int dkimsign_check_names(const char *names, bool need_from, struct err *e);
+/* EX_USAGE: not a selector, 3.1; an i= whose domain is not d= or below it, 3.5. */
+int dkimsign_check_selector(const char *selector, struct err *e);
+int dkimsign_check_identity(const char *identity, const char *domain, struct err *e);
+
+/* The domain of the one From field as A-labels.  EX_DATAERR: no From, two of them, no address in it,
+ * addresses of two domains, or a domain that is none. */
+int dkimsign_from(const struct dkimhead *h, struct buf *domain, struct err *e);
+
+#define DKIMSIGN_FIELDS_MAX 1000 /* names in h=; a message with more is not one that people wrote */
+
+struct dkimsign_body {
+	bool used;
+	struct dkim_body form;
+	struct crypt_hash hash;
+	unsigned char digest[CRYPT_DIGEST_MAX];
+};
+struct dkimsign {
+	const struct dkimsign_want *wants;
+	size_t n;
+	const struct dkimhead *head;
+	struct dkimsign_body body[2]; /* by enum dkim_canon */
+};
+
+/* EX_DATAERR where the message cannot be signed so that it will be verified: dkimsign_from()'s
+ * reasons, a line of the header that is no field, CR without LF or NUL (RFC 6376 5.3: whoever
+ * carries such a message may change it).  head is lent until the end. */
+int dkimsign_begin(struct dkimsign *s, const struct dkimsign_want *wants, size_t n,
+    const struct dkimhead *head, struct span header, struct err *e);
+void dkimsign_body(struct dkimsign *s, const void *p, size_t n);
+/* Appends the fields, which belong in front of the message, with line ends as the header section
+ * has them.  now_s: t=; 0: none, and then no x= either.  dkimsign_free() in any case. */
+int dkimsign_end(struct dkimsign *s, struct span header, uint64_t now_s, struct buf *out,
+    struct err *e);
+void dkimsign_free(struct dkimsign *s);
+
+#endif
