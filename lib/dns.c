@@ -34,6 +34,7 @@ struct dns {
 	size_t first; /* the server that answered last is asked first */
 	dns_told *told;
 	void *told_arg;
+	const _Atomic bool *stop; /* NULL: nobody ends our waits */
 };
 
 /* One question on its way. */
@@ -56,6 +57,28 @@ struct asking {
 	int64_t deadline_ms;
 	struct err why; /* the last thing that went wrong */
 };
+
+static bool
+stopped(const struct asking *a)
+{
+	return a->d->stop && *a->d->stop;
+}
+
+/* As io_wait, but ended by dns_heed's flag too. */
+static int
+wait_for(const struct asking *a, int fd, short events, int64_t until_ms, struct err *e)
+{
+	int rc;
+
+	do {
+		int64_t now = io_now_ms(), next = now + DNS_HEED_MS;
+
+		if (stopped(a) || now >= until_ms)
+			return err_set(e, EX_TEMPFAIL, "timed out");
+		rc = io_wait(fd, events, next < until_ms ? next : until_ms, e);
+	} while (rc && errno == ETIMEDOUT);
+	return rc;
+}
 
 static bool
 is_localhost(const char *host)
@@ -129,12 +152,12 @@ settle(struct asking *a, struct question *q, struct span answer)
 }
 
 static int
-read_exactly(int fd, void *p, size_t n, int64_t until_ms, struct err *e)
+read_exactly(const struct asking *a, int fd, void *p, size_t n, int64_t until_ms, struct err *e)
 {
 	size_t got;
 
 	for (size_t done = 0; done < n; done += got) {
-		if (io_wait(fd, POLLIN, until_ms, e) || io_read(fd, (char *)p + done, n - done, &got, e))
+		if (wait_for(a, fd, POLLIN, until_ms, e) || io_read(fd, (char *)p + done, n - done, &got, e))
 			return e->code;
 		if (got == 0)
 			return err_set(e, EX_TEMPFAIL, "connection closed");
@@ -145,6 +168,7 @@ read_exactly(int fd, void *p, size_t n, int64_t until_ms, struct err *e)
 static int
 exchange_tcp(struct asking *a, const struct question *q, struct buf *in)
 {
+	const struct net_addr *server = &a->d->s->conf.servers[a->server];
 	int64_t until = io_now_ms() + TCP_MS;
 	uint8_t head[2] = {0, 0};
 	size_t n = 0;
@@ -152,15 +176,19 @@ exchange_tcp(struct asking *a, const struct question *q, struct buf *in)
 
 	if (until > a->deadline_ms)
 		until = a->deadline_ms;
-	rc = net_connect(&fd, &a->d->s->conf.servers[a->server], NULL, until, &a->why);
+	rc = net_connect_start(&fd, server, NULL, &a->why);
+	if (rc)
+		return rc;
+	wait_for(a, fd, POLLOUT, until, &a->why);
+	rc = net_connect_end(fd, server, 0, &a->why);
 	if (rc)
 		return rc;
 	rc = io_write(fd, q->query.s, q->query.len, &a->why);
 	if (!rc)
-		rc = read_exactly(fd, head, sizeof head, until, &a->why);
+		rc = read_exactly(a, fd, head, sizeof head, until, &a->why);
 	n = (size_t)head[0] << 8 | head[1];
 	if (!rc)
-		rc = read_exactly(fd, buf_room(in, n), n, until, &a->why);
+		rc = read_exactly(a, fd, buf_room(in, n), n, until, &a->why);
 	if (!rc)
 		buf_grew(in, n);
 	close(fd);
@@ -224,7 +252,7 @@ gather(struct asking *a, int64_t until_ms)
 
 	while (!last) {
 		struct pollfd p[2] = {{-1, POLLIN, 0}, {-1, POLLIN, 0}};
-		int64_t now = io_now_ms();
+		int64_t now = io_now_ms(), left;
 
 		if (!hurry && a->n > 1 && enough(a->q)) {
 			hurry = true;
@@ -235,8 +263,9 @@ gather(struct asking *a, int64_t until_ms)
 			p[i].fd = a->q[i].fd;
 		if (p[0].fd < 0 && p[1].fd < 0)
 			return;
-		last = now >= until_ms;
-		if (poll(p, 2, last ? 0 : (int)(until_ms - now)) <= 0)
+		last = now >= until_ms || stopped(a);
+		left = until_ms - now < DNS_HEED_MS ? until_ms - now : DNS_HEED_MS;
+		if (poll(p, 2, last ? 0 : (int)left) <= 0)
 			continue;
 		for (size_t i = 0; i < a->n; i++)
 			if (p[i].fd >= 0 && p[i].revents)
@@ -286,7 +315,7 @@ ask(struct asking *a)
 	err_set(&a->why, EX_TEMPFAIL, "timed out");
 	for (int round = 0; round < ROUNDS; round++, try_ms *= 2)
 		for (size_t i = 0; i < n; i++) {
-			if (enough(a->q) || io_now_ms() >= a->deadline_ms)
+			if (enough(a->q) || stopped(a) || io_now_ms() >= a->deadline_ms)
 				return;
 			a->server = (first + i) % n;
 			if (wanted(a, a->server))
@@ -563,6 +592,12 @@ dns_open(struct dns **d, const char *servers, struct err *e)
 	*d = mem_alloc(sizeof **d);
 	(*d)->s = s;
 	return 0;
+}
+
+void
+dns_heed(struct dns *d, const _Atomic bool *stop)
+{
+	d->stop = stop;
 }
 
 void

@@ -33,6 +33,11 @@ int dns_open(struct dns **d, const char *servers, struct err *e);
 int dns_clone(struct dns **d, const struct dns *from, struct err *e);
 void dns_close(struct dns *d);
 
+/* Whoever sets this flag, in another thread, ends the waits of this clone within DNS_HEED_MS: what is not
+ * answered has timed out. */
+#define DNS_HEED_MS 250
+void dns_heed(struct dns *d, const _Atomic bool *stop);
+
 /* The configuration says that the way to the servers is safe.  Before the first clone. */
 void dns_trust_ad(struct dns *d);
 bool dns_validates(const struct dns *d); /* whether AD is believed from all of them; else no answer need be secure */

@@ -208,35 +208,52 @@ finish_connect(int fd, int64_t deadline_ms, struct err *e)
 }
 
 static int
-connect_now(int fd, const struct net_addr *to, const struct net_addr *source,
-    int64_t deadline_ms, struct err *e)
+not_connected(int fd, const struct net_addr *to, struct err *e)
 {
-	if (source && bind(fd, &source->u.sa, addr_size(source)) < 0)
-		return fail(e, "source address");
-	if (connect(fd, &to->u.sa, addr_size(to)) == 0)
-		return 0;
-	if (errno == EINPROGRESS || errno == EINTR)
-		return finish_connect(fd, deadline_ms, e);
-	return err_set(e, EX_TEMPFAIL, "%s", strerrordesc_np(errno));
+	struct buf peer = BUF_INIT;
+
+	net_endpoint_text(to, &peer);
+	err_in(e, "connect %s", peer.s);
+	buf_free(&peer);
+	close(fd);
+	return e->code;
+}
+
+int
+net_connect_start(int *fd, const struct net_addr *to, const struct net_addr *source,
+    struct err *e)
+{
+	int rc = begin(fd, to->u.sa.sa_family, e);
+
+	if (rc)
+		return rc;
+	if (source && bind(*fd, &source->u.sa, addr_size(source)) < 0)
+		rc = fail(e, "source address");
+	else if (connect(*fd, &to->u.sa, addr_size(to)) < 0 && errno != EINPROGRESS && errno != EINTR)
+		rc = err_set(e, EX_TEMPFAIL, "%s", strerrordesc_np(errno));
+	if (rc) {
+		not_connected(*fd, to, e);
+		*fd = -1;
+	}
+	return rc;
+}
+
+int
+net_connect_end(int fd, const struct net_addr *to, int64_t deadline_ms, struct err *e)
+{
+	return finish_connect(fd, deadline_ms, e) ? not_connected(fd, to, e) : 0;
 }
 
 int
 net_connect(int *fd, const struct net_addr *to, const struct net_addr *source,
     int64_t deadline_ms, struct err *e)
 {
-	struct buf peer = BUF_INIT;
-	int rc = begin(fd, to->u.sa.sa_family, e);
+	int rc = net_connect_start(fd, to, source, e);
 
+	if (!rc)
+		rc = net_connect_end(*fd, to, deadline_ms, e);
 	if (rc)
-		return rc;
-	rc = connect_now(*fd, to, source, deadline_ms, e);
-	if (rc) {
-		net_endpoint_text(to, &peer);
-		err_in(e, "connect %s", peer.s);
-		buf_free(&peer);
-		close(*fd);
 		*fd = -1;
-	}
 	return rc;
 }
 

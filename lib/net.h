@@ -45,6 +45,12 @@ int net_own_addrs(struct net_addr **list, size_t *n, struct err *e);
 int net_connect(int *fd, const struct net_addr *to, const struct net_addr *source,
     int64_t deadline_ms, struct err *e);
 
+/* The same in two steps, so that another thread can shut down(2) a socket that is waited for: that
+ * ends the wait.  Where the second fails it has closed the socket. */
+int net_connect_start(int *fd, const struct net_addr *to, const struct net_addr *source,
+    struct err *e);
+int net_connect_end(int fd, const struct net_addr *to, int64_t deadline_ms, struct err *e);
+
 /* A listening socket; port 0 lets the kernel choose and *at says what it chose.  [::] is IPv6
  * alone, so that 0.0.0.0 can stand beside it. */
 int net_listen(int *fd, struct net_addr *at, int backlog, struct err *e);

@@ -63,11 +63,14 @@ open_at(struct reach *c, const struct net_addr *a, const char *host, const struc
 	int fd, rc;
 
 	smtp_forget(&c->s); /* what another peer said is no reason for this one's outcome */
-	rc = net_connect(&fd, a, NULL, io_now_ms() + (int64_t)conf->timeouts.connect * 1000, e);
+	rc = net_connect_start(&fd, a, NULL, e);
 	if (rc)
 		return rc;
 	set_opening(c, fd);
-	rc = smtp_open(&c->s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o, e);
+	rc = net_connect_end(fd, a, io_now_ms() + (int64_t)conf->timeouts.connect * 1000, e);
+	if (!rc)
+		rc = smtp_open(&c->s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o,
+		    e);
 	if (set_opening(c, -1) && !rc) {
 		/* All was read before it was cut: a message would find that out, and be deferred for it. */
 		smtp_close(&c->s);

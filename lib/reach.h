@@ -35,7 +35,8 @@ struct reach { /* one thread's */
 
 void reach_init(struct reach *c, const struct reach_env *env);
 void reach_free(struct reach *c); /* its connection and its dns, too */
-/* With the lock held, from another thread: whoever waits for a greeting need not wait for it. */
+/* With the lock held, from another thread: whoever waits for a connection or a greeting need not wait
+ * for it. */
 void reach_cut(struct reach *c);
 
 /* 0: c->s is open.  EX_TEMPFAIL: not now; EX_NOHOST, EX_UNAVAILABLE: never.  Where no host takes us

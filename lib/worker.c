@@ -197,7 +197,9 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 	pthread_mutex_unlock(&r->lock);
 	rc = route_resolve(r->d.conf, &r->self, w->c.dns, domain, r->seed ^ own,
 	    io_now_ms() + (int64_t)dns_s * 1000, &route, status, &e);
-	if (rc && r->o->site) {
+	if (rc && (r->stop || r->d.trouble)) {
+		load_drop(r, &l); /* nobody has waited for the answer */
+	} else if (rc && r->o->site) {
 		drop_site(r, own, &l); /* whatever its site is, it is not known to be the one */
 	} else if (rc == EX_NOHOST || rc == EX_UNAVAILABLE || rc == EX_DATAERR) {
 		load_fail_all(r, own, &l, status, err_text(&e));
@@ -689,6 +691,8 @@ work(void *arg)
 		deliver_trouble(&r->d, &e);
 		err_free(&e);
 	}
+	if (w->c.dns)
+		dns_heed(w->c.dns, &r->stop);
 	pthread_mutex_lock(&r->lock);
 	while (!r->stop && !r->d.trouble) {
 		struct sched_order o = sched_start(r->plan.s, io_now_ms());

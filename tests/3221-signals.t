@@ -66,6 +66,58 @@ took=$((($(date +%s%N) - begun) / 1000000))
 result $? "at once ($took ms)"
 is "$(find "$q/new" -type f | wc -l)" 3 'and nothing was attempted'
 is "$(find "$q/new" -type f -exec cat {} + | grep -c '"do"')" 0 'or written down'
+# --- a connection that does not come about, and a name server that says nothing
+cat >"$T/full.py" <<'END'
+import os, socket, sys, time
+l = socket.socket()
+l.bind(("127.0.0.1", 0))
+l.listen(0) # one waits to be accepted: for the next there is no room, and no answer
+waiting = []
+for i in range(3):
+    c = socket.socket()
+    c.setblocking(False)
+    c.connect_ex(l.getsockname())
+    waiting.append(c)
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(("127.0.0.1", 0))
+with open(sys.argv[1] + ".tmp", "w") as f:
+    f.write("%d %d" % (l.getsockname()[1], u.getsockname()[1]))
+os.rename(sys.argv[1] + ".tmp", sys.argv[1])
+u.recv(4096)
+open(sys.argv[1] + ".asked", "w").close()
+time.sleep(600)
+END
+bg python3 "$T/full.py" "$T/full"
+until_true 10 test -s "$T/full"
+read -r full mute <"$T/full"
+syn_sent() { [ "$(grep -c " 0100007F:$(printf %04X "$full") 02 " /proc/net/tcp)" -gt "$1" ]; }
+# ends_soon WHAT CONDITION...: a run that has come so far, told to end
+ends_soon() {
+	what=$1
+	shift
+	rm -rf "$q"
+	qput "$q" -n 3 b@x.example <"$T/m" >/dev/null
+	bg smtp-deliver
+	run=$!
+	ok "$what" until_true 10 "$@"
+	begun=$(date +%s%N)
+	kill -TERM $run
+	wait $run
+	rc=$?
+	took=$((($(date +%s%N) - begun) / 1000000))
+	[ $rc -eq 0 ] && [ $took -lt 2000 ]
+	result $? "ends with 0, and soon: $rc, $took ms"
+	is "$(find "$q/new" -type f | wc -l) $(find "$q/new" -type f -exec cat {} + | grep -c '"do"')" '3 0' \
+	    'and nothing was attempted'
+	is "$(events 2>/dev/null | grep -c '"type":"deferred"')" 0 'or told'
+}
+configure "$full"
+before=$(grep -c " 0100007F:$(printf %04X "$full") 02 " /proc/net/tcp)
+ends_soon 'a connection is waited for' syn_sent "$before"
+printf 'connections = 20\nhostname = h.example\nresolver = "127.0.0.1@%s"\n' "$mute" >"$T/conf"
+ends_soon 'an answer of the DNS is waited for' test -e "$T/full.asked"
+configure "$(cat "$T/mute")"
+
 rm -f "$T/mute.called"
 echo 'run_time = 1' >>"$T/conf"
 begun=$(date +%s%N)
