@@ -1,6 +1,7 @@
 #include "conf.h"
 
 #include "buf.h"
+#include "confserve.h"
 #include "conftab.h"
 #include "dkimconf.h"
 #include "io.h"
@@ -219,6 +220,10 @@ static const struct conftab_section *const sections[] = {
     &route,
     &stream,
     &dkimconf_section,
+    &confserve_section,
+    &confserve_listen_section,
+    &confserve_certificate_section,
+    &confserve_limit_section,
     NULL,
 };
 

@@ -178,7 +178,7 @@ auth_value(struct span value, struct esmtp_mail *m)
 			ok = true;
 		} else {
 			c = cur_of(text.s, text.len);
-			ok = addr_mailbox(&c, &a, &e) == 0 && cur_end(&c);
+			ok = addr_mailbox(&c, &a, &e) == 0 && cur_end(&c) && a.domain.n > 0;
 		}
 	}
 	m->has_auth = ok;

@@ -258,12 +258,12 @@ net_connect(int *fd, const struct net_addr *to, const struct net_addr *source,
 }
 
 static int
-bind_and_listen(int fd, struct net_addr *at, int backlog, struct err *e)
+bind_and_listen(int fd, struct net_addr *at, int backlog, bool shared, struct err *e)
 {
 	socklen_t n = sizeof at->u;
 	int one = 1;
 
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	setsockopt(fd, SOL_SOCKET, shared ? SO_REUSEPORT : SO_REUSEADDR, &one, sizeof one);
 	if (at->u.sa.sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
 	if (bind(fd, &at->u.sa, addr_size(at)) < 0 || listen(fd, backlog) < 0)
@@ -274,15 +274,15 @@ bind_and_listen(int fd, struct net_addr *at, int backlog, struct err *e)
 	return 0;
 }
 
-int
-net_listen(int *fd, struct net_addr *at, int backlog, struct err *e)
+static int
+listen_at(int *fd, struct net_addr *at, int backlog, bool shared, struct err *e)
 {
 	struct buf name = BUF_INIT;
 	int rc = begin(fd, at->u.sa.sa_family, e);
 
 	if (rc)
 		return rc;
-	rc = bind_and_listen(*fd, at, backlog, e);
+	rc = bind_and_listen(*fd, at, backlog, shared, e);
 	if (rc) {
 		net_endpoint_text(at, &name);
 		err_in(e, "listen %s", name.s);
@@ -291,6 +291,18 @@ net_listen(int *fd, struct net_addr *at, int backlog, struct err *e)
 		*fd = -1;
 	}
 	return rc;
+}
+
+int
+net_listen(int *fd, struct net_addr *at, int backlog, struct err *e)
+{
+	return listen_at(fd, at, backlog, false, e);
+}
+
+int
+net_listen_shared(int *fd, struct net_addr *at, int backlog, struct err *e)
+{
+	return listen_at(fd, at, backlog, true, e);
 }
 
 int

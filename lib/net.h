@@ -54,6 +54,9 @@ int net_connect_end(int fd, const struct net_addr *to, int64_t deadline_ms, stru
 /* A listening socket; port 0 lets the kernel choose and *at says what it chose.  [::] is IPv6
  * alone, so that 0.0.0.0 can stand beside it. */
 int net_listen(int *fd, struct net_addr *at, int backlog, struct err *e);
+/* The same address may be listened at by another process of this user, too, that is to take our place:
+ * new clients come to either (SO_REUSEPORT). */
+int net_listen_shared(int *fd, struct net_addr *at, int backlog, struct err *e);
 int net_accept(int lfd, int *fd, struct net_addr *peer, struct err *e); /* blocks; fd as above */
 int net_accept_now(int lfd, int *fd, struct net_addr *peer, struct err *e); /* nobody: *fd is -1 */
 

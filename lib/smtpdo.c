@@ -474,7 +474,7 @@ is_http(struct span verb, struct cur c)
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
 		if (span_ieq(verb, span_of(verbs[i])))
 			return true;
-	return verb.n > 0 && cur_peek(&c) == ':';
+	return verb.n > 0 && cur_ch(&c, ':') && is_space(cur_peek(&c));
 }
 
 enum verb { V_EHLO, V_HELO, V_MAIL, V_RCPT, V_DATA, V_BDAT, V_RSET, V_NOOP, V_QUIT, V_STARTTLS, V_AUTH,

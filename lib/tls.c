@@ -410,19 +410,29 @@ tls_identity_make(struct tls_identity **id, const char *name, uint64_t now_s, st
 }
 
 int
+tls_identity_add(struct tls_identity *id, const char *cert, const char *key, struct err *e)
+{
+	int r = gnutls_certificate_set_x509_key_file(id->cred, cert, key, GNUTLS_X509_FMT_PEM);
+
+	if (r >= 0)
+		return 0;
+	fail(e, EX_CONFIG, key, r);
+	return err_in(e, "certificate %s, key", cert);
+}
+
+int
 tls_identity_load(struct tls_identity **id, const char *cert, const char *key, struct err *e)
 {
-	int r, rc = identity_new(id, e);
+	int rc = identity_new(id, e);
 
 	if (rc)
 		return rc;
-	r = gnutls_certificate_set_x509_key_file((*id)->cred, cert, key, GNUTLS_X509_FMT_PEM);
-	if (r >= 0)
-		return 0;
-	tls_identity_free(*id);
-	*id = NULL;
-	fail(e, EX_CONFIG, key, r);
-	return err_in(e, "certificate %s, key", cert);
+	rc = tls_identity_add(*id, cert, key, e);
+	if (rc) {
+		tls_identity_free(*id);
+		*id = NULL;
+	}
+	return rc;
 }
 
 void

@@ -52,6 +52,9 @@ void tls_describe(const struct tls *t, struct buf *out);
 /* A new key and a self-signed certificate for the name, valid a year from now_s. */
 int tls_identity_make(struct tls_identity **id, const char *name, uint64_t now_s, struct err *e);
 int tls_identity_load(struct tls_identity **id, const char *cert, const char *key, struct err *e);
+/* Another one: the client's SNI chooses between the names of the certificates; the first is for all
+ * else. */
+int tls_identity_add(struct tls_identity *id, const char *cert, const char *key, struct err *e);
 void tls_identity_free(struct tls_identity *id);
 
 #endif

@@ -9,23 +9,29 @@ fault(struct undot *u, enum undot_fault f)
 		u->fault = f;
 }
 
+static void
+plain(struct undot *u, const char *p, size_t n, struct buf *out)
+{
+	if (memchr(p, '\0', n))
+		fault(u, UNDOT_NUL);
+	buf_add(out, p, n);
+}
+
 /* Bytes of a line without CR. */
 static void
 run(struct undot *u, const char *p, size_t n, struct buf *out)
 {
 	const char *lf;
 
-	if (memchr(p, '\0', n))
-		fault(u, UNDOT_NUL);
 	while ((lf = memchr(p, '\n', n))) {
+		plain(u, p, (size_t)(lf - p), out);
 		if (!u->repair)
 			fault(u, UNDOT_LF);
-		buf_add(out, p, (size_t)(lf - p));
 		buf_add(out, "\r\n", 2);
 		n -= (size_t)(lf + 1 - p);
 		p = lf + 1;
 	}
-	buf_add(out, p, n);
+	plain(u, p, n, out);
 }
 
 static void

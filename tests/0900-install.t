@@ -20,6 +20,7 @@ for p in smtp-submit smtp-deliver smtp-queue smtp-trap; do
 	ok "$p is there" test -x "$d/usr/bin/$p"
 	ok "$p has its page" test -s "$d/usr/share/man/man1/$p.1"
 done
+ok 'smtp-serve is there, with its page' test -x "$d/usr/bin/smtp-serve" -a -s "$d/usr/share/man/man8/smtp-serve.8"
 for p in relaykit.conf.5 relaykit-queue.5 relaykit-events.5; do
 	ok "$p is there" test -s "$d/usr/share/man/man5/$p"
 done

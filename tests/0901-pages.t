@@ -13,12 +13,13 @@ synopsis() {
 	    sed -n '/^SYNOPSIS/,/^[A-Z]/{/^[A-Z]/d;p}' | one_line
 }
 
-for p in "$TOP"/man/*.[157]; do
+for p in "$TOP"/man/*.[1578]; do
 	is "$(mandoc -T lint -W warning "$p" 2>&1)" '' "mandoc has nothing to say about ${p##*/}"
 done
 for source in "$TOP"/bin/*.c; do
 	p=$(basename "$source" .c)
 	page=$TOP/man/$p.1
+	[ -e "$page" ] || page=$TOP/man/$p.8
 	ok "$p has a page" test -s "$page"
 	ok "$p --help" "$p" --help
 	is "$(cat "$T/.err")" '' "$p --help says it on standard output"
@@ -26,7 +27,7 @@ for source in "$TOP"/bin/*.c; do
 	is "$("$p" --version)" "$p (relaykit) $(sed -n 's/^#define PROG_VERSION "\(.*\)"/\1/p' "$TOP/lib/prog.h")" \
 	    "$p --version"
 	for s in NAME SYNOPSIS DESCRIPTION 'EXIT STATUS' EXAMPLES; do
-		ok "$p.1 has $s" grep -q "^\.Sh $s\$" "$page"
+		ok "${page##*/} has $s" grep -q "^\.Sh $s\$" "$page"
 	done
 	"$p" --no-such-option </dev/null >"$T/.out" 2>"$T/.err"
 	rc=$?

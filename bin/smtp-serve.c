@@ -1,0 +1,340 @@
+/* smtp-serve - a door for mail clients: SMTP with one client, into the queue. */
+#include "conf.h"
+#include "confserve.h"
+#include "door.h"
+#include "hall.h"
+#include "io.h"
+#include "owner.h"
+#include "prog.h"
+#include "queue.h"
+#include "sandbox.h"
+#include "serve.h"
+#include "sys.h"
+#include "tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: smtp-serve [-C FILE] [--queue DIR] [--as NAME] [--listen ADDRESS:PORT]...\n"
+    "                  [--no-sandbox] [-v]";
+
+enum { LISTEN = PROG_OWN, AS, NO_SANDBOX };
+
+static const struct option options[] = {PROG_OPTIONS,
+    {"config", required_argument, NULL, PROG_CONFIG}, {"queue", required_argument, NULL, PROG_QUEUE},
+    {"listen", required_argument, NULL, LISTEN}, {"as", required_argument, NULL, AS},
+    {"no-sandbox", no_argument, NULL, NO_SANDBOX}, {"verbose", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0}};
+
+#define BACKLOG 511
+#define INHERITED 3 /* the first descriptor that systemd gives */
+
+struct program {
+	const char *config, *queue_dir, *as;
+	const char **listen;
+	size_t n_listen;
+	bool sandbox, verbose;
+	struct conf conf;
+	struct door_house house;
+	struct tls_identity *identity;
+	struct stat *seen;      /* of the files of certificates, two each */
+	int *listeners;
+	size_t n_listeners;
+};
+
+static void
+trouble(void *arg, const struct err *e)
+{
+	(void)arg;
+	prog_warn("%s", err_text(e));
+}
+
+/* --- certificates */
+
+static int
+load_identity(struct program *p, struct tls_identity **id, struct err *e)
+{
+	size_t n;
+	const struct confserve_certificate *v = confserve_certificates(&p->conf.sections, &n);
+	int rc = 0;
+
+	*id = NULL;
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = *id ? tls_identity_add(*id, v[i].cert, v[i].key, e)
+			 : tls_identity_load(id, v[i].cert, v[i].key, e);
+	if (rc) {
+		tls_identity_free(*id);
+		*id = NULL;
+	}
+	return rc;
+}
+
+/* Whether a file of the certificates is another than when they were read. */
+static bool
+look_at_files(struct program *p)
+{
+	size_t n;
+	const struct confserve_certificate *v = confserve_certificates(&p->conf.sections, &n);
+	bool changed = false;
+
+	if (!p->seen)
+		p->seen = mem_alloc((2 * n + 1) * sizeof *p->seen);
+	for (size_t i = 0; i < 2 * n; i++) {
+		struct stat st, *old = &p->seen[i];
+
+		if (stat(i % 2 ? v[i / 2].key : v[i / 2].cert, &st) < 0)
+			continue;
+		changed |= st.st_ino != old->st_ino || st.st_size != old->st_size ||
+			   st.st_mtim.tv_sec != old->st_mtim.tv_sec ||
+			   st.st_mtim.tv_nsec != old->st_mtim.tv_nsec;
+		*old = st;
+	}
+	return changed;
+}
+
+/* A certificate that was renewed; a mistake in the new one leaves the old one, and says so. */
+static void
+renew_identity(void *arg)
+{
+	struct program *p = arg;
+	struct tls_identity *id;
+	struct err e = ERR_INIT;
+
+	if (!p->identity || !look_at_files(p))
+		return;
+	if (load_identity(p, &id, &e) == 0) {
+		tls_identity_free(p->identity);
+		p->identity = id;
+	} else {
+		err_in(&e, "the old certificates are kept");
+		trouble(NULL, &e);
+		err_free(&e);
+	}
+}
+
+static int
+first_identity(struct program *p, struct err *e)
+{
+	const struct confserve_listen *l = p->house.listen;
+	int rc = 0;
+
+	if (l->tls != CONFSERVE_NO_TLS) {
+		rc = load_identity(p, &p->identity, e);
+		look_at_files(p);
+	}
+	p->house.tls = p->identity != NULL;
+	if (!rc && !p->identity && (l->tls == CONFSERVE_IMPLICIT || l->need_tls))
+		rc = err_set(e, EX_CONFIG, "TLS needs a certificate section");
+	return rc;
+}
+
+/* --- a client */
+
+/* What writes the queue belongs to its owner, if it may. */
+static int
+open_queue(struct program *p, struct err *e)
+{
+	int rc = owner_become(p->conf.queue, e);
+
+	if (!rc)
+		rc = queue_open(&p->house.queue, p->conf.queue, QUEUE_WORK, e);
+	if (rc == EX_NOPERM) {
+		err_free(e);
+		rc = queue_open(&p->house.queue, p->conf.queue, QUEUE_SUBMIT, e);
+	}
+	return rc;
+}
+
+static int
+one_client(struct program *p, int in, int out, struct err *e)
+{
+	struct serve_client c = {.house = &p->house, .identity = p->identity};
+	int rc = open_queue(p, e);
+
+	if (!rc)
+		rc = serve_look(&c, in, out, e);
+	if (!rc && p->sandbox)
+		rc = sandbox_enter(p->conf.queue, e);
+	if (!rc)
+		rc = serve(&c, e);
+	queue_close(p->house.queue);
+	p->house.queue = NULL;
+	/* It has gone already: nobody needs to know. */
+	if (rc == EX_NOINPUT) {
+		err_free(e);
+		rc = 0;
+	}
+	return rc;
+}
+
+static void
+release(struct program *p)
+{
+	tls_identity_free(p->identity);
+	conf_free(&p->conf);
+	free(p->listen);
+	free(p->listeners);
+	free(p->seen);
+}
+
+/* In a process of its own. */
+static int
+on_client(void *arg, int fd)
+{
+	struct program *p = arg;
+	struct err e = ERR_INIT;
+	int rc = one_client(p, fd, fd, &e);
+
+	if (rc)
+		prog_warn("%s", err_text(&e));
+	err_free(&e);
+	release(p);
+	return rc;
+}
+
+/* --- listeners */
+
+static void
+add_listener(struct program *p, int fd)
+{
+	p->listeners = mem_grow(p->listeners, p->n_listeners + 1, sizeof *p->listeners);
+	p->listeners[p->n_listeners++] = fd;
+}
+
+static int
+listen_at(struct program *p, const char *text, struct err *e)
+{
+	struct buf host = BUF_INIT, name = BUF_INIT;
+	struct net_addr at;
+	uint16_t port = 0;
+	int fd, rc = net_host_port(span_of(text), 0, &host, &port, e);
+
+	if (!rc && !net_addr_parse(&at, (struct span){host.s, host.len}, port))
+		rc = err_set(e, EX_USAGE, "--listen %s: an address is needed, not a name", text);
+	if (!rc)
+		rc = net_listen_shared(&fd, &at, BACKLOG, e);
+	if (!rc) {
+		add_listener(p, fd);
+		net_endpoint_text(&at, &name);
+		if (p->verbose)
+			prog_warn("listening at %s", name.s);
+	}
+	buf_free(&host);
+	buf_free(&name);
+	return rc;
+}
+
+/* *client: systemd has given us a client instead of a socket to listen at; -1: it has not. */
+static int
+listeners(struct program *p, int *client, struct err *e)
+{
+	size_t n;
+	int rc = 0;
+
+	*client = -1;
+	hall_inherited(&n);
+	for (int fd = INHERITED; fd < INHERITED + (int)n; fd++) {
+		if (!hall_is_listener(fd)) {
+			*client = fd;
+			continue;
+		}
+		if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+			return err_sys(e, "descriptor %d", fd);
+		add_listener(p, fd);
+	}
+	for (size_t i = 0; i < p->n_listen && !rc; i++)
+		rc = listen_at(p, p->listen[i], e);
+	return rc;
+}
+
+static int
+run(struct program *p, struct err *e)
+{
+	struct hall h = {.max = p->house.serve->connections, .client = on_client,
+	    .before = renew_identity, .trouble = trouble, .arg = p};
+	int client, rc = listeners(p, &client, e);
+
+	if (rc)
+		return rc;
+	if (p->n_listeners == 0)
+		return one_client(p, client >= 0 ? client : STDIN_FILENO,
+		    client >= 0 ? client : STDOUT_FILENO, e);
+	h.listeners = p->listeners;
+	h.n = p->n_listeners;
+	return hall_run(&h, e);
+}
+
+/* --- start */
+
+static void
+options_of(struct program *p, int argc, char *argv[])
+{
+	int c;
+
+	p->sandbox = !SYS_SANITIZED;
+	while ((c = getopt_long(argc, argv, "C:v", options, NULL)) != -1)
+		switch (c) {
+		case 'C':
+		case PROG_CONFIG: p->config = optarg; break;
+		case 'v': p->verbose = true; break;
+		case PROG_QUEUE: p->queue_dir = optarg; break;
+		case AS: p->as = optarg; break;
+		case NO_SANDBOX: p->sandbox = false; break;
+		case LISTEN:
+			p->listen = mem_grow(p->listen, p->n_listen + 1, sizeof *p->listen);
+			p->listen[p->n_listen++] = optarg;
+			break;
+		case PROG_HELP: prog_help(usage);
+		case PROG_VERSION_OPT: prog_version();
+		default: prog_usage(usage);
+		}
+	if (optind != argc)
+		prog_usage(usage);
+}
+
+static int
+configure(struct program *p, struct err *e)
+{
+	int rc = conf_load(&p->conf, p->config, false, e);
+
+	if (rc)
+		return rc;
+	if (p->queue_dir)
+		conf_set(&p->conf.queue, p->queue_dir);
+	p->house.conf = &p->conf;
+	p->house.serve = confserve(&p->conf.sections);
+	p->house.listen = confserve_listen(&p->conf.sections, p->as);
+	p->house.trouble = trouble;
+	if (!p->house.listen)
+		return err_set(e, EX_CONFIG, "--as %s: there is no such listen section", p->as);
+	return first_identity(p, e);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct program p = {.sandbox = true};
+	struct err e = ERR_INIT;
+	int rc;
+
+	prog_start("smtp-serve");
+	options_of(&p, argc, argv);
+	tzset(); /* reads a file, which a confined process may not */
+	rc = configure(&p, &e);
+	if (!rc)
+		rc = tls_start(&e);
+	if (!rc)
+		rc = run(&p, &e);
+	if (rc)
+		prog_warn("%s", err_text(&e));
+	err_free(&e);
+	release(&p);
+	return rc;
+}

@@ -1,0 +1,358 @@
+#include "door.h"
+
+#include "addr.h"
+#include "cidr.h"
+#include "io.h"
+#include "msg.h"
+#include "tls.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static bool
+in_networks(const char *list, const struct net_addr *a)
+{
+	if (a->u.sa.sa_family == AF_INET)
+		return cidr_match(list, (const uint8_t *)&a->u.in4.sin_addr, 4);
+	return cidr_match(list, (const uint8_t *)&a->u.in6.sin6_addr, 16);
+}
+
+bool
+door_is_front_end(const struct door_house *h, const struct net_addr *peer)
+{
+	return in_networks(h->serve->front_ends, peer);
+}
+
+/* --- who may */
+
+static bool
+may_relay(const struct door *d)
+{
+	return d->s.user.len > 0 || d->s.trusted;
+}
+
+static void
+on_connect(void *arg, struct smtpd_verdict *v)
+{
+	struct door *d = arg;
+
+	(void)v;
+	d->s.trusted = !d->has_peer ||
+		       (!d->front_end && in_networks(d->house->serve->networks, &d->peer));
+}
+
+static void
+on_mail(void *arg, const struct esmtp_mail *m, struct span sender, struct smtpd_verdict *v)
+{
+	(void)arg, (void)sender;
+	if (!m->null && m->from.domain.n == 0)
+		smtpd_refuse(v, 553, "5.1.7", "the sender's address has no domain");
+}
+
+static bool
+is_postmaster(const struct addr *a)
+{
+	return a->domain.n == 0 && span_ieq(a->local, SPAN("postmaster"));
+}
+
+/* What a local part says about other hosts - a%b, a!b, "a@b" - is for its own host to say; nobody
+ * else looks into it, so it opens nothing (RFC 5321 2.3.11). */
+static void
+on_rcpt(void *arg, const struct esmtp_rcpt *r, struct span rcpt, struct smtpd_verdict *v)
+{
+	struct door *d = arg;
+
+	(void)rcpt;
+	if (!may_relay(d))
+		smtpd_refuse(v, 550, "5.7.1", "relaying denied: log in first");
+	else if (r->to.domain.n == 0 && !is_postmaster(&r->to))
+		smtpd_refuse(v, 553, "5.1.3", "the recipient's address has no domain");
+}
+
+/* --- the message */
+
+/* RFC 3848, and RFC 6531 4.3. */
+static void
+put_with(const struct smtpd *s, struct buf *out)
+{
+	buf_cut(out, 0);
+	if (s->mail.smtputf8)
+		buf_str(out, "UTF8SMTP");
+	else
+		buf_str(out, s->ehlo ? "ESMTP" : "SMTP");
+	if (s->ehlo && s->tls)
+		buf_ch(out, 'S');
+	if (s->user.len > 0)
+		buf_ch(out, 'A');
+}
+
+static void
+put_peer(const struct door *d, struct buf *out)
+{
+	buf_cut(out, 0);
+	if (!d->has_peer)
+		return;
+	if (!net_addr_v4(&d->peer)) /* RFC 5321 4.1.3 */
+		buf_str(out, "IPv6:");
+	net_addr_text(&d->peer, out);
+}
+
+static void
+trace(struct door *d)
+{
+	struct smtpd *s = &d->s;
+
+	put_with(s, &d->with);
+	put_peer(d, &d->trace_peer);
+	d->trace = (struct compose_trace){.helo = {s->helo.s, s->helo.len},
+	    .peer = {d->trace_peer.s, d->trace_peer.len}, .with = {d->with.s, d->with.len},
+	    .suite = {d->suite.s, d->suite.len}};
+}
+
+static void
+put_param(struct buf *out, const char *key, struct span value)
+{
+	if (value.n == 0)
+		return;
+	buf_fmt(out, "%s%s=", out->len > 0 ? " " : "", key);
+	buf_add(out, value.p, value.n);
+}
+
+static void
+wish(struct door *d, const struct esmtp_mail *m, uint64_t now_s)
+{
+	struct entry_wish *w = &d->msg.wish;
+
+	*w = (struct entry_wish){.requiretls = m->requiretls,
+	    .priority = m->has_priority ? m->priority : 0, .by_return = m->by == ESMTP_BY_RETURN,
+	    .by_trace = m->by_trace};
+	if (m->by != ESMTP_BY_NONE)
+		w->by_s = (uint64_t)((int64_t)now_s + m->by_s);
+	/* RFC 4954 5: from whom we do not trust it is as AUTH=<>. */
+	if (m->has_auth)
+		w->auth = d->s.trusted ? m->auth : SPAN("<>");
+}
+
+static int
+recipients(struct door *d, struct err *e)
+{
+	const struct smtpd *s = &d->s;
+	struct buf params = BUF_INIT, addr = BUF_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; i < s->n_rcpts && !rc; i++) {
+		struct span to = smtpd_rcpt_addr(s, i);
+
+		buf_cut(&addr, 0);
+		buf_add(&addr, to.p, to.n);
+		if (addr_domain(to).n == 0)
+			buf_fmt(&addr, "@%s", d->house->conf->domain);
+		buf_cut(&params, 0);
+		put_param(&params, "NOTIFY", smtpd_rcpt_notify(s, i));
+		put_param(&params, "ORCPT", smtpd_rcpt_orcpt(s, i));
+		rc = rcpts_add(&d->msg.rcpts, (struct span){addr.s, addr.len},
+		    (struct span){params.s, params.len}, e);
+	}
+	buf_free(&addr);
+	buf_free(&params);
+	return rc;
+}
+
+/* What the client hears, and what only we do. */
+static void
+fail(struct door *d, struct err *e, struct smtpd_verdict *v)
+{
+	if (e->code == EX_DATAERR) {
+		bool large = e->text && strncmp(e->text, "message over", 12) == 0;
+
+		smtpd_refuse(v, large ? 552 : 554, large ? "5.3.4" : "5.6.0", "%s", err_text(e));
+	} else {
+		d->house->trouble(d->house->arg, e);
+		smtpd_refuse(v, 451, "4.3.0", "local trouble: try again later");
+	}
+	err_free(e);
+}
+
+static void
+on_begin(void *arg, struct smtpd_verdict *v)
+{
+	struct door *d = arg;
+	const struct esmtp_mail *m = &d->s.mail;
+	uint64_t now_s = io_time_us() / 1000000;
+	struct err e = ERR_INIT;
+	int rc;
+
+	buf_cut(&d->params, 0);
+	if (m->ret != ESMTP_RET_NONE)
+		put_param(&d->params, "RET", m->ret == ESMTP_RET_FULL ? SPAN("FULL") : SPAN("HDRS"));
+	put_param(&d->params, "ENVID", m->envid);
+	trace(d);
+	rcpts_clear(&d->msg.rcpts);
+	d->msg.sender = (struct span){d->s.sender.s, d->s.sender.len};
+	d->msg.params = (struct span){d->params.s, d->params.len};
+	d->msg.smtputf8 = m->smtputf8;
+	d->msg.hold_until_s = m->hold_s ? now_s + m->hold_s : m->hold_until_s;
+	d->msg.trace = &d->trace;
+	d->msg.as_is = d->house->listen->keep_headers;
+	wish(d, m, now_s);
+	rc = recipients(d, &e);
+	if (!rc)
+		rc = submit_begin(&d->work, &d->submit, &d->msg, &e);
+	if (rc)
+		fail(d, &e, v);
+}
+
+static void
+on_content(void *arg, const void *p, size_t n, struct smtpd_verdict *v)
+{
+	struct door *d = arg;
+	struct err e = ERR_INIT;
+
+	if (submit_content(d->work, p, n, &e))
+		fail(d, &e, v);
+}
+
+static void
+on_abandon(void *arg)
+{
+	struct door *d = arg;
+
+	submit_drop(d->work);
+	d->work = NULL;
+}
+
+/* RFC 6152 3: who did not say 8BITMIME may not send it; almost everybody does. */
+static bool
+eightbit_ok(const struct door *d)
+{
+	return d->house->serve->eightbit == CONFSERVE_ACCEPT || d->s.mail.body == ESMTP_8BITMIME ||
+	       d->s.mail.smtputf8 || !submit_eightbit(d->work);
+}
+
+static void
+on_end(void *arg, struct buf *id, struct smtpd_verdict *v)
+{
+	struct door *d = arg;
+	struct submit_work *w = d->work;
+	struct err e = ERR_INIT;
+	int rc;
+
+	if (!eightbit_ok(d)) {
+		smtpd_refuse(v, 554, "5.6.1", "8-bit content without BODY=8BITMIME");
+		return;
+	}
+	d->work = NULL;
+	rc = submit_end(w, &e);
+	for (size_t i = 0; i < d->submit.n && !rc; i++)
+		buf_fmt(id, "%s%s", i ? " " : "", d->submit.puts[i].id);
+	if (!rc)
+		rc = submit_sync(&d->submit, &e);
+	if (rc)
+		fail(d, &e, v);
+}
+
+/* --- AUTH */
+
+static void
+on_auth_offer(void *arg, struct buf *out)
+{
+	(void)arg, (void)out;
+}
+
+static enum smtpd_auth_is
+on_auth_begin(void *arg, struct span name, struct span line, bool has_line, struct buf *challenge)
+{
+	(void)arg, (void)name, (void)line, (void)has_line, (void)challenge;
+	return SMTPD_AUTH_UNKNOWN;
+}
+
+static enum smtpd_auth_is
+on_auth_step(void *arg, struct span line, struct buf *challenge)
+{
+	(void)arg, (void)line, (void)challenge;
+	return SMTPD_AUTH_LATER;
+}
+
+static void
+on_auth_end(void *arg)
+{
+	(void)arg;
+}
+
+static uint64_t
+now_s(void *arg)
+{
+	(void)arg;
+	return io_time_us() / 1000000;
+}
+
+/* --- */
+
+static void
+set_rules(struct door *d)
+{
+	const struct confserve *c = d->house->serve;
+	const struct confserve_listen *l = d->house->listen;
+
+	d->rules = (struct smtpd_rules){.hostname = d->house->conf->hostname,
+	    .max_size = d->house->conf->max_message_bytes, .max_rcpts = (uint32_t)c->recipients,
+	    .max_messages = (uint32_t)c->messages, .max_errors = (uint32_t)c->errors,
+	    .max_idle = (uint32_t)c->idle_commands, .max_hold_s = c->hold_s,
+	    .starttls = l->tls == CONFSERVE_STARTTLS && d->house->tls, .need_tls = l->need_tls,
+	    .need_auth = l->auth == CONFSERVE_REQUIRED, .repair = c->line_ends != 0};
+}
+
+void
+door_peer(struct door *d, const struct net_addr *peer)
+{
+	d->has_peer = peer != NULL;
+	buf_cut(&d->peer_text, 0);
+	if (!peer)
+		return;
+	d->peer = *peer;
+	net_addr_text(peer, &d->peer_text);
+}
+
+void
+door_tls(struct door *d, const struct tls *t)
+{
+	struct buf text = BUF_INIT;
+	struct cur c;
+
+	tls_describe(t, &text); /* "TLS1.3 TLS_AES_256_GCM_SHA384" */
+	c = cur_of(text.s, text.len);
+	cur_until(&c, ' ');
+	cur_ch(&c, ' ');
+	buf_cut(&d->suite, 0);
+	buf_add(&d->suite, c.p, cur_rest(&c).n);
+	buf_free(&text);
+}
+
+void
+door_open(struct door *d, const struct door_house *h, const struct net_addr *peer)
+{
+	*d = (struct door){.house = h, .peer_text = BUF_INIT, .suite = BUF_INIT, .params = BUF_INIT,
+	    .trace_peer = BUF_INIT, .with = BUF_INIT,
+	    .submit = {.q = h->queue, .conf = h->conf, .user = getuid()},
+	    .msg = {.rcpts = RCPTS_INIT}};
+	d->world = (struct smtpd_world){.arg = d, .connect = on_connect, .auth_offer = on_auth_offer,
+	    .auth_begin = on_auth_begin, .auth_step = on_auth_step, .auth_end = on_auth_end,
+	    .mail = on_mail, .rcpt = on_rcpt, .begin = on_begin, .content = on_content, .end = on_end,
+	    .abandon = on_abandon, .now_s = now_s};
+	set_rules(d);
+	door_peer(d, peer);
+	smtpd_init(&d->s, &d->rules, &d->world);
+}
+
+void
+door_close(struct door *d)
+{
+	smtpd_free(&d->s);
+	submit_free(&d->submit);
+	rcpts_free(&d->msg.rcpts);
+	buf_free(&d->peer_text);
+	buf_free(&d->suite);
+	buf_free(&d->params);
+	buf_free(&d->trace_peer);
+	buf_free(&d->with);
+}

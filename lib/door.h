@@ -1,0 +1,55 @@
+/* door.h - what an SMTP conversation asks of the world, answered: by the queue, the users, the
+ * counters and the configuration.
+ *
+ * Closed by default: who has not logged in and is not in a listed network relays nothing.  A message
+ * goes straight into its entry, and is on stable storage when end() says yes.
+ */
+#ifndef DOOR_H
+#define DOOR_H
+
+#include "confserve.h"
+#include "events.h"
+#include "net.h"
+#include "smtpdo.h"
+#include "submit.h"
+
+struct tls;
+
+struct door_house { /* what all clients share; the caller's */
+	const struct conf *conf;
+	const struct confserve *serve;
+	const struct confserve_listen *listen;
+	struct queue *queue;
+	bool tls;               /* there is a certificate */
+	/* Local trouble, of which the client hears only that there is some. */
+	void (*trouble)(void *arg, const struct err *e);
+	void *arg;
+};
+
+struct door {
+	const struct door_house *house;
+	struct smtpd s;
+	struct smtpd_rules rules;
+	struct smtpd_world world;
+	bool has_peer;          /* else a local program, at the other end of a pipe */
+	bool front_end;         /* the peer is one, and has not told whom it speaks for */
+	struct net_addr peer;
+	struct buf peer_text;   /* "192.0.2.1" */
+	struct buf suite;       /* of TLS */
+	struct submit submit;
+	struct submit_work *work;
+	struct submit_msg msg;
+	struct compose_trace trace;
+	struct buf params, trace_peer, with;
+};
+
+/* peer NULL: a local program. */
+void door_open(struct door *d, const struct door_house *h, const struct net_addr *peer);
+void door_close(struct door *d);
+
+/* Another peer than the connection's, told by a listed front end. */
+void door_peer(struct door *d, const struct net_addr *peer);
+bool door_is_front_end(const struct door_house *h, const struct net_addr *peer);
+void door_tls(struct door *d, const struct tls *t); /* the handshake is done */
+
+#endif

@@ -1,0 +1,175 @@
+#include "hall.h"
+
+#include "buf.h"
+#include "cur.h"
+#include "net.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FIRST_INHERITED 3
+#define INHERITED_MAX 64
+#define TROUBLE_MS 1000 /* out of processes or descriptors: not at once again */
+
+static volatile sig_atomic_t stop, child;
+
+static void
+on_signal(int sig)
+{
+	if (sig == SIGCHLD)
+		child = 1;
+	else
+		stop = 1;
+}
+
+/* They come in only while we wait. */
+static void
+catch_signals(sigset_t *mask)
+{
+	struct sigaction act = {.sa_handler = on_signal};
+	sigset_t ours;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &ours, mask);
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGCHLD, &act, NULL);
+}
+
+static void
+usual_signals(const sigset_t *mask)
+{
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+static void
+reap(size_t *clients)
+{
+	child = 0;
+	while (*clients > 0 && waitpid(-1, NULL, WNOHANG) > 0)
+		(*clients)--;
+}
+
+static void
+make_child(const struct hall *h, int fd, const sigset_t *mask, size_t *clients)
+{
+	struct err e = ERR_INIT;
+	pid_t pid;
+
+	if (h->before)
+		h->before(h->arg);
+	pid = fork();
+	if (pid == 0) {
+		usual_signals(mask);
+		for (size_t i = 0; i < h->n; i++)
+			close(h->listeners[i]);
+		exit(h->client(h->arg, fd));
+	}
+	if (pid > 0) {
+		(*clients)++;
+	} else {
+		err_sys(&e, "fork");
+		h->trouble(h->arg, &e);
+		err_free(&e);
+	}
+	close(fd);
+}
+
+/* Those who wait at one listener; false: to go on at once would fail again. */
+static bool
+let_in(const struct hall *h, int listener, const sigset_t *mask, size_t *clients)
+{
+	struct net_addr peer;
+	struct err e = ERR_INIT;
+	int fd, rc;
+
+	while (*clients < h->max) {
+		rc = net_accept_now(listener, &fd, &peer, &e);
+		if (rc) {
+			h->trouble(h->arg, &e);
+			err_free(&e);
+			return false;
+		}
+		if (fd < 0)
+			return true;
+		make_child(h, fd, mask, clients);
+	}
+	return true;
+}
+
+int
+hall_run(const struct hall *h, struct err *e)
+{
+	struct pollfd *v = mem_alloc((h->n + 1) * sizeof *v);
+	static const struct timespec pause = {TROUBLE_MS / 1000, TROUBLE_MS % 1000 * 1000000};
+	size_t clients = 0;
+	bool calm = true;
+	sigset_t mask;
+	int rc = 0;
+
+	catch_signals(&mask);
+	for (size_t i = 0; i < h->n; i++)
+		v[i] = (struct pollfd){.fd = h->listeners[i], .events = POLLIN};
+	while (!stop && !rc) {
+		/* Full: only the end of a client is waited for. */
+		nfds_t n = calm && clients < h->max ? (nfds_t)h->n : 0;
+
+		if (ppoll(v, n, calm ? NULL : &pause, &mask) < 0 && errno != EINTR)
+			rc = err_sys(e, "poll");
+		calm = true;
+		if (child)
+			reap(&clients);
+		for (nfds_t i = 0; i < n && !rc && !stop; i++)
+			if (v[i].revents)
+				calm &= let_in(h, v[i].fd, &mask, &clients);
+		for (nfds_t i = 0; i < n; i++)
+			v[i].revents = 0;
+	}
+	for (size_t i = 0; i < h->n; i++)
+		close(h->listeners[i]);
+	free(v);
+	return rc;
+}
+
+static bool
+number(const char *name, uint64_t max, uint64_t *out)
+{
+	const char *text = getenv(name);
+	struct cur c = cur_span(span_of(text));
+
+	return text && cur_u64(&c, max, out) && cur_end(&c);
+}
+
+void
+hall_inherited(size_t *n)
+{
+	uint64_t pid = 0, count = 0;
+
+	*n = 0;
+	if (!number("LISTEN_PID", INT32_MAX, &pid) || pid != (uint64_t)getpid() ||
+	    !number("LISTEN_FDS", INHERITED_MAX, &count))
+		return;
+	for (int fd = FIRST_INHERITED; fd < FIRST_INHERITED + (int)count; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	*n = (size_t)count;
+}
+
+int
+hall_is_listener(int fd)
+{
+	int yes = 0;
+	socklen_t n = sizeof yes;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &n) == 0 && yes;
+}
