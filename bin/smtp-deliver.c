@@ -1,5 +1,6 @@
 /* smtp-deliver - deliver what is due in the queue. */
 #include "conf.h"
+#include "dkimkeys.h"
 #include "dnsconf.h"
 #include "owner.h"
 #include "prog.h"
@@ -154,6 +155,19 @@ speak(const struct run_result *r, bool verbose)
 		    (unsigned long long)r->failed, (unsigned long long)r->expired);
 }
 
+/* Once, before confinement and threads.  Without any in the configuration nothing is signed. */
+static int
+load_keys(struct dkimkeys **keys, const struct conf *c, struct err *e)
+{
+	size_t n;
+	const struct dkimconf *v = conftab_items(&c->sections, &dkimconf_section, &n);
+
+	if (n == 0)
+		return 0;
+	*keys = dkimkeys_new(true, prog_warn);
+	return dkimkeys_conf(*keys, v, n, e);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -161,6 +175,7 @@ main(int argc, char *argv[])
 	struct conf c = {0};
 	struct queue *q = NULL;
 	struct run_result r = {0};
+	struct dkimkeys *keys = NULL;
 	struct err e = ERR_INIT;
 	int rc;
 
@@ -171,13 +186,17 @@ main(int argc, char *argv[])
 		rc = owner_become(c.queue, &e);
 	if (!rc)
 		rc = queue_open(&q, c.queue, w.queue ? QUEUE_FIND : QUEUE_WORK, &e);
+	if (!rc)
+		rc = load_keys(&keys, &c, &e);
 	if (!rc) {
+		w.o.keys = keys;
 		catch_signals();
 		open_many(&c);
 		rc = run(&c, q, &w.o, &stop, stop_fd, &r, &e);
 		speak(&r, w.verbose);
 	}
 	queue_close(q);
+	dkimkeys_del(keys);
 	conf_free(&c);
 	free(w.ids);
 	if (rc)

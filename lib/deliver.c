@@ -1,5 +1,7 @@
 #include "deliver.h"
 
+#include "dkimconf.h"
+#include "dkimmsg.h"
 #include "io.h"
 #include "msg.h"
 #include "telling.h"
@@ -10,6 +12,7 @@
 
 #define RESERVE 512       /* bytes set aside for what must be written after the final reply */
 #define RESERVE_RCPT 160  /* and a recipient */
+#define SIGN_BLOCK 65536  /* of a file */
 
 /* --- taking */
 
@@ -114,6 +117,7 @@ parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint
 	}
 	p->d = d;
 	p->pending = (struct buf)BUF_INIT;
+	p->signature = (struct buf)BUF_INIT;
 	pthread_mutex_init(&p->lock, NULL);
 	p->groups = 1;
 	rc = journal_replay((struct span){p->t.journal.s, p->t.journal.len}, p->t.env.n, &p->j, e);
@@ -406,6 +410,64 @@ defer_rest(struct attempt *a, struct err *e)
 	tell_outcomes(a, 0);
 }
 
+/* --- signing */
+
+struct content_reader {
+	const struct parcel *p;
+	uint64_t at;
+	struct buf block;
+};
+
+static int
+next_content(void *arg, const char **text, size_t *n, struct err *e)
+{
+	struct content_reader *r = arg;
+	uint64_t left = r->p->t.head.content_bytes - r->at;
+	const char *content = queue_content(&r->p->t);
+	int rc = 0;
+
+	*text = content;
+	*n = (size_t)left;
+	if (!content) {
+		*text = buf_room(&r->block, SIGN_BLOCK);
+		rc = io_pread(r->p->t.fd, r->block.s, left < SIGN_BLOCK ? (size_t)left : SIGN_BLOCK,
+		    r->p->t.content_off + r->at, n, e);
+		if (!rc && *n == 0 && left > 0)
+			rc = err_set(e, EX_TEMPFAIL, "the queue file is shorter than it was");
+	}
+	r->at += *n;
+	return rc;
+}
+
+/* With the lock held.  Once an attempt: groups that go to other places carry the same signature. */
+static void
+sign(struct parcel *p)
+{
+	struct content_reader r = {.p = p, .block = BUF_INIT};
+	struct buf from = BUF_INIT;
+	struct err e = ERR_INIT;
+	const char *may = p->d->conf->dkim_unsigned;
+
+	if (p->signed_already || !p->d->keys)
+		return;
+	p->signed_already = true;
+	if (dkimmsg_sign(p->d->keys, next_content, &r, io_time_us() / 1000000, &p->signature, &from,
+	        &e) != 0 &&
+	    !(may && dkimconf_domains_have(may, (struct span){from.s, from.len})))
+		err_set(&p->unsigned_why, EX_TEMPFAIL, "not signed: %s", err_text(&e));
+	err_free(&e);
+	buf_free(&from);
+	buf_free(&r.block);
+}
+
+void
+parcel_sign(struct parcel *p)
+{
+	pthread_mutex_lock(&p->lock);
+	sign(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
 enum parcel_sent
 parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way, struct err *e)
 {
@@ -416,12 +478,19 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 	    .wary = p->d->conf->in_doubt != CONF_DOUBT_RETRY, .sending = note_sending,
 	    .meanwhile = way->meanwhile ? meanwhile : NULL};
 	struct attempt a = {p, way, &m, mem_grow(NULL, *n + 1, sizeof *a.who), false};
-	enum parcel_sent sent;
+	enum parcel_sent sent = PARCEL_SENT;
 	size_t all = *n, again = all;
 
 	m.arg = &a;
 	prepare(&a, rcpts, *n);
-	do {
+	parcel_sign(p);
+	m.prefix = (struct span){p->signature.s, p->signature.len};
+	if (p->unsigned_why.code) {
+		err_set(e, EX_TEMPFAIL, "%s", err_text(&p->unsigned_why));
+		sent = PARCEL_UNSIGNED;
+		again = 0;
+	}
+	while (again > 0) {
 		m.n = again;
 		sent = transact(&a, &again, e);
 		if (sent == PARCEL_SENT && again > 0 && !way->s->open) {
@@ -432,7 +501,9 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 				sent = PARCEL_STALE;
 			again = 0;
 		}
-	} while (sent == PARCEL_SENT && again > 0);
+		if (sent != PARCEL_SENT)
+			break;
+	}
 	if (sent == PARCEL_STALE) {
 		memcpy(rcpts, a.who, m.n * sizeof *rcpts);
 		*n = m.n;

@@ -34,6 +34,10 @@ enum parcel_took {
 int parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint64_t now_s,
     struct parcel **p, enum parcel_took *took, struct err *e);
 
+/* Signs it now, where it is to be signed at all (struct deliver's keys), instead of when it is sent:
+ * for a moment when there is nothing else to do. */
+void parcel_sign(struct parcel *p);
+
 /* The connection that a group of recipients is sent over. */
 struct parcel_way {
 	struct smtp *s;
@@ -49,7 +53,8 @@ enum parcel_sent {
 	PARCEL_SENT,  /* every recipient of the group has an outcome */
 	PARCEL_STALE, /* the connection takes no more: the rest at once over a fresh one; way->useless:
 	               * to another host */
-	PARCEL_LOST   /* local trouble, told already: nothing was sent, leave it as it is */
+	PARCEL_LOST,  /* local trouble, told already: nothing was sent, leave it as it is */
+	PARCEL_UNSIGNED /* it cannot be signed, e says why: nothing was sent, the site had no part in it */
 };
 /* After PARCEL_STALE rcpts and *n are those that still have no outcome. */
 enum parcel_sent parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n,

@@ -17,6 +17,7 @@ struct run_options {
 	const char *const *ids; /* only these; n_ids 0: all */
 	size_t n_ids;
 	const char *site;       /* only what goes to this site, or NULL */
+	struct dkimkeys *keys;  /* what messages are signed with; NULL: they are not */
 };
 
 struct run_state {

@@ -123,6 +123,8 @@ parcel_free(struct parcel *p)
 	queue_release(&p->t);
 	journal_free(&p->j);
 	buf_free(&p->pending);
+	buf_free(&p->signature);
+	err_free(&p->unsigned_why);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }

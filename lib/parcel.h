@@ -21,6 +21,7 @@ struct deliver { /* what all parcels of a run share; read-only but for the last 
 	struct queue *q;
 	struct events *events;
 	struct reaper *reaper; /* closes what was removed; NULL: at once */
+	struct dkimkeys *keys; /* what signs; NULL: nothing is signed */
 	bool may_expire;     /* the clock is to be believed */
 	_Atomic int trouble; /* EX_TEMPFAIL after local trouble: nothing new is started, the run ends */
 	_Atomic bool ailing; /* local trouble, if only with one entry: the run exits EX_TEMPFAIL */
@@ -44,6 +45,9 @@ struct parcel {
 	uint64_t wait_s;       /* a wait that we chose, for a group that was not tried: until then */
 	uint64_t hint_s;       /* the longest wait a peer asked for */
 	struct buf pending;    /* outcome lines not yet written */
+	bool signed_already;   /* or tried to: */
+	struct buf signature;  /* goes out in front of the content */
+	struct err unsigned_why; /* set: there is none, and it must not go without */
 	char site[256];        /* of the last attempt, for the deferral's line */
 };
 

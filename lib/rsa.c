@@ -59,6 +59,24 @@ set_up(struct rsa *r, struct span der, struct err *e)
 	return 0;
 }
 
+/* A signature of something, by both libraries: the same bytes, or this one is not trusted.  And
+ * whatever libcrypto wants to load for it has been loaded, before any confinement. */
+static int
+try_it(const struct rsa *r, const struct crypt_key *k, struct err *e)
+{
+	static const unsigned char digest[CRYPT_SHA256_BYTES] = "a digest";
+	struct buf ours = BUF_INIT, theirs = BUF_INIT;
+	int rc = rsa_sign(r, digest, &ours, e);
+
+	if (!rc)
+		rc = crypt_sign(k, digest, &theirs, e);
+	if (!rc && (ours.len != theirs.len || memcmp(ours.s, theirs.s, ours.len) != 0))
+		rc = err_set(e, EX_UNAVAILABLE, "libcrypto and GnuTLS make different signatures");
+	buf_free(&ours);
+	buf_free(&theirs);
+	return rc;
+}
+
 int
 rsa_open(struct rsa **out, const struct crypt_key *k, struct err *e)
 {
@@ -80,6 +98,8 @@ rsa_open(struct rsa **out, const struct crypt_key *k, struct err *e)
 	rc = set_up(r, (struct span){der.s, der.len}, e);
 	explicit_bzero(der.s, der.len);
 	buf_free(&der);
+	if (!rc)
+		rc = try_it(r, k, e);
 	if (rc)
 		rsa_close(r);
 	else

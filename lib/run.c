@@ -581,6 +581,7 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	r->watch = (struct watch)WATCH_INIT;
 	s->d.conf = r->c;
 	s->d.q = r->q;
+	s->d.keys = s->o->keys;
 	s->state_dir = queue_state_fd(r->q);
 	s->seed = io_random();
 	s->env = (struct reach_env){r->c, &s->self, NULL, &s->lock, &s->stop};

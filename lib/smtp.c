@@ -77,6 +77,12 @@ local_part(struct span mailbox)
 	return (struct span){mailbox.p, d.n ? mailbox.n - d.n - 1 : mailbox.n};
 }
 
+static uint64_t
+whole_size(const struct smtp_mail *m)
+{
+	return m->prefix.n + m->size;
+}
+
 /* Who can be sent in this transaction, before a word is said: RFC 6531 3.2 and RFC 1870 6.1.
  * True when SMTPUTF8 has to be asked for. */
 static bool
@@ -95,7 +101,7 @@ sort_out(struct smtp *s, struct smtp_mail *m)
 	for (size_t i = 0; i < m->n; i++) {
 		struct smtp_rcpt *r = &m->rcpts[i];
 
-		if (s->can.size_known && s->can.size && m->size > s->can.size)
+		if (s->can.size_known && s->can.size && whole_size(m) > s->can.size)
 			say(r, SMTP_FAILED, 552, "5.3.4", SPAN("message is larger than the server takes"));
 		else if (r->needs_utf8 && !s->can.smtputf8)
 			say(r, SMTP_FAILED, 553, "5.6.7", SPAN("the server does not know SMTPUTF8"));
@@ -136,7 +142,7 @@ put_mail(struct smtp *s, const struct smtp_mail *m, bool utf8)
 	buf_add(&s->out, "MAIL FROM:", 10);
 	put_path(s, m->sender, utf8);
 	if (s->can.size_known)
-		buf_fmt(&s->out, " SIZE=%llu", (unsigned long long)m->size);
+		buf_fmt(&s->out, " SIZE=%llu", (unsigned long long)whole_size(m));
 	if (s->can.eightbitmime && m->eightbit)
 		buf_str(&s->out, " BODY=8BITMIME");
 	if (utf8)
@@ -251,6 +257,20 @@ say_lost(struct smtp *s, struct smtp_mail *m)
 
 /* --- content */
 
+/* The command that waits, what goes in front, the content: without what is empty. */
+static int
+with_content(const struct smtp *s, const struct smtp_mail *m, struct iovec v[3])
+{
+	int n = 0;
+
+	v[n++] = (struct iovec){s->out.s, s->out.len};
+	if (m->prefix.n > 0)
+		v[n++] = (struct iovec){(void *)(uintptr_t)m->prefix.p, m->prefix.n};
+	if (m->size > 0)
+		v[n++] = (struct iovec){(void *)(uintptr_t)m->content, (size_t)m->size};
+	return n;
+}
+
 static int
 ask_sending(struct smtp_mail *m, struct err *e)
 {
@@ -267,16 +287,16 @@ send_chunk(struct smtp *s, const struct smtp_mail *m, struct err *e)
 	uint64_t at = 0;
 	int rc;
 
-	buf_fmt(&s->out, "BDAT %llu LAST\r\n", (unsigned long long)m->size);
+	buf_fmt(&s->out, "BDAT %llu LAST\r\n", (unsigned long long)whole_size(m));
 	s->c.heed = true;
 	if (m->content) {
-		struct iovec v[2] = {{s->out.s, s->out.len},
-		    {(void *)(uintptr_t)m->content, (size_t)m->size}};
+		struct iovec v[3];
 
-		rc = conn_send(&s->c, v, 2, block, NULL, e);
+		rc = conn_send(&s->c, v, with_content(s, m, v), block, NULL, e);
 		at = m->size;
 		buf_cut(&s->out, 0);
 	} else {
+		buf_add(&s->out, m->prefix.p, m->prefix.n);
 		rc = smtp_flush(s, "BDAT", e);
 	}
 	while (!rc && at < m->size && conn_waiting(&s->c).n == 0) {
@@ -321,21 +341,21 @@ enum along {
 static int
 send_group(struct smtp *s, struct smtp_mail *m, enum along along, struct err *e)
 {
-	struct iovec v[2];
-	int rc = smtp_in_turn(s, e);
+	struct iovec v[3];
+	int n = 1, rc = smtp_in_turn(s, e);
 
 	if (along == WITH_DATA)
 		buf_str(&s->out, "DATA\r\n");
 	if (along == WITH_BDAT)
-		buf_fmt(&s->out, "BDAT %llu LAST\r\n", (unsigned long long)m->size);
+		buf_fmt(&s->out, "BDAT %llu LAST\r\n", (unsigned long long)whole_size(m));
 	v[0] = (struct iovec){s->out.s, s->out.len};
-	v[1] = (struct iovec){(void *)(uintptr_t)m->content, (size_t)m->size};
+	if (along == WITH_BDAT)
+		n = with_content(s, m, v);
 	if (rc) {
 		buf_cut(&s->out, 0);
 		return smtp_broken(s, rc, "MAIL", e);
 	}
-	rc = conn_send(&s->c, v, along == WITH_BDAT && m->size > 0 ? 2 : 1,
-	    (int64_t)s->opt.wait->block * 1000, NULL, e);
+	rc = conn_send(&s->c, v, n, (int64_t)s->opt.wait->block * 1000, NULL, e);
 	buf_cut(&s->out, 0);
 	s->whole = !rc && along == WITH_BDAT;
 	/* A peer that gives up early - 421 and gone - has said why: its words are in the buffer. */
@@ -453,7 +473,7 @@ data_phase(struct smtp *s, struct smtp_mail *m, size_t taken, bool sent_along, s
 		smtp_close(s); /* nothing but the end of the connection takes DATA back */
 		return rc;
 	}
-	rc = stuff_send(&s->c, &(struct stuff){m->content, m->file, m->off, m->size},
+	rc = stuff_send(&s->c, &(struct stuff){m->prefix, m->content, m->file, m->off, m->size},
 	    (int64_t)s->opt.wait->block * 1000, &s->whole, e);
 	if (rc && conn_waiting(&s->c).n == 0)
 		return smtp_broken(s, rc, "sending", e);
@@ -525,7 +545,7 @@ transact(struct smtp *s, struct smtp_mail *m, bool utf8, struct err *e)
 
 	if (rc)
 		return rc;
-	if (chunk && pipe && m->content && m->size <= ONE_WRITE_MAX && !(m->wary && s->done > 0))
+	if (chunk && pipe && m->content && whole_size(m) <= ONE_WRITE_MAX && !(m->wary && s->done > 0))
 		return send_at_once(s, m, utf8, e);
 	rc = send_envelope(s, m, utf8, along, &taken, e);
 	if (rc)

@@ -36,9 +36,10 @@ struct smtp_mail {
 	struct span sender, params; /* sender empty: <>; params "RET=... ENVID=..." */
 	struct smtp_rcpt *rcpts;
 	size_t n;
+	struct span prefix;  /* whole lines that go out in front of the content: signatures */
 	const char *content; /* in memory, or NULL: then file and off */
 	int file;
-	uint64_t off, size;
+	uint64_t off, size;  /* of the content */
 	bool eightbit, utf8_header;
 	bool wary; /* nothing is sent twice: no content over a connection before it has proved alive */
 

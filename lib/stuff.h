@@ -9,6 +9,7 @@
 #include "conn.h"
 
 struct stuff {
+	struct span prefix;  /* goes in front: whole lines */
 	const char *content; /* in memory, or NULL: then file and off */
 	int file;
 	uint64_t off, size;

@@ -476,6 +476,8 @@ look_ahead(void *arg)
 		w->ahead = load_of(r, o.item);
 	pthread_mutex_unlock(&r->lock);
 	w->has_ahead = o.what == SCHED_SEND && load_take(r, &w->ahead);
+	if (w->has_ahead)
+		parcel_sign(w->ahead.p);
 }
 
 /* What was taken ahead goes out next, unless this connection or its site is not what it was. */
@@ -517,6 +519,8 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 	} else if (sent == PARCEL_SENT) {
 		settle(w, site, &way);
 		load_finish(r, l);
+	} else if (sent == PARCEL_UNSIGNED) {
+		load_verdict(r, l, JOURNAL_DEFERRED, 0, "4.7.5", err_text(&e), s->name);
 	}
 	err_free(&e);
 	if (sent == PARCEL_STALE && way.useless)
