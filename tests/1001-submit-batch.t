@@ -125,7 +125,7 @@ smtp-submit -bS <"$T/in" >"$T/out" &
 pid=$!
 exec 7>"$T/in"
 printf "$hello" >&7
-ok 'the result is there before more input' until_true 5 grep -q '^250' "$T/out"
+ok 'the result is there before more input' until_true 40 grep -q '^250' "$T/out"
 printf "$hello" >&7
 exec 7>&-
 wait "$pid"

@@ -90,7 +90,7 @@ is "$? $(entries)" '0 1' 'the owner submits through the setgid program'
 chmod 777 "$T"
 shared
 in_etc "$owner"
-until_true 5 grep -q '|' "$T/ran"
+until_true 40 grep -q '|' "$T/ran"
 is "$(sed -n 1,2p "$T/ran" | tr '\n' ' ')" "$owner $owner " 'a run is started as the owner, without the group'
 like "$(sed -n 4p "$T/ran")" "^[[:space:]]*${owner}[[:space:]]+${owner}[[:space:]]+${owner}[[:space:]]+${owner}" 'saved and filesystem ids included'
 like "$(sed -n 5p "$T/ran")" '^\|\|' 'with an empty environment'

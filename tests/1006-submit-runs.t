@@ -37,16 +37,16 @@ again -odq
 sleep 0.1
 is "$? $(test -e "$T/ran"; echo $?)" '0 1' '-odq starts nothing'
 again -odb
-ok '-odb starts a run' until_true 5 test -e "$T/ran"
+ok '-odb starts a run' until_true 40 test -e "$T/ran"
 is "$(cat "$T/ran")" "smtp-deliver --queue $T/queue" 'in that queue'
 is "$(cat "$T/stdout")" /dev/null 'on /dev/null'
 ok 'in a session of its own' test "$(cat "$T/sid")" != "$(ps -o sid= -p $$ | tr -d ' ')"
 again -odb -C "$T/conf" --queue "$T/queue"
-until_true 5 test -e "$T/ran"
+until_true 40 test -e "$T/ran"
 is "$(cat "$T/ran")" "smtp-deliver --queue $T/queue -C $T/conf" 'with the same configuration'
 SLOW=1 again -odb
 is "$(test -e "$T/ran"; echo $?)" 1 'nobody waits for it'
-until_true 5 test -e "$T/ran"
+until_true 40 test -e "$T/ran"
 again -odb -O holduntil=1999999999
 sleep 0.1
 is "$(test -e "$T/ran"; echo $?)" 1 'a message that is not due starts none'
@@ -63,14 +63,14 @@ while not os.path.exists(sys.argv[1] + "/enough"):
     time.sleep(0.01)
 EOP
 holder=$!
-until_true 5 test -e "$T/locked"
+until_true 40 test -e "$T/locked"
 echo hi | "$submit" -odb b@x
 sleep 0.1
 is "$? $(test -e "$T/ran"; echo $?)" '0 1' 'a run is at work: none is started'
 : >"$T/enough"
 wait "$holder"
 echo hi | "$submit" -odb b@x
-ok 'it is over: one is' until_true 5 test -e "$T/ran"
+ok 'it is over: one is' until_true 40 test -e "$T/ran"
 
 SLOW=1 again -odi
 is "$? $(cat "$T/ran")" "0 smtp-deliver --id $(id_of)" '-odi waits for an attempt with this id'
@@ -79,7 +79,7 @@ is "$?" 0 'which may fail: the message is queued'
 configure
 sed -i 's/^delivery.*/delivery = background/' "$T/conf"
 again
-ok 'the configuration says background' until_true 5 test -e "$T/ran"
+ok 'the configuration says background' until_true 40 test -e "$T/ran"
 sed -i 's/^delivery.*/delivery = interactive/' "$T/conf"
 again
 is "$(cat "$T/ran")" "smtp-deliver --id $(id_of)" 'interactive'
@@ -100,7 +100,7 @@ mv "$T/bin/away" "$T/bin/smtp-deliver"
 batch='MAIL FROM:<a@x>\nRCPT TO:<b@x>\nDATA\n\nhi\n.\n'
 rm -f "$T/ran"
 printf "$batch$batch" | "$submit" -bS -odb >"$T/out"
-ok 'a batch starts a run' until_true 5 test -e "$T/ran"
+ok 'a batch starts a run' until_true 40 test -e "$T/ran"
 rm -f "$T/ran"
 printf "$batch$batch" | "$submit" -bS -odi >"$T/out"
 is "$(cat "$T/ran")" 'smtp-deliver' 'with -odi a batch ends with a run of all that is due'

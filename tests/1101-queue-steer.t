@@ -19,7 +19,7 @@ lock() {
 	locker=$!
 	bg_pids="$bg_pids $locker"
 	exec 9>"$T/fifo"
-	until_true 10 grep -q locked "$T/locked"
+	until_true 40 grep -q locked "$T/locked"
 }
 unlock() {
 	exec 9>&-
@@ -103,7 +103,7 @@ is "$? $(cat "$T/wait") $(where "$a")" '0  hold' 'who waits gets it'
 lock "$a" -r
 smtp-queue remove --timeout 20 "$a" >"$T/wait" 2>&1 9>&- &
 waiting=$!
-until_true 10 grep -q . "/proc/$waiting/stat"
+until_true 40 grep -q . "/proc/$waiting/stat"
 unlock
 wait $waiting
 is "$? $(cat "$T/wait")" "75 smtp-queue: $a is not in the queue" \

@@ -63,7 +63,7 @@ mkfifo "$T/fifo"
 qlock "$(path "$good")" <"$T/fifo" >"$T/locked" &
 bg_pids="$bg_pids $!"
 exec 9>"$T/fifo"
-until_true 10 grep -q locked "$T/locked"
+until_true 40 grep -q locked "$T/locked"
 smtp-queue check -v >/dev/null 2>"$T/err"
 is "$? $(cat "$T/err")" \
     '0 smtp-queue: 2 complete, 40 bytes; 1 in flight and not looked at; 0 set aside' \

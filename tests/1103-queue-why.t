@@ -17,7 +17,7 @@ lock() {
 	locker=$!
 	bg_pids="$bg_pids $locker"
 	exec 8>"$T/fifo"
-	until_true 10 grep -q locked "$T/locked"
+	until_true 40 grep -q locked "$T/locked"
 }
 unlock() {
 	exec 8>&-

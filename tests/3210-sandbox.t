@@ -70,7 +70,7 @@ done | smtp-submit -bS -odq >/dev/null
 bg smtp-deliver
 run=$!
 some() { [ "$(find "$T/trap/new" -type f 2>/dev/null | wc -l)" -ge 4 ]; }
-until_true 10 some
+until_true 40 some
 grep -hE '^(Seccomp|NoNewPrivs):' /proc/$run/task/*/status 2>/dev/null | tr -s '\t' ' ' | sort | uniq -c >"$T/status"
 is "$(awk '{ print $2, $3 }' "$T/status")" 'NoNewPrivs: 1
 Seccomp: 2' 'all threads of a run are confined'

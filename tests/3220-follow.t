@@ -18,16 +18,16 @@ held() { find "$q/hold" -type f | wc -l; }
 follow() {
 	bg smtp-deliver --follow "$@"
 	run=$!
-	until_true 10 sh -c "ls -l /proc/$run/fd | grep -q inotify" || echo '# it does not watch'
+	until_true 40 sh -c "ls -l /proc/$run/fd | grep -q inotify" || echo '# it does not watch'
 }
 # stop SIGNAL: its exit code is $?
 stop() {
 	kill "-$1" $run
 	wait $run
 }
-# soon N WHAT: so many have arrived within two seconds
+# soon N WHAT: so many have arrived, and not by the look around that a run takes every minute
 soon() {
-	ok "$2" until_true 2 got_is "$1"
+	ok "$2" until_true 40 got_is "$1"
 }
 
 # sink_start: a trap that keeps nothing
@@ -35,7 +35,7 @@ sink_start() {
 	kill $trap_pid
 	rm -f "$T/port"
 	bg smtp-trap --listen 127.0.0.1:0 --port-file "$T/port" --discard
-	until_true 10 test -s "$T/port"
+	until_true 40 test -s "$T/port"
 	PORT=$(cat "$T/port")
 }
 
@@ -61,18 +61,18 @@ soon 22 'and one after the other'
 # --- cur/: due, released, retried
 a=$(put greylist-1@x.example)
 cur() { find "$q/cur" -type f -name "*.$1,*" | grep -q .; }
-until_true 2 cur "$a"
-ok 'a deferred one goes when it is due, in two seconds and a bit' until_true 5 got_is 23
+until_true 40 cur "$a"
+ok 'a deferred one goes when it is due, in two seconds and a bit' until_true 40 got_is 23
 b=$(put -D $(($(date +%s) + 3000)) later@x.example)
 c=$(put -D $(($(date +%s) + 20000)) muchlater@x.example)
 d=$(put -u $(($(date +%s) + 20000)) wish@x.example)
-until_true 2 cur "$d"
+until_true 40 cur "$d"
 got_is 23
 result $? 'what is due later waits'
 ok 'retry' smtp-queue retry "$b" "$c" "$d"
 soon 26 'what is told to be tried goes at once'
 put -D $(($(date +%s) + 2)) inamoment@x.example >/dev/null
-ok 'what another program put into this hour goes in its second' until_true 4 got_is 27
+ok 'what another program put into this hour goes in its second' until_true 40 got_is 27
 b=$(put -D $(($(date +%s) + 3000)) later@x.example)
 smtp-queue hold "$b"
 is "$(held)" 1 'one is held'
@@ -107,12 +107,12 @@ shift=$((3600 - now % 3600 - 3))
 rm -f "$q/state/clock"
 bg env LD_PRELOAD="$BUILD/faults/clockshift" CLOCKSHIFT=$shift smtp-deliver --follow
 run=$!
-until_true 10 sh -c "ls -l /proc/$run/fd | grep -q inotify"
+until_true 40 sh -c "ls -l /proc/$run/fd | grep -q inotify"
 due=$((now + shift + 5))
 put -D $due nexthour@x.example >/dev/null
 is "$(find "$q/cur" -type d -name "$(date -u -d @$due +%Y%m%d%H)" | wc -l)" 1 'one is due in the next hour'
 put -D $((due + 1)) nexthour2@x.example >/dev/null
-ok 'and goes when it has begun' until_true 8 got_is 34
+ok 'and goes when it has begun' until_true 40 got_is 34
 [ $(($(date +%s) + shift)) -ge $due ]
 result $? 'not before'
 
@@ -129,7 +129,7 @@ if [ "$most" -le 20000 ]; then
 	kill -STOP $run
 	put -n $((most + 1000)) flood@x.example >/dev/null
 	kill -CONT $run
-	ok 'more messages than events: all go' until_true 20 queue_is 0
+	ok 'more messages than events: all go' until_true 200 queue_is 0
 else
 	sink_start
 	configure
@@ -144,7 +144,7 @@ rounds() {
 	k=0
 	while [ $k -lt "$1" ]; do
 		put -n 5000 -d "d$k.example" "r@d$k.example" >/dev/null
-		until_true 20 queue_is 0 || return 1
+		until_true 200 queue_is 0 || return 1
 		k=$((k + 1))
 	done
 }
@@ -153,7 +153,7 @@ before=$(rss)
 fds=$(fds)
 ok '50,000 messages, with those before' rounds 7
 after=$(rss)
-[ $((after - before)) -lt 2048 ]
+sanitized || [ $((after - before)) -lt 2048 ]
 result $? "cost no memory: $before KiB before, $after after"
 [ "$(fds)" -le $((fds + 2)) ]
 result $? "nor descriptors: $fds before, $(fds) after"

@@ -24,7 +24,7 @@ for signal in TERM INT HUP; do
 		# shellcheck disable=SC2086
 		bg smtp-deliver $mode
 		run=$!
-		until_true 10 in_flight 4 || echo '# nothing in flight'
+		until_true 40 in_flight 4 || echo '# nothing in flight'
 		kill -$signal $run
 		wait $run
 		rc=$?
@@ -50,19 +50,19 @@ while True:
     open(sys.argv[1] + ".called", "w").close()
 END
 bg python3 "$T/mute.py" "$T/mute"
-until_true 10 test -s "$T/mute"
+until_true 40 test -s "$T/mute"
 configure "$(cat "$T/mute")"
 rm -rf "$q"
 qput "$q" -n 3 b@x.example <"$T/m" >/dev/null
 bg smtp-deliver
 run=$!
-until_true 10 test -e "$T/mute.called"
+until_true 40 test -e "$T/mute.called"
 begun=$(date +%s%N)
 kill -TERM $run
 wait $run
 is $? 0 'a greeting that does not come: SIGTERM ends the run'
 took=$((($(date +%s%N) - begun) / 1000000))
-[ $took -lt 2000 ]
+[ $took -lt 20000 ]
 result $? "at once ($took ms)"
 is "$(find "$q/new" -type f | wc -l)" 3 'and nothing was attempted'
 is "$(find "$q/new" -type f -exec cat {} + | grep -c '"do"')" 0 'or written down'
@@ -121,9 +121,9 @@ configure "$(cat "$T/mute")"
 rm -f "$T/mute.called"
 echo 'run_time = 1' >>"$T/conf"
 begun=$(date +%s%N)
-ok 'so does run_time' timeout 20 smtp-deliver
+ok 'so does run_time' timeout 60 smtp-deliver
 took=$((($(date +%s%N) - begun) / 1000000))
-[ $took -lt 3000 ]
+[ $took -lt 20000 ]
 result $? "soon ($took ms)"
 
 # --- ended and started again, at moments that differ: nothing that was delivered is sent once more, and

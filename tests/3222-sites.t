@@ -26,7 +26,7 @@ done
 rm -f "$T/port"
 # shellcheck disable=SC2086
 bg smtp-trap $listen --port-file "$T/port" --maildir "$T/trap"
-if until_true 10 test -s "$T/port"; then
+if until_true 40 test -s "$T/port"; then
 	(ulimit -n 200 && exec smtp-deliver -v) >"$T/out" 2>"$T/err"
 	is "$? $(cat "$T/err") $(cat "$T/out")" "0  delivered $((2 * sites)) deferred 0 failed 0 expired 0" \
 	    "two messages to each of $sites sites, with 200 descriptors"
@@ -50,7 +50,7 @@ f = open(sys.argv[1], "r+")
 fcntl.lockf(f, fcntl.LOCK_EX, 1, 0)
 open(sys.argv[2], "w").close()
 time.sleep(600)' "$site" "$T/has.lock"
-until_true 10 test -e "$T/has.lock"
+until_true 40 test -e "$T/has.lock"
 qput "$q" -n 3 -d d.example b@d.example <"$T/m" >/dev/null
 ok 'who cannot have its lock delivers all the same' timeout 10 smtp-deliver
 is "$(find "$T/trap/new" -type f | wc -l) $(cat "$site")" "4 $before" 'and leaves alone what is there'
@@ -64,7 +64,7 @@ result $? 'it is written again'
 # --- a run that stays forgets what it knew of thousands of domains
 rm -rf "$q"
 bg smtp-trap --listen 127.0.0.1:0 --port-file "$T/port2" --discard
-until_true 10 test -s "$T/port2"
+until_true 40 test -s "$T/port2"
 printf 'hostname = h.example\ndelivery = queue\nroute "*" { relay = "127.0.0.1:%s" }\n' "$(cat "$T/port2")" >"$T/conf"
 bg smtp-deliver --follow
 run=$!
@@ -73,7 +73,7 @@ wide() {
 	awk -v tail="$1" 'BEGIN { for (i = 0; i < 5000; i++)
 	    printf "MAIL FROM:<a@x.example>\nRCPT TO:<b@a-domain-name-of-some-length-%d.%s>\nDATA\n\nx\n.\n", i, tail }' |
 	    smtp-submit -bS >/dev/null
-	until_true 20 empty
+	until_true 200 empty
 	sleep 0.5 # it looks whether it is idle five times a second
 }
 rss() { awk '/^RssAnon/ { print $2 }' "/proc/$run/status"; }
@@ -83,10 +83,10 @@ for d in b c d e f; do
 	wide $d.example || echo "# $d.example"
 done
 after=$(rss)
-[ $((after - before)) -lt 6144 ]
+sanitized || [ $((after - before)) -lt 6144 ]
 result $? "25,000 more domains cost next to nothing: $before KiB before, $after after"
 printf 'Subject: x\n\nx\n' | smtp-submit -f a@x.example last@x.example
-ok 'and the next message is seen' until_true 2 empty
+ok 'and the next message is seen' until_true 40 empty
 kill $run
 wait $run
 is $? 0 'it ends well'
@@ -113,7 +113,7 @@ while True:
     s.sendto(p[:2] + b"\x84\x00" + struct.pack(">HHHH", 1, 1 if answer else 0, 0, 0) + p[12:at + 5] + answer, peer)
 END
 bg python3 "$T/dns.py" "$T/dns"
-until_true 10 test -s "$T/dns"
+until_true 40 test -s "$T/dns"
 rm -rf "$q"
 cat >"$T/conf" <<END
 hostname = h.example
@@ -126,15 +126,15 @@ told() { [ "$(cat "$q"/log/*.jsonl 2>/dev/null | grep -c '"type":"deferred"')" -
 echo 0 >"$T/shift"
 bg env LD_PRELOAD="$BUILD/faults/clockshift" CLOCKSHIFT_FILE="$T/shift" CLOCKSHIFT_BOTH=1 \
     smtp-deliver --follow --no-sandbox
-until_true 10 test -d "$q/new"
+until_true 40 test -d "$q/new"
 qput "$q" -d t.example one@t.example <"$T/m" >/dev/null
-ok 'the first message asks for the MX' until_true 10 asked 1
-until_true 10 told 1
+ok 'the first message asks for the MX' until_true 40 asked 1
+until_true 40 told 1
 echo 50 >"$T/shift"
 qput "$q" -d t.example two@t.example <"$T/m" >/dev/null
-until_true 10 told 3
+until_true 40 told 3
 ok 'as long as the answer holds nobody asks again' asked 1
 echo 100 >"$T/shift"
 qput "$q" -d t.example three@t.example <"$T/m" >/dev/null
-ok 'then the next one does' until_true 10 asked 2
+ok 'then the next one does' until_true 40 asked 2
 done_testing

@@ -13,7 +13,7 @@ put() { qput "$q" "$@" <"$T/m"; }
 # One trap at two ports: the relay of a.example, and that of b.example
 bg smtp-trap --listen 127.0.0.1:0 --listen 127.0.0.1:0 --port-file "$T/port" -v --log "$T/log" >"$T/said" 2>"$T/ports"
 both() { [ -s "$T/port" ] && [ "$(grep -c listening "$T/ports")" -eq 2 ]; }
-until_true 10 both || { echo 'Bail out! smtp-trap did not start'; exit 1; }
+until_true 40 both || { echo 'Bail out! smtp-trap did not start'; exit 1; }
 A=$(sed -n '1s/.*://p' "$T/ports")
 B=$(sed -n '2s/.*://p' "$T/ports")
 
@@ -100,7 +100,7 @@ put -d a.example data-slow-60s@a.example >/dev/null
 bg smtp-deliver $sandbox
 victim=$!
 in_flight() { cat "$q"/new/* 2>/dev/null | grep -q '"do":"sending"'; }
-until_true 10 in_flight
+until_true 40 in_flight
 kill -9 $victim
 wait $victim 2>/dev/null
 put -d a.example next@a.example >/dev/null
@@ -204,7 +204,7 @@ conf 'site_connections = 1' 'run_time = 1s'
 put -n 3 -d a.example data-slow-900ms@a.example >/dev/null
 bg smtp-deliver $sandbox --follow
 follower=$!
-ok 'one that follows has no such end' until_true 20 took_is 3
+ok 'one that follows has no such end' until_true 40 took_is 3
 kill $follower
 wait $follower
 
@@ -240,19 +240,19 @@ is "$(a_connection)" '5 ' 'one connection'
 follow() {
 	bg smtp-deliver $sandbox --follow
 	follower=$!
-	until_true 10 sh -c "ls -l /proc/$follower/fd | grep -q inotify"
+	until_true 40 sh -c "ls -l /proc/$follower/fd | grep -q inotify"
 }
 gone() { [ "$(heard | grep -c '"type":"disconnected"')" -ge "$1" ]; }
 fresh
 conf 'connection_idle = 10m' 'connections = 1'
 follow
 put -d a.example one@a.example >/dev/null
-until_true 10 took_is 1
+until_true 40 took_is 1
 put -d a.example two@a.example >/dev/null
-ok 'connection_idle = 10m: two messages' until_true 10 took_is 2
+ok 'connection_idle = 10m: two messages' until_true 40 took_is 2
 is "$(heard | grep -c '"type":"connected"')" 1 'over one connection'
 put -d b.example three@b.example >/dev/null
-ok 'which is given up where another site needs it' until_true 10 took_is 3
+ok 'which is given up where another site needs it' until_true 40 took_is 3
 is "$(most)" 1 'connections = 1'
 kill $follower
 wait $follower
@@ -262,12 +262,12 @@ fresh
 conf 'connection_idle = 1500ms'
 follow
 put -d a.example one@a.example >/dev/null
-until_true 10 took_is 1
-ok 'connection_idle = 1500ms: it ends' until_true 20 gone 1
+until_true 40 took_is 1
+ok 'connection_idle = 1500ms: it ends' until_true 40 gone 1
 idle=$(heard | sed -nE '/"accepted"|"disconnected"/s/.*"time_ms":([0-9]+).*/\1/p' | paste -s -d ' ' | awk '{ print $2 - $1 }')
 between 1450 "$idle" 11000 'then, and not before (ms)'
 put -d a.example two@a.example >/dev/null
-until_true 10 took_is 2
+until_true 40 took_is 2
 is "$(heard | grep -c '"type":"connected"')" 2 'the next message makes a new one'
 kill $follower
 wait $follower
@@ -276,7 +276,7 @@ fresh
 conf 'connection_idle = 0'
 follow
 put -d a.example one@a.example >/dev/null
-ok 'connection_idle = 0: it ends at once' until_true 10 gone 1
+ok 'connection_idle = 0: it ends at once' until_true 40 gone 1
 kill $follower
 wait $follower
 
@@ -370,7 +370,7 @@ doubt() { # doubt POLICY: a run is killed while the peer keeps its answer
 	put -d a.example killed@a.example >/dev/null
 	bg smtp-deliver $sandbox
 	victim=$!
-	until_true 10 grep -q '"is":"message"' "$T/peer/log"
+	until_true 40 grep -q '"is":"message"' "$T/peer/log"
 	kill -9 $victim
 	wait $victim 2>/dev/null
 	run "in_doubt = $1: the run after one that was killed behind the content"

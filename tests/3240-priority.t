@@ -20,7 +20,7 @@ sink() {
 	bg smtp-trap --listen 127.0.0.1:0 --listen 127.0.0.1:0 --port-file "$T/port" -v --log "$T/log" \
 	    --latency "$1" >/dev/null 2>"$T/ports"
 	sink_pid=$!
-	until_true 10 test -s "$T/port" || { echo 'Bail out! smtp-trap did not start'; exit 1; }
+	until_true 40 test -s "$T/port" || { echo 'Bail out! smtp-trap did not start'; exit 1; }
 	A=$(sed -n '1s/.*://p' "$T/ports")
 	B=$(sed -n '2s/.*://p' "$T/ports")
 }
@@ -135,7 +135,7 @@ living=100
 mkdir "$T/mute"
 echo 'connect hang' >"$T/mute/script"
 bg python3 "$TOP/tests/faults/scriptpeer.py" "$T/mute"
-until_true 10 test -s "$T/mute/port"
+until_true 40 test -s "$T/mute/port"
 mute=$(cat "$T/mute/port")
 sink 20
 dead() { # dead LINE...: many wait for the dead, and since longer
@@ -160,6 +160,6 @@ done
 living=500 # several turns
 dead 'connections = 4'
 start
-ok 'fewer connections than a site may begin with: the living have theirs' until_true 60 took_least 1000
+ok 'fewer connections than a site may begin with: the living have theirs' until_true 40 took_least 1000
 stop
 done_testing

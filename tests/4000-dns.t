@@ -93,7 +93,7 @@ bg env LD_LIBRARY_PATH="$(cat "$PEERS/unbound/libpath")" "$PEERS/unbound/usr/sbi
 q() { d=$1; shift; dnsq -r "127.0.0.1@$UNBOUND" -t 10000 "$@" "$d"; }
 world() { d=$1; shift; dnsq -r "127.0.0.1@$NSD" -t 10000 "$@" "$d"; }
 works() { dnsq -r "127.0.0.1@$1" -t 1000 two.example | grep -q '^site'; }
-until_true 20 works "$NSD" && until_true 20 works "$UNBOUND" || {
+until_true 40 works "$NSD" && until_true 60 works "$UNBOUND" || {
 	sed 's/^/# /' "$T"/*.log
 	skip_all 'the name servers do not start here'
 }

@@ -21,7 +21,7 @@ WORLD=$!
 world() { nsenter -t $WORLD -n "$@"; }
 # The child is in its own namespace a moment after it is started.
 other() { [ "$(readlink /proc/$WORLD/ns/net)" != "$(readlink /proc/self/ns/net)" ]; }
-until_true 5 other
+until_true 40 other
 ip link add here type veth peer name there netns $WORLD 2>/dev/null || skip_all 'no veth devices here'
 ip link set lo up
 ip addr add $NET.1/24 dev here
@@ -99,11 +99,11 @@ RELAYKIT_CONFIG=$T/conf
 export RELAYKIT_CONFIG
 PATH=$BUILD/helpers:$PATH
 serves() { dnsq -r $NET.53 -t 1000 plain.example | grep -q ^site; }
-until_true 20 serves || {
+until_true 40 serves || {
 	sed 's/^/# /' "$T/nsd.log"
 	skip_all 'NSD does not start here'
 }
-until_true 10 test -s "$T/port"
+until_true 40 test -s "$T/port"
 
 # outcome RECIPIENT: what the last event about it says: TYPE CODE PEER
 outcome() {

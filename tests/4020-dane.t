@@ -21,7 +21,7 @@ bg unshare -n sleep 600
 WORLD=$!
 world() { nsenter -t $WORLD -n "$@"; }
 other() { [ "$(readlink /proc/$WORLD/ns/net)" != "$(readlink /proc/self/ns/net)" ]; }
-until_true 5 other
+until_true 40 other
 ip link add here type veth peer name there netns $WORLD 2>/dev/null || skip_all 'no veth devices here'
 ip link set lo up
 ip addr add $NET.1/24 dev here
@@ -165,7 +165,7 @@ tls_trap 12 --tls --cert old.pem --key old.key
 tls_trap 13
 tls_trap 14 --tls-fail
 tls_trap 15 --tls
-for i in 10 11 12 13 14 15; do until_true 10 test -s "$T/port.$i"; done
+for i in 10 11 12 13 14 15; do until_true 40 test -s "$T/port.$i"; done
 
 cat >conf <<END
 queue = "$T/queue"
@@ -187,7 +187,7 @@ RELAYKIT_CONFIG=$T/conf
 export RELAYKIT_CONFIG
 PATH=$BUILD/helpers:$PATH
 serves() { dnsq -r 127.0.0.1 -t 1000 ee.example | grep -q ^site; }
-until_true 20 serves || {
+until_true 40 serves || {
 	sed 's/^/# /' nsd.log unbound.log
 	skip_all 'the name servers do not start here'
 }

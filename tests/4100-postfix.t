@@ -48,14 +48,14 @@ send() {
 start "$T/one"
 printf 'Subject: dots\n\n.\n..\n.leading\nlast line without an end' >"$T/dots"
 ok 'a message with dots' send b@rcpt.example <"$T/dots"
-ok 'arrives' until_true 10 got 1
+ok 'arrives' until_true 40 got 1
 is "$(body)" "$(printf '.\n..\n.leading\nlast line without an end')" 'as it was'
 like "$(cat "$d"/mail/new/*)" 'using TLSv1\.3 with cipher' 'over TLS'
 like "$(event delivered b@rcpt.example)" '"tls":"TLS1\.3' 'and the event says so'
 like "$(event delivered b@rcpt.example)" '"code":250.*queued as' "with the server's words"
 
 ok 'one of three is refused, one put off' send b@rcpt.example no@rcpt.example later@rcpt.example <"$T/dots"
-ok 'the third arrives' until_true 10 got 2
+ok 'the third arrives' until_true 40 got 2
 like "$(event bounced no@rcpt.example)" '"code":550.*5\.1\.1' 'the refusal is told'
 like "$(event deferred later@rcpt.example)" '"code":450.*4\.2\.0' 'so is the deferral'
 is "$(smtp-queue list --brief | wc -l)" 1 'one entry waits'
@@ -63,31 +63,31 @@ is "$(smtp-queue list --brief | wc -l)" 1 'one entry waits'
 head -c 3000000 /dev/urandom | base64 >"$T/random"
 { printf 'Subject: big\n\n'; cat "$T/random"; } >"$T/big"
 ok '4 MB' send b@rcpt.example <"$T/big"
-ok 'arrive' until_true 20 got 3
+ok 'arrive' until_true 40 got 3
 body >"$T/body"
 ok 'byte for byte' cmp "$T/body" "$T/random"
 
 printf 'Subject: Grüße\nFrom: jörg@sender.example\n\nDéjà vu\n' >"$T/utf8"
 touch "$T/mark"
 ok 'UTF-8 headers' send -O smtputf8=yes b@rcpt.example <"$T/utf8"
-ok 'arrive' until_true 10 got 4
+ok 'arrive' until_true 40 got 4
 like "$(cat "$(find "$d/mail/new" -type f -newer "$T/mark" | head -1)")" 'with (UTF8SMTPS|ESMTPS)' 'in a transaction'
 is "$(body)" 'Déjà vu' 'with an 8-bit body'
 postfix_stop
 
 start "$T/two" 'smtpd_discard_ehlo_keywords = chunking, pipelining' 'smtpd_tls_security_level = none'
 ok 'DATA, one command at a time, in clear' send b@rcpt.example <"$T/dots"
-ok 'arrives' until_true 10 got 1
+ok 'arrives' until_true 40 got 1
 is "$(body)" "$(printf '.\n..\n.leading\nlast line without an end')" 'with dots stuffed and unstuffed'
 ok '4 MB by DATA' send b@rcpt.example <"$T/big"
-ok 'arrive' until_true 20 got 2
+ok 'arrive' until_true 40 got 2
 body >"$T/body"
 ok 'byte for byte' cmp "$T/body" "$T/random"
 ok 'many at once' sh -c '
 	for i in $(seq 100); do
 		printf "MAIL FROM:<a@sender.example>\nRCPT TO:<b@rcpt.example>\nDATA\nSubject: $i\n\n$i\n.\n"
 	done | smtp-submit -bS -odq >/dev/null && smtp-deliver'
-ok 'all arrive' until_true 20 got 102
+ok 'all arrive' until_true 40 got 102
 is "$(sed -n 's/^Subject: \([0-9]*\)$/\1/p' "$d"/mail/new/* | sort -n | uniq | wc -l)" 100 'each once'
 postfix_stop
 

@@ -32,12 +32,12 @@ for mode in '*' '!*'; do
 	start "$T/exim$mode" "$mode"
 	rm -rf "$RELAYKIT_QUEUE"
 	ok "chunking for $mode: a message with dots" send b@rcpt.example <"$T/dots"
-	ok 'arrives' until_true 10 got 1
+	ok 'arrives' until_true 40 got 1
 	is "$(sed '1,/^$/d' "$d"/mail/new/*)" "$(printf '.\n..\n.leading\nthe end')" 'as it was'
 	like "$(cat "$d"/mail/new/*)" 'with esmtps' 'over TLS'
 	like "$(event delivered b@rcpt.example)" '"code":250.*id=' "the event has the server's words"
 	ok 'one of three is refused, one put off' send b@rcpt.example no@rcpt.example later@rcpt.example <"$T/dots"
-	ok 'the third arrives' until_true 10 got 2
+	ok 'the third arrives' until_true 40 got 2
 	like "$(event bounced no@rcpt.example)" '"code":550.*no such person' 'the refusal is told'
 	like "$(event deferred later@rcpt.example)" '"code":451.*come back tomorrow' 'so is the deferral'
 	is "$(grep -h 'synchronization error' "$d"/log/* | wc -l)" 0 'nothing was sent before its time'

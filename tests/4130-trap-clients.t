@@ -23,7 +23,7 @@ if [ -f "$PEERS/postfix/libpath" ]; then
 	ok '... one connection' source_ -d -m 500 -l 100 -f a@example.org -t b@example.com
 	ok '... three recipients' source_ -r 3 -m 10 -f a@example.org -t b@example.com
 	ok '... a large one' source_ -m 1 -l 20000000 -f a@example.org -t b@example.com
-	ok 'all are there' until_true 5 test "$(accepted)" -eq 2511
+	ok 'all are there' until_true 40 test "$(accepted)" -eq 2511
 	is "$(grep -c '"rcpts":\[{[^}]*},{[^}]*},{[^}]*}\]' "$log")" 10 '... with their recipients'
 	trap_ends 'ends'
 fi

@@ -94,7 +94,7 @@ serve() {
 	    -no_ticket -quiet >server.out 2>&1 &
 	server=$!
 	bg_pids="$bg_pids $server"
-	until_true 10 sh -c "echo Q | timeout 2 openssl s_client -connect 127.0.0.1:$PORT >/dev/null 2>&1"
+	until_true 40 sh -c "echo Q | timeout 2 openssl s_client -connect 127.0.0.1:$PORT >/dev/null 2>&1"
 }
 # theirs OPTION...: OpenSSL's word
 theirs() {

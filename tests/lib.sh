@@ -13,6 +13,9 @@ export PATH BUILD TOP
 unset RELAYKIT_CONFIG RELAYKIT_QUEUE XDG_CONFIG_HOME XDG_STATE_HOME
 LC_ALL=C
 export LC_ALL
+# clockshift is loaded before a sanitizer, which it does not disturb.
+ASAN_OPTIONS=verify_asan_link_order=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
+export ASAN_OPTIONS
 T=$(mktemp -d "${TMPDIR:-/tmp}/relaykit-test.XXXXXX") || exit 1
 HOME=$T
 export HOME T
@@ -39,6 +42,11 @@ need() {
 	for c; do
 		command -v "$c" >/dev/null 2>&1 || skip_all "$c is not here"
 	done
+}
+
+# sanitized: the programs are built with a sanitizer, whose memory and time are not theirs
+sanitized() {
+	grep -q '__[at]san_init' "$BUILD/bin/smtp-submit"
 }
 
 # result STATUS WHAT: 0 is good
@@ -106,7 +114,7 @@ trap_start() {
 	rm -f "$T/port"
 	bg smtp-trap --listen 127.0.0.1:0 --port-file "$T/port" --maildir "$T/trap" "$@"
 	trap_pid=$!
-	until_true 10 test -s "$T/port" || { echo "Bail out! smtp-trap did not start"; exit 1; }
+	until_true 40 test -s "$T/port" || { echo "Bail out! smtp-trap did not start"; exit 1; }
 	PORT=$(cat "$T/port")
 }
 
@@ -116,7 +124,7 @@ trap_run() {
 	smtp-trap --listen 127.0.0.1:0 --port-file "$T/port" "$@" >"$T/out" 2>"$T/err" &
 	PID=$!
 	bg_pids="$bg_pids $PID"
-	until_true 10 test -s "$T/port" || { echo 'Bail out! smtp-trap did not start'; exit 1; }
+	until_true 40 test -s "$T/port" || { echo 'Bail out! smtp-trap did not start'; exit 1; }
 	PORT=$(cat "$T/port")
 }
 # trap_ends WHAT: by SIGTERM, well, and with nothing to complain of

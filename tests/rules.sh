@@ -21,8 +21,8 @@ configure() {
 		timeout_mail = ${wait_s:-1}s
 		timeout_rcpt = ${wait_s:-1}s
 		timeout_data = ${wait_s:-1}s
-		timeout_block = 2s
-		timeout_final = 2s
+		timeout_block = ${block_s:-2}s
+		timeout_final = ${final_s:-2}s
 		timeout_quit = ${wait_s:-1}s
 		timeout_tls = ${wait_s:-1}s
 		site_connections = 1
@@ -38,7 +38,7 @@ peer_start() {
 	peer=$1
 	shift
 	bg python3 "$TOP/tests/faults/scriptpeer.py" "$@" "$T/$peer"
-	until_true 10 test -s "$T/$peer/port" || { echo "Bail out! the peer did not start"; exit 1; }
+	until_true 40 test -s "$T/$peer/port" || { echo "Bail out! the peer did not start"; exit 1; }
 	PORT=$(cat "$T/$peer/port")
 }
 

@@ -66,7 +66,7 @@ crashfs_start() {
 	mkdir -p "$fs_dir"
 	bg crashfs "$@" "$fs_dir" 2>"$T/crashfs.err"
 	fs_pid=$!
-	until_true 5 test -e "$fs_dir/.crashfs" || skip_all "crashfs: $(cat "$T/crashfs.err")"
+	until_true 40 test -e "$fs_dir/.crashfs" || skip_all "crashfs: $(cat "$T/crashfs.err")"
 }
 
 crashfs_stop() {
@@ -93,7 +93,7 @@ badpeer_start() {
 	rm -f "$T/port"
 	bg "$faults/badpeer" --port-file "$T/port" --log "$T/got" "$@"
 	peer_pid=$!
-	until_true 5 test -s "$T/port" || { echo "Bail out! badpeer did not start"; exit 1; }
+	until_true 40 test -s "$T/port" || { echo "Bail out! badpeer did not start"; exit 1; }
 	PORT=$(cat "$T/port")
 }
 
@@ -250,7 +250,7 @@ disk_start() {
 	"mkfs.$1" -qF "$work/image" 2>"$T/mkfs.err" || skip_all "mkfs.$1: $(cat "$T/mkfs.err")"
 	bg crashblk serve "$T/f" "$work/image" "$work/log" 2>"$T/crashblk.err"
 	blk_pid=$!
-	until_true 5 test -e "$T/f/disk" || skip_all "crashblk: $(cat "$T/crashblk.err")"
+	until_true 40 test -e "$T/f/disk" || skip_all "crashblk: $(cat "$T/crashblk.err")"
 	mount -o loop,noatime "$T/f/disk" "$T/m" 2>"$T/mount.err" || skip_all "no loop device: $(cat "$T/mount.err")"
 }
 

@@ -11,6 +11,7 @@
 #include <gnutls/gnutls.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MOST 32
 
@@ -40,6 +41,8 @@ chain_of(const char *path, struct span *v)
 			exit(65);
 		v[n++] = (struct span){(char *)out.data, out.size};
 	}
+	buf_free(&pem);
+	close(fd);
 	return n;
 }
 
@@ -55,7 +58,8 @@ tlsa_of(const char *text)
 	t.matching = (uint8_t)strtoul(end, &end, 10);
 	for (end += *end == ' '; end[0] && end[1]; end += 2)
 		buf_ch(&data, (char)strtoul((char[]){end[0], end[1], 0}, NULL, 16));
-	t.data = (struct span){data.s, data.len};
+	t.data.n = data.len;
+	t.data.p = buf_steal(&data);
 	return t;
 }
 
@@ -92,6 +96,10 @@ main(int argc, char *argv[])
 	}
 	out_fmt("%s: %s\n", is ? cert_failure(is) : "good", why.s);
 	cert_store_free(store);
+	for (size_t i = 0; i < chain.n; i++)
+		gnutls_free((void *)(uintptr_t)certs[i].p);
+	for (size_t i = 0; i < n_tlsa; i++)
+		free((void *)(uintptr_t)tlsa[i].data.p);
 	buf_free(&why);
 	return out_close() ? 75 : is != CERT_GOOD;
 }
