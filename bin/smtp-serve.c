@@ -259,13 +259,17 @@ run(struct program *p, struct err *e)
 {
 	struct hall h = {.max = p->house.serve->connections, .client = on_client,
 	    .before = renew_identity, .trouble = trouble, .arg = p};
-	int client, rc = listeners(p, &client, e);
+	int client, rc;
 
+	hall_signals();
+	rc = listeners(p, &client, e);
 	if (rc)
 		return rc;
-	if (p->n_listeners == 0)
+	if (p->n_listeners == 0) {
+		hall_usual_signals();
 		return one_client(p, client >= 0 ? client : STDIN_FILENO,
 		    client >= 0 ? client : STDOUT_FILENO, e);
+	}
 	h.listeners = p->listeners;
 	h.n = p->n_listeners;
 	return hall_run(&h, e);

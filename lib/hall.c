@@ -17,6 +17,7 @@
 #define TROUBLE_MS 1000 /* out of processes or descriptors: not at once again */
 
 static volatile sig_atomic_t stop, child;
+static sigset_t outside; /* the mask that we were started with */
 
 static void
 on_signal(int sig)
@@ -28,8 +29,8 @@ on_signal(int sig)
 }
 
 /* They come in only while we wait. */
-static void
-catch_signals(sigset_t *mask)
+void
+hall_signals(void)
 {
 	struct sigaction act = {.sa_handler = on_signal};
 	sigset_t ours;
@@ -38,19 +39,19 @@ catch_signals(sigset_t *mask)
 	sigaddset(&ours, SIGTERM);
 	sigaddset(&ours, SIGINT);
 	sigaddset(&ours, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &ours, mask);
+	sigprocmask(SIG_BLOCK, &ours, &outside);
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGCHLD, &act, NULL);
 }
 
-static void
-usual_signals(const sigset_t *mask)
+void
+hall_usual_signals(void)
 {
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGCHLD, SIG_DFL);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	sigprocmask(SIG_SETMASK, &outside, NULL);
 }
 
 static void
@@ -62,7 +63,7 @@ reap(size_t *clients)
 }
 
 static void
-make_child(const struct hall *h, int fd, const sigset_t *mask, size_t *clients)
+make_child(const struct hall *h, int fd, size_t *clients)
 {
 	struct err e = ERR_INIT;
 	pid_t pid;
@@ -71,7 +72,7 @@ make_child(const struct hall *h, int fd, const sigset_t *mask, size_t *clients)
 		h->before(h->arg);
 	pid = fork();
 	if (pid == 0) {
-		usual_signals(mask);
+		hall_usual_signals();
 		for (size_t i = 0; i < h->n; i++)
 			close(h->listeners[i]);
 		exit(h->client(h->arg, fd));
@@ -88,7 +89,7 @@ make_child(const struct hall *h, int fd, const sigset_t *mask, size_t *clients)
 
 /* Those who wait at one listener; false: to go on at once would fail again. */
 static bool
-let_in(const struct hall *h, int listener, const sigset_t *mask, size_t *clients)
+let_in(const struct hall *h, int listener, size_t *clients)
 {
 	struct net_addr peer;
 	struct err e = ERR_INIT;
@@ -103,7 +104,7 @@ let_in(const struct hall *h, int listener, const sigset_t *mask, size_t *clients
 		}
 		if (fd < 0)
 			return true;
-		make_child(h, fd, mask, clients);
+		make_child(h, fd, clients);
 	}
 	return true;
 }
@@ -115,24 +116,22 @@ hall_run(const struct hall *h, struct err *e)
 	static const struct timespec pause = {TROUBLE_MS / 1000, TROUBLE_MS % 1000 * 1000000};
 	size_t clients = 0;
 	bool calm = true;
-	sigset_t mask;
 	int rc = 0;
 
-	catch_signals(&mask);
 	for (size_t i = 0; i < h->n; i++)
 		v[i] = (struct pollfd){.fd = h->listeners[i], .events = POLLIN};
 	while (!stop && !rc) {
 		/* Full: only the end of a client is waited for. */
 		nfds_t n = calm && clients < h->max ? (nfds_t)h->n : 0;
 
-		if (ppoll(v, n, calm ? NULL : &pause, &mask) < 0 && errno != EINTR)
+		if (ppoll(v, n, calm ? NULL : &pause, &outside) < 0 && errno != EINTR)
 			rc = err_sys(e, "poll");
 		calm = true;
 		if (child)
 			reap(&clients);
 		for (nfds_t i = 0; i < n && !rc && !stop; i++)
 			if (v[i].revents)
-				calm &= let_in(h, v[i].fd, &mask, &clients);
+				calm &= let_in(h, v[i].fd, &clients);
 		for (nfds_t i = 0; i < n; i++)
 			v[i].revents = 0;
 	}

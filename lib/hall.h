@@ -23,7 +23,10 @@ struct hall {
 	void *arg;
 };
 
-/* Signals that end it are SIGTERM and SIGINT. */
+/* From now on SIGTERM and SIGINT end hall_run(), and nothing else: before anybody is told that we
+ * listen. */
+void hall_signals(void);
+void hall_usual_signals(void); /* that was not needed */
 int hall_run(const struct hall *h, struct err *e);
 
 /* Sockets that systemd has given us (sd_listen_fds(3)): from 3 on, *n of them; they are made
