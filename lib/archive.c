@@ -32,6 +32,7 @@
 	f(archive_entry_new) f(archive_entry_free) f(archive_entry_clear)                          \
 	f(archive_entry_set_pathname) f(archive_entry_set_size) f(archive_entry_set_mtime)         \
 	f(archive_entry_set_perm) f(archive_entry_set_filetype)
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
 #define POINTER(name) __typeof__(&name) name;
 static struct {
 	CALLS(POINTER)

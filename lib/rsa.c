@@ -15,6 +15,7 @@
 #define CALLS(f)                                                                                   \
 	f(d2i_AutoPrivateKey) f(EVP_PKEY_free) f(EVP_PKEY_CTX_new) f(EVP_PKEY_CTX_dup)             \
 	f(EVP_PKEY_CTX_free) f(EVP_PKEY_CTX_ctrl_str) f(EVP_PKEY_sign_init) f(EVP_PKEY_sign)
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
 #define POINTER(name) __typeof__(&name) name;
 static struct {
 	CALLS(POINTER)
