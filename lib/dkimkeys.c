@@ -92,7 +92,7 @@ find_or_make(struct dkimkeys *ks, struct span domain)
 		return g;
 	g = mem_alloc(sizeof *g);
 	g->domain = mem_dup(domain.p, domain.n);
-	ks->groups = mem_grow(ks->groups, ks->n + 1, sizeof *ks->groups);
+	ks->groups = mem_grow(ks->groups, ks->n + 1, sizeof(struct group *));
 	ks->groups[ks->n] = g;
 	map_put(&ks->by_domain, span_of(g->domain), (uint32_t)ks->n++);
 	return g;

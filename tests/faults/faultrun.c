@@ -280,7 +280,8 @@ is_file(pid_t p, unsigned long long fd)
 
 	snprintf(path, sizeof path, "/proc/%d/fd/%d", p, (int)fd);
 	n = readlink(path, to, sizeof to);
-	return n > 0 && to[0] == '/' && !(n >= 5 && !memcmp(to, "/dev/", 5));
+	return n > 0 && to[0] == '/' && (n < 5 || memcmp(to, "/dev/", 5) != 0 ||
+	    (n >= 9 && !memcmp(to, "/dev/shm/", 9)));
 }
 
 static void
