@@ -241,7 +241,7 @@ keys(struct look *k)
 
 	for (size_t i = 0; i < k->c->n_selectors; i++, n++)
 		key(k, span_of(k->c->selectors[i]), k->c->domain);
-	for (size_t i = 0; m && n == 0 && i < dkimverify_count(m->v); i++) {
+	for (size_t i = 0; m && k->c->n_selectors == 0 && i < dkimverify_count(m->v); i++) {
 		const struct dkimsig *s = &dkimverify_at(m->v, i)->sig;
 
 		if (s->s.len && s->d.len && dkimverify_at(m->v, i)->result != DKIM_NEUTRAL) {

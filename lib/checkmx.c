@@ -128,7 +128,7 @@ checkmx_findings(struct span domain, const char *helo, uint16_t port, bool conne
 	answers_ask(dns, domain, ANSWERS_MX, &a);
 	buf_add(&name, domain.p, domain.n);
 	if (!connect) {
-		finding_unseen(l, CHECK_MX_TLS, expected, "nobody is connected to", "leave out --no-connect");
+		finding_unseen(l, CHECK_MX_TLS, expected, "nobody is connected to", "leave out --no-connect and --keys");
 	} else if (answers_temporary(&a)) {
 		struct finding *f = finding_add(l, CHECK_MX_TLS, FINDING_UNSURE);
 
