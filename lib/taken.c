@@ -99,8 +99,8 @@ read_entry(struct queue_entry *t, const struct stat *st, bool verify, struct err
 	rc = envelope_parse((struct span){t->text.s + ENTRY_HEAD, t->head.header_bytes}, &t->env, e);
 	if (!rc && stranger)
 		rc = vet_envelope(&t->is, &t->head, &t->env, e);
-	if (!rc && stranger)
-		rc = verify_no_hole(st, e);
+	if (!rc && verify)
+		rc = verify_no_hole(t->fd, st, content, stranger, e);
 	if (!rc && verify)
 		rc = verify_content(t->fd, t->content_off, (struct span){t->text.s, t->text.len},
 		    &t->head, stranger, e);

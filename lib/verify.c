@@ -5,6 +5,8 @@
 #include "io.h"
 #include "vet.h"
 
+#include <unistd.h>
+
 #define BLOCK (128 * 1024)
 #define HOLES_FROM (1ULL << 30) /* a file above this size that takes up less than */
 #define HOLES_SHARE 64          /* a 64th of it on the disk is a trick */
@@ -44,11 +46,14 @@ verify_content(int fd, uint64_t off, struct span read, const struct entry_head *
 }
 
 int
-verify_no_hole(const struct stat *st, struct err *e)
+verify_no_hole(int fd, const struct stat *st, uint64_t end, bool stranger, struct err *e)
 {
 	uint64_t size = (uint64_t)st->st_size;
+	off_t hole = end > BLOCK ? lseek(fd, 0, SEEK_HOLE) : -1; /* the small are read as fast */
 
-	if (size <= HOLES_FROM || (uint64_t)st->st_blocks * 512 >= size / HOLES_SHARE)
+	if (hole >= 0 && (uint64_t)hole < end)
+		return err_set(e, EX_DATAERR, "a hole at byte %llu", (unsigned long long)hole);
+	if (!stranger || size <= HOLES_FROM || (uint64_t)st->st_blocks * 512 >= size / HOLES_SHARE)
 		return 0;
 	return err_set(e, EX_DATAERR, "it is mostly holes");
 }

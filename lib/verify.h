@@ -15,7 +15,9 @@
 int verify_content(int fd, uint64_t off, struct span read, const struct entry_head *h,
     bool stranger, struct err *e);
 
-/* EX_DATAERR for a huge file of which next to nothing is on the disk: reading it takes hours. */
-int verify_no_hole(const struct stat *st, struct err *e);
+/* EX_DATAERR where the file has a hole before end: there NUL would be read, which no content has, for
+ * hours perhaps.  stranger: also for a huge file of which next to nothing is on the disk, as a filesystem
+ * that tells of no holes still says. */
+int verify_no_hole(int fd, const struct stat *st, uint64_t end, bool stranger, struct err *e);
 
 #endif

@@ -58,6 +58,19 @@ is "$(cut -f1,2 <"$T/.out" | sort | uniq -c | xargs)" '5 earlier damaged' \
     'they are told again, and nothing new is found'
 ok 'in JSON' sh -c 'smtp-queue check --json | tail -1 | grep -q "^{\"found\":\"earlier\",\"where\":\"damaged\",\"name\":"'
 
+# A file that says it has a terabyte, and has none of it.
+huge=$(put -s huge huge@example.net)
+printf '%016d' 1099511627776 | dd of="$(path "$huge")" bs=1 seek=22 conv=notrunc 2>/dev/null
+if truncate -s 1100000000000 "$(path "$huge")" 2>/dev/null; then
+	timeout 20 smtp-queue check >"$T/out" 2>"$T/err"
+	is "$?" 65 'a terabyte of holes is no message, and is not read'
+	like "$(cat "$T/out")" "^damaged	new	[0-9]*\\.$huge,.*	a hole at byte [0-9]*\$" 'and that is said'
+	rm "$T/q/damaged"/*"$huge"*
+else
+	rm "$(path "$huge")"
+	result 0 'a terabyte of holes # SKIP no such files here'
+fi
+
 qlock "$(path "$good")" <"/dev/null" >/dev/null
 mkfifo "$T/fifo"
 qlock "$(path "$good")" <"$T/fifo" >"$T/locked" &
