@@ -296,6 +296,25 @@ tls_free(struct tls *t)
 	free(t);
 }
 
+static void
+binding(const struct tls *t, gnutls_channel_binding_t type, struct buf *out)
+{
+	gnutls_datum_t cb = {NULL, 0};
+
+	if (gnutls_session_channel_binding(t->s, type, &cb) >= 0)
+		buf_add(out, cb.data, cb.size);
+	gnutls_free(cb.data);
+}
+
+void
+tls_channel(const struct tls *t, struct buf *exporter, struct buf *unique)
+{
+	if (gnutls_protocol_get_version(t->s) == GNUTLS_TLS1_3)
+		binding(t, GNUTLS_CB_TLS_EXPORTER, exporter);
+	else if (gnutls_session_ext_master_secret_status(t->s) != 0)
+		binding(t, GNUTLS_CB_TLS_UNIQUE, unique);
+}
+
 void
 tls_describe(const struct tls *t, struct buf *out)
 {

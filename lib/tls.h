@@ -46,6 +46,11 @@ size_t tls_peer_chain(const struct tls *t, struct span *v, size_t most);
 void tls_bye(struct tls *t); /* sends close_notify, waits for nothing */
 void tls_free(struct tls *t);
 
+/* What ties a login to this very channel, raw bytes; each empty where it cannot be had.  tls-exporter
+ * (RFC 9266): of TLS 1.3.  tls-unique (RFC 5929 3): of TLS 1.2 with extended master secret (RFC 7627),
+ * without which another channel could be given the same. */
+void tls_channel(const struct tls *t, struct buf *exporter, struct buf *unique);
+
 /* "TLS1.3 TLS_AES_256_GCM_SHA384", for events. */
 void tls_describe(const struct tls *t, struct buf *out);
 

@@ -1,0 +1,124 @@
+#include "hmac.h"
+
+#include <nettle/hmac.h>
+#include <nettle/md5.h>
+#include <nettle/memops.h>
+#include <string.h>
+
+#define MD5_WORDS 4
+
+void
+hmac_sha256(struct span key, struct span text, unsigned char out[HMAC_SHA256_BYTES])
+{
+	struct hmac_sha256_ctx c;
+
+	hmac_sha256_set_key(&c, key.n, (const uint8_t *)key.p);
+	hmac_sha256_update(&c, text.n, (const uint8_t *)text.p);
+	hmac_sha256_digest(&c, HMAC_SHA256_BYTES, out);
+	explicit_bzero(&c, sizeof c);
+}
+
+void
+hmac_sha256_of(struct span key, struct span a, struct span b, unsigned char out[HMAC_SHA256_BYTES])
+{
+	struct hmac_sha256_ctx c;
+	uint64_t n = a.n;
+
+	hmac_sha256_set_key(&c, key.n, (const uint8_t *)key.p);
+	hmac_sha256_update(&c, sizeof n, (const uint8_t *)&n);
+	hmac_sha256_update(&c, a.n, (const uint8_t *)a.p);
+	hmac_sha256_update(&c, b.n, (const uint8_t *)b.p);
+	hmac_sha256_digest(&c, HMAC_SHA256_BYTES, out);
+	explicit_bzero(&c, sizeof c);
+}
+
+bool
+hmac_equal(const void *a, const void *b, size_t n)
+{
+	return memeql_sec(a, b, n) != 0;
+}
+
+/* --- CRAM-MD5 */
+
+/* A state's words, least significant byte first, as MD5 itself orders them (RFC 1321 3.5). */
+static void
+put_state(const struct md5_ctx *c, struct buf *out)
+{
+	for (size_t i = 0; i < MD5_WORDS; i++)
+		for (unsigned shift = 0; shift < 32; shift += 8)
+			buf_fmt(out, "%02x", c->state[i] >> shift & 0xff);
+}
+
+void
+hmac_cram_key(struct span password, struct buf *out)
+{
+	struct hmac_md5_ctx c;
+
+	hmac_md5_set_key(&c, password.n, (const uint8_t *)password.p);
+	put_state(&c.outer, out);
+	put_state(&c.inner, out);
+	explicit_bzero(&c, sizeof c);
+}
+
+static int
+hex_digit(int c)
+{
+	return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	    : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* n bytes of text of 2 n digits; false for any other. */
+static bool
+unhex(struct span text, unsigned char *out, size_t n)
+{
+	if (text.n != 2 * n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		int high = hex_digit((unsigned char)text.p[2 * i]);
+		int low = hex_digit((unsigned char)text.p[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}
+
+bool
+hmac_cram_key_ok(struct span key)
+{
+	unsigned char bytes[HMAC_CRAM_TEXT / 2];
+
+	return unhex(key, bytes, sizeof bytes);
+}
+
+/* One block has gone through it: the key, padded. */
+static void
+get_state(const unsigned char *p, struct md5_ctx *c)
+{
+	md5_init(c);
+	for (size_t i = 0; i < MD5_WORDS; i++, p += 4)
+		c->state[i] = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+		    (uint32_t)p[3] << 24;
+	c->count = 1;
+}
+
+bool
+hmac_cram_check(struct span key, struct span challenge, struct span digest)
+{
+	unsigned char states[HMAC_CRAM_TEXT / 2], said[MD5_DIGEST_SIZE] = {0}, is[MD5_DIGEST_SIZE];
+	struct hmac_md5_ctx c;
+	bool readable = unhex(digest, said, sizeof said), equal;
+
+	if (!unhex(key, states, sizeof states))
+		return false;
+	get_state(states, &c.outer);
+	get_state(states + sizeof states / 2, &c.inner);
+	c.state = c.inner;
+	hmac_md5_update(&c, challenge.n, (const uint8_t *)challenge.p);
+	hmac_md5_digest(&c, sizeof is, is);
+	equal = hmac_equal(is, said, sizeof is);
+	explicit_bzero(&c, sizeof c);
+	explicit_bzero(states, sizeof states);
+	return equal && readable;
+}

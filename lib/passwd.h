@@ -1,0 +1,21 @@
+/* passwd.h - hashed passwords; the door to libcrypt.
+ *
+ * yescrypt with libcrypt's own cost: about 50 ms and 16 MiB a check, which is the point of it.  Other
+ * hashes libcrypt knows ($2b$, $6$, $argon2id$ where it does) are checked, not made.  Passwords are
+ * prepared (sasl_prep) by the caller.  Safe for many threads.
+ */
+#ifndef PASSWD_H
+#define PASSWD_H
+
+#include "buf.h"
+#include "cur.h"
+#include "err.h"
+
+#include <stdbool.h>
+
+int passwd_hash(struct span password, struct buf *out, struct err *e);
+/* *good only for the password.  EX_DATAERR: the hash is none, or of a kind libcrypt thinks too weak. */
+int passwd_check(struct span password, struct span hash, bool *good, struct err *e);
+bool passwd_hash_ok(struct span hash); /* it could be checked */
+
+#endif
