@@ -514,8 +514,12 @@ prompt(struct sasl *s, struct buf *out, struct err *e)
 {
 	if (s->mech == MECH_CRAM_MD5)
 		return cram_begin(s, out);
-	if (s->mech == MECH_LOGIN)
-		return lib_step(s, (struct span){"", 0}, out, e);
+	if (s->mech == MECH_LOGIN) {
+		enum sasl_is is = lib_step(s, (struct span){"", 0}, out, e);
+
+		s->lines++;
+		return is;
+	}
 	return SASL_MORE;
 }
 
