@@ -252,8 +252,11 @@ configured_keys(struct dkimkeys *ks, struct conf *c, const struct wish *w, struc
 	if (rc)
 		return rc;
 	v = conftab_items(&c->sections, &dkimconf_section, &n);
-	if (n == 0)
-		return err_set(e, EX_CONFIG, "no -k, no --keydir, and no dkim section in the configuration");
+	if (c->dkim_keydir)
+		dkimkeys_dir(ks, &(struct dkimkeys_dir){.path = c->dkim_keydir,
+		    .form = {.header = DKIM_RELAXED, .body = DKIM_RELAXED}});
+	if (n == 0 && !c->dkim_keydir)
+		return err_set(e, EX_CONFIG, "no -k, no --keydir, and no key in the configuration");
 	return dkimkeys_conf(ks, v, n, e);
 }
 

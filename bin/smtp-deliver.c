@@ -162,10 +162,18 @@ load_keys(struct dkimkeys **keys, const struct conf *c, struct err *e)
 	size_t n;
 	const struct dkimconf *v = conftab_items(&c->sections, &dkimconf_section, &n);
 
-	if (n == 0)
+	struct dkimkeys_dir dir = {.path = c->dkim_keydir,
+	    .form = {.header = DKIM_RELAXED, .body = DKIM_RELAXED}};
+	int rc = 0;
+
+	if (n == 0 && !dir.path)
 		return 0;
 	*keys = dkimkeys_new(true, prog_warn);
-	return dkimkeys_conf(*keys, v, n, e);
+	if (dir.path) {
+		dkimkeys_dir(*keys, &dir);
+		rc = dkimkeys_all(*keys, e);
+	}
+	return rc ? rc : dkimkeys_conf(*keys, v, n, e);
 }
 
 int

@@ -64,6 +64,7 @@ struct conf {
 	uint64_t site_rate;        /* messages a minute to one site, 0: no limit */
 	uint64_t connection_messages, connection_s, connection_idle_ms;
 	bool fsync_log;            /* the event log is synced with the completions */
+	char *dkim_keydir;         /* keys as DOMAIN/SELECTOR.pem */
 	char *dkim_unsigned;       /* domains whose messages go out unsigned where they cannot be signed */
 	struct conf_timeouts timeouts;
 	struct conf_route *routes;

@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct one { /* a key and how it signs */
 	char *domain, *selector;
@@ -302,7 +304,8 @@ load_group(struct dkimkeys *ks, struct span domain, struct group **out, struct e
 	rc = file_each(AT_FDCWD, path.s, keep_name, &l, e);
 	if (!rc)
 		*out = find_or_make(ks, domain);
-	qsort(l.v, l.n, sizeof *l.v, by_name);
+	if (l.n > 0)
+		qsort(l.v, l.n, sizeof *l.v, by_name);
 	for (size_t i = 0; i < l.n; i++) {
 		if (!rc && wanted(&ks->dir, l.v[i]))
 			rc = load_one(ks, *out, l.v[i], e);
@@ -310,6 +313,36 @@ load_group(struct dkimkeys *ks, struct span domain, struct group **out, struct e
 	}
 	free(l.v);
 	buf_free(&path);
+	return rc;
+}
+
+struct all {
+	struct dkimkeys *ks;
+	struct err *e;
+};
+
+static int
+load_named(void *arg, int dir, const char *name)
+{
+	const struct all *a = arg;
+	struct group *g;
+	struct stat st;
+
+	if (*name == '.' || fstatat(dir, name, &st, 0) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	return load_group(a->ks, span_of(name), &g, a->e);
+}
+
+int
+dkimkeys_all(struct dkimkeys *ks, struct err *e)
+{
+	int fd, rc = file_open_dir(AT_FDCWD, ks->dir.path, &fd, e);
+
+	if (rc)
+		return rc;
+	rc = file_each(fd, ".", load_named, &(struct all){ks, e}, e);
+	close(fd);
+	ks->dir.path = NULL;
 	return rc;
 }
 

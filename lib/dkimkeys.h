@@ -35,6 +35,8 @@ struct dkimkeys_dir {
 	struct dkimsign_want form;
 };
 void dkimkeys_dir(struct dkimkeys *ks, const struct dkimkeys_dir *dir);
+/* Those of all its domains, now; it is not looked at again. */
+int dkimkeys_all(struct dkimkeys *ks, struct err *e);
 /* Only keys of these kinds sign: bit 1 << CRYPT_RSA, 1 << CRYPT_ED25519. */
 void dkimkeys_only(struct dkimkeys *ks, unsigned kinds);
 

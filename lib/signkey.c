@@ -112,24 +112,20 @@ from_command(const char *command, struct buf *out, struct err *e)
 	return rc ? err_in(e, "password command") : 0;
 }
 
-static int
-get_password(const struct signkey_password *p, struct buf *out, const char **password, struct err *e)
+int
+signkey_secret(const struct signkey_password *p, struct buf *out, struct err *e)
 {
-	int rc = 0;
-
-	*password = NULL;
 	if (p && p->env) {
-		*password = getenv(p->env);
-		return *password ? 0 : err_set(e, EX_NOPERM, "password: $%s is not set", p->env);
+		const char *value = getenv(p->env);
+
+		if (!value || !*value)
+			return err_set(e, EX_NOPERM, "password: $%s is not set", p->env);
+		buf_str(out, value);
+		return 0;
 	}
 	if (p && p->file)
-		rc = from_file(p->file, out, e);
-	else if (p && p->command)
-		rc = from_command(p->command, out, e);
-	else
-		return 0;
-	*password = out->s;
-	return rc;
+		return from_file(p->file, out, e);
+	return p && p->command ? from_command(p->command, out, e) : 0;
 }
 
 /* --- the key */
@@ -158,9 +154,11 @@ signkey_open(struct signkey **out, const char *name, const struct signkey_passwo
 	struct buf text = BUF_INIT, secret = BUF_INIT;
 	struct err none = ERR_INIT;
 	const char *password = NULL;
-	int rc = get_password(from, &secret, &password, e);
+	int rc = signkey_secret(from, &secret, e);
 
 	*out = NULL;
+	if (secret.len > 0)
+		password = secret.s;
 	if (!rc && strncmp(name, "pkcs11:", 7) == 0) {
 		rc = crypt_key_open(&k->key, name, password, e);
 	} else if (!rc) {

@@ -15,6 +15,9 @@ struct signkey_password {
 	const char *file, *env, *command; /* a name; the name of a variable; for /bin/sh -c */
 };
 
+/* Its bytes into *out, which the caller wipes and frees; empty where there is none of the three. */
+int signkey_secret(const struct signkey_password *from, struct buf *out, struct err *e);
+
 struct signkey;
 
 /* name: a file, or a "pkcs11:..." URI (RFC 7512).  often: many signatures are wanted, so that

@@ -103,7 +103,7 @@ refused 'no such file' 66 'key none.pem: No such file or directory' lf.eml -s e 
 refused 'no selector' 64 '-k e.pem: its selector must be given before it, by -s' lf.eml -k e.pem
 refused 'a path as selector' 64 '"../x" is not a selector: letters, digits, "-", "_" and dots between them' \
     lf.eml -s ../x -k e.pem
-refused 'no key at all' 78 'no -k, no --keydir, and no dkim section in the configuration' lf.eml
+refused 'no key at all' 78 'no -k, no --keydir, and no key in the configuration' lf.eml
 refused 'two ways' 64 '-k and --keydir do not go together' lf.eml -s e -k e.pem --keydir .
 refused 'i= elsewhere' 64 'i=a@example.org is neither in example.com nor below it' lf.eml -d example.com -s e -k e.pem \
     -i a@example.org
@@ -163,6 +163,8 @@ is "$(by_domain example.org -C c)" ' d=all.example; s=p ' 'one for every message
 is "$(by_domain a.news.example.com -C c)" ' d=news.example.com; s=n  d=all.example; s=p ' 'beside the nearest'
 dkim-sign -C c <lf.eml | tr -d '\n' | grep -Eq 'c=simple/relaxed; d=example.com; s=r; q=dns/txt; t=[0-9]+; x=[0-9]+;'
 result $? 'the keys of a section'
+echo "dkim_keydir = \"$T/keys\"" >c
+is "$(by_domain a.example.com -C c)" ' d=example.com; s=e1  d=example.com; s=r1 ' 'a configured directory'
 echo 'dkim "x" { key = "k" }' >c
 refused 'a title' 78 'c:1: dkim "x": not DOMAIN/SELECTOR' lf.eml -C c
 echo 'dkim "example.com/s" { }' >c

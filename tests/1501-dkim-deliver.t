@@ -99,6 +99,14 @@ is "$(cat out)" 'delivered 1 deferred 0 failed 0 expired 0' 'unless it may go un
 printf 'From: ann@other.example\nSubject: x\n\nhello\n' | submit a@one.example
 smtp-deliver -v -C c --queue q --now >out 2>err
 is "$(cat out)" 'delivered 0 deferred 1 failed 0 expired 0' 'which only that domain may'
+# a directory of keys, read before the process is confined
+mkdir -p keys/other.example
+cp e.pem keys/other.example/o.pem
+echo "dkim_keydir = \"$T/keys\"" >>c
+smtp-deliver -v -C c --queue q --now >out 2>err
+is "$(cat out)" 'delivered 1 deferred 0 failed 0 expired 0' 'a key of a directory'
+cat trap/new/* | tr -d '\r\n' | grep -q 'd=other.example; s=o;'
+result $? 'signs'
 before=$(ls trap/new | wc -l)
 rm e.pem
 printf 'From: ann@example.com\nSubject: x\n\nhello\n' | submit a@one.example
