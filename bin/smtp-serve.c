@@ -49,13 +49,6 @@ struct program {
 	size_t n_listeners;
 };
 
-static void
-trouble(void *arg, const struct err *e)
-{
-	(void)arg;
-	prog_warn("%s", err_text(e));
-}
-
 /* --- certificates */
 
 static int
@@ -114,7 +107,7 @@ renew_identity(void *arg)
 		p->identity = id;
 	} else {
 		err_in(&e, "the old certificates are kept");
-		trouble(NULL, &e);
+		prog_trouble(NULL, &e);
 		err_free(&e);
 	}
 }
@@ -258,7 +251,7 @@ static int
 run(struct program *p, struct err *e)
 {
 	struct hall h = {.max = p->house.serve->connections, .client = on_client,
-	    .before = renew_identity, .trouble = trouble, .arg = p};
+	    .before = renew_identity, .trouble = prog_trouble, .arg = p};
 	int client, rc;
 
 	hall_signals();
@@ -315,7 +308,7 @@ configure(struct program *p, struct err *e)
 	p->house.conf = &p->conf;
 	p->house.serve = confserve(&p->conf.sections);
 	p->house.listen = confserve_listen(&p->conf.sections, p->as);
-	p->house.trouble = trouble;
+	p->house.trouble = prog_trouble;
 	if (!p->house.listen)
 		return err_set(e, EX_CONFIG, "--as %s: there is no such listen section", p->as);
 	return first_identity(p, e);

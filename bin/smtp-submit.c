@@ -3,6 +3,7 @@
 #include "batch.h"
 #include "conf.h"
 #include "date.h"
+#include "esmtp.h"
 #include "file.h"
 #include "io.h"
 #include "json.h"
@@ -10,6 +11,7 @@
 #include "owner.h"
 #include "prog.h"
 #include "submit.h"
+#include "talk.h"
 #include "xtext.h"
 
 #include <errno.h>
@@ -40,7 +42,7 @@ static const struct option long_options[] = {PROG_OPTIONS,
     {"config", required_argument, NULL, 'C'}, {"queue", required_argument, NULL, PROG_QUEUE},
     {"json", no_argument, NULL, PROG_JSON}, {NULL, 0, NULL, 0}};
 
-enum mode { MESSAGE, BATCH, VERIFY, LIST, RUN, ALIASES };
+enum mode { MESSAGE, BATCH, SMTP, VERIFY, LIST, RUN, ALIASES };
 
 struct wish {
 	enum mode mode;
@@ -49,6 +51,7 @@ struct wish {
 	enum conf_delivery delivery;
 	bool ignore_dots, from_header, json, verbose, quiet, privileged, smtputf8;
 	uint64_t hold_until_s;
+	struct entry_wish asked;
 	const char *stream, *tag;
 	struct buf notify, params; /* NOTIFY= of recipients, parameters of MAIL */
 };
@@ -89,7 +92,7 @@ mode_of(struct wish *w, const char *arg)
 	case 'v': w->mode = VERIFY; break;
 	case 'p': w->mode = LIST; break;
 	case 'i': w->mode = ALIASES; break;
-	case 's': wrong("-bs: SMTP on standard input is not part of this program; -bS reads a batch");
+	case 's': w->mode = SMTP; break;
 	case 'd':
 	case 'D': wrong("-b%s: this is no daemon; smtp-deliver --follow watches the queue", arg);
 	default: wrong("-b%s: not a mode", arg);
@@ -181,6 +184,19 @@ tag_of(struct wish *w, const char *text)
 	w->tag = text;
 }
 
+/* BY and MT-PRIORITY as MAIL has them. */
+static void
+by_of(struct entry_wish *w, const char *text)
+{
+	enum esmtp_by by;
+	int64_t by_s;
+
+	if (!esmtp_by_parse(span_of(text), &by_s, &by, &w->by_trace))
+		wrong("-O by=%s: not SECONDS;N or SECONDS;R (RFC 2852)", text);
+	w->by_s = (uint64_t)((int64_t)(io_time_us() / 1000000) + by_s);
+	w->by_return = by == ESMTP_BY_RETURN;
+}
+
 static bool
 says_yes(const char *value)
 {
@@ -198,6 +214,13 @@ option_of(struct wish *w, const char *arg)
 
 	if (span_ieq(name, SPAN("smtputf8"))) {
 		w->smtputf8 = says_yes(value);
+	} else if (span_ieq(name, SPAN("requiretls"))) {
+		w->asked.requiretls = says_yes(value);
+	} else if (span_ieq(name, SPAN("by"))) {
+		by_of(&w->asked, value);
+	} else if (span_ieq(name, SPAN("mt-priority"))) {
+		if (!esmtp_priority_parse(span_of(value), &w->asked.priority))
+			wrong("-O mt-priority=%s: not -9 to 9", value);
 	} else if (span_ieq(name, SPAN("holduntil"))) {
 		hold_of(w, value);
 	} else if (span_ieq(name, SPAN("stream"))) {
@@ -559,7 +582,7 @@ usual_message(const struct work *k)
 	    .stream = span_of(w->stream), .tag = span_of(w->tag),
 	    .notify = w->notify.len ? w->notify.s : NULL, .orcpt = w->notify.len || w->params.len,
 	    .from_header = w->from_header, .smtputf8 = w->smtputf8, .hold_until_s = w->hold_until_s,
-	    .rcpts = RCPTS_INIT};
+	    .wish = w->asked, .rcpts = RCPTS_INIT};
 }
 
 static int
@@ -596,25 +619,7 @@ batch_result(void *arg, const struct batch_result *r, struct err *e)
 
 	(void)e;
 	k->unseen |= r->code == 250;
-	if (k->w->json) {
-		struct cur c = cur_span(r->ids);
-
-		json_open(&line);
-		json_num(&line, "code", r->code);
-		json_str(&line, "enhanced_code", span_of(r->status));
-		json_arr(&line, "ids");
-		for (; !cur_end(&c); cur_ch(&c, ' '))
-			json_text(&line, cur_until(&c, ' '));
-		json_arr_end(&line);
-		json_num(&line, "recipients", (int64_t)r->rcpts);
-		if (r->code != 250)
-			json_str(&line, "content", r->text);
-		json_close(&line);
-	} else {
-		buf_fmt(&line, "%d %s ", r->code, r->status);
-		prog_escape(&line, r->code == 250 ? r->ids : r->text);
-		buf_str(&line, r->code == 250 ? " queued" : "");
-	}
+	batch_text(r, k->w->json, &line);
 	buf_ch(&line, '\n');
 	out_bytes(line.s, line.len);
 	buf_free(&line);
@@ -657,6 +662,22 @@ a_batch(struct work *k, struct err *e)
 	else if (!rc && b.refused)
 		rc = err_set(e, EX_DATAERR, "%zu of %zu messages were refused", b.refused,
 		    b.queued + b.refused);
+	return rc;
+}
+
+/* --- -bs */
+
+static int
+smtp(struct work *k, struct err *e)
+{
+	enum conf_delivery how = k->w->delivery_said ? k->w->delivery : k->conf.delivery;
+	size_t queued = 0;
+	int rc = talk_local(&k->conf, k->q, prog_trouble, &queued, e);
+
+	if (queued > 0 && how == CONF_BACKGROUND)
+		start_run(k);
+	else if (queued > 0 && how == CONF_INTERACTIVE)
+		run_now(k, &(struct buf)BUF_INIT);
 	return rc;
 }
 
@@ -708,7 +729,7 @@ static int
 submit(struct work *k, char *argv[], struct err *e)
 {
 	uid_t uid = getuid();
-	int rc = k->w->mode == BATCH ? 0 : find_sender(k, uid, e);
+	int rc = k->w->mode == MESSAGE ? find_sender(k, uid, e) : 0;
 
 	if (!rc)
 		rc = owner_become(k->conf.queue, e);
@@ -718,7 +739,9 @@ submit(struct work *k, char *argv[], struct err *e)
 	k->in = (struct intake)INTAKE_INIT(STDIN_FILENO);
 	k->in.repair_cr = k->conf.bare_cr == CONF_REPAIR;
 	if (!rc)
-		rc = k->w->mode == BATCH ? a_batch(k, e) : one_message(k, argv, e);
+		rc = k->w->mode == SMTP    ? smtp(k, e)
+		     : k->w->mode == BATCH ? a_batch(k, e)
+					   : one_message(k, argv, e);
 	submit_free(&k->submit);
 	intake_free(&k->in);
 	if (k->q)
@@ -740,8 +763,8 @@ act(struct wish *w, char *argv[], struct err *e)
 	case RUN: return exec_run(w, e);
 	default: break;
 	}
-	if (w->mode == BATCH && *argv)
-		wrong("-bS: addresses come from standard input");
+	if ((w->mode == BATCH || w->mode == SMTP) && *argv)
+		wrong("-b%c: addresses come from standard input", w->mode == BATCH ? 'S' : 's');
 	rc = configure(&k.conf, w, e);
 	if (!rc)
 		rc = w->mode == VERIFY ? verify(&k.conf, argv) : submit(&k, argv, e);

@@ -2,7 +2,10 @@
 
 #include "addr.h"
 #include "date.h"
+#include "esmtp.h"
 #include "io.h"
+#include "json.h"
+#include "prog.h"
 #include "xtext.h"
 
 #include <poll.h>
@@ -49,6 +52,30 @@ tell(struct batch *b, const struct batch_pending *p, struct span ids, int sync_f
 	else
 		b->refused++;
 	return b->result(b->arg, &r, e);
+}
+
+void
+batch_text(const struct batch_result *r, bool json, struct buf *out)
+{
+	if (json) {
+		struct cur c = cur_span(r->ids);
+
+		json_open(out);
+		json_num(out, "code", r->code);
+		json_str(out, "enhanced_code", span_of(r->status));
+		json_arr(out, "ids");
+		for (; !cur_end(&c); cur_ch(&c, ' '))
+			json_text(out, cur_until(&c, ' '));
+		json_arr_end(out);
+		json_num(out, "recipients", (int64_t)r->rcpts);
+		if (r->code != 250)
+			json_str(out, "content", r->text);
+		json_close(out);
+	} else {
+		buf_fmt(out, "%d %s ", r->code, r->status);
+		prog_escape(out, r->code == 250 ? r->ids : r->text);
+		buf_str(out, r->code == 250 ? " queued" : "");
+	}
 }
 
 /* Makes all that is linked safe, then tells the results in order. */
@@ -217,43 +244,15 @@ mail_param(struct batch *b, struct span key, struct span value)
 	return true;
 }
 
-/* NOTIFY=NEVER, or some of SUCCESS, FAILURE and DELAY    RFC 3461 4.1 */
-static bool
-notify_ok(struct span value)
-{
-	struct cur c = cur_span(value);
-
-	if (span_ieq(value, SPAN("NEVER")))
-		return true;
-	do {
-		struct span word = cur_until(&c, ',');
-
-		if (!span_ieq(word, SPAN("SUCCESS")) && !span_ieq(word, SPAN("FAILURE")) &&
-		    !span_ieq(word, SPAN("DELAY")))
-			return false;
-	} while (cur_ch(&c, ','));
-	return true;
-}
-
-/* addr-type ";" xtext    RFC 3461 4.2; RFC 6533 3 for UTF-8 */
-static bool
-orcpt_ok(struct span value)
-{
-	struct cur c = cur_span(value);
-
-	return value.n <= 500 && cur_while(&c, is_keyword).n > 0 && cur_ch(&c, ';') && !cur_end(&c) &&
-	    !memchr(c.p, '=', (size_t)(c.end - c.p));
-}
-
 static bool
 rcpt_param(struct batch *b, struct span key, struct span value, struct buf *params)
 {
 	if (span_ieq(key, SPAN("NOTIFY"))) {
-		if (!notify_ok(value))
+		if (!esmtp_notify_ok(value))
 			refuse(b, 501, "5.5.4", "NOTIFY: not NEVER, nor of SUCCESS, FAILURE, DELAY");
 		keep_param(params, SPAN("NOTIFY"), value);
 	} else if (span_ieq(key, SPAN("ORCPT"))) {
-		if (!orcpt_ok(value))
+		if (!esmtp_orcpt_ok(value, true))
 			refuse(b, 501, "5.5.4", "ORCPT: not type;xtext");
 		keep_param(params, SPAN("ORCPT"), value);
 	} else {

@@ -46,6 +46,9 @@ struct batch {
 	int64_t since_ms;
 };
 
+/* A result as a line for a person, or as a JSON object; without its LF. */
+void batch_text(const struct batch_result *r, bool json, struct buf *out);
+
 /* Until QUIT or the end of input. Non-zero only where no more can be read or told. */
 int batch_run(struct batch *b, struct err *e);
 

@@ -475,6 +475,7 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 	    .rcpts = mem_alloc((*n + 1) * sizeof *m.rcpts), .content = queue_content(&p->t),
 	    .file = p->t.fd, .off = p->t.content_off, .size = p->t.head.content_bytes,
 	    .eightbit = p->t.head.eightbit, .utf8_header = p->t.head.utf8_header,
+	    .wish = &p->t.env.wish, .now_s = io_time_us() / 1000000,
 	    .wary = p->d->conf->in_doubt != CONF_DOUBT_RETRY, .sending = note_sending,
 	    .meanwhile = way->meanwhile ? meanwhile : NULL};
 	struct attempt a = {p, way, &m, mem_grow(NULL, *n + 1, sizeof *a.who), false};

@@ -4,7 +4,6 @@
 #include "cidr.h"
 #include "io.h"
 #include "msg.h"
-#include "tls.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -314,18 +313,14 @@ door_peer(struct door *d, const struct net_addr *peer)
 }
 
 void
-door_tls(struct door *d, const struct tls *t)
+door_tls(struct door *d, struct span description)
 {
-	struct buf text = BUF_INIT;
-	struct cur c;
+	struct cur c = cur_span(description);
 
-	tls_describe(t, &text); /* "TLS1.3 TLS_AES_256_GCM_SHA384" */
-	c = cur_of(text.s, text.len);
 	cur_until(&c, ' ');
 	cur_ch(&c, ' ');
 	buf_cut(&d->suite, 0);
 	buf_add(&d->suite, c.p, cur_rest(&c).n);
-	buf_free(&text);
 }
 
 void

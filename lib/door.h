@@ -13,8 +13,6 @@
 #include "smtpdo.h"
 #include "submit.h"
 
-struct tls;
-
 struct door_house { /* what all clients share; the caller's */
 	const struct conf *conf;
 	const struct confserve *serve;
@@ -50,6 +48,6 @@ void door_close(struct door *d);
 /* Another peer than the connection's, told by a listed front end. */
 void door_peer(struct door *d, const struct net_addr *peer);
 bool door_is_front_end(const struct door_house *h, const struct net_addr *peer);
-void door_tls(struct door *d, const struct tls *t); /* the handshake is done */
+void door_tls(struct door *d, struct span description); /* the handshake is done; as tls_describe() says */
 
 #endif

@@ -80,6 +80,13 @@ say(const char *text)
 }
 
 void
+prog_trouble(void *arg, const struct err *e)
+{
+	(void)arg;
+	prog_warn("%s", err_text(e));
+}
+
+void
 prog_die(const struct err *e)
 {
 	fflush(stdout);

@@ -24,6 +24,7 @@ _Noreturn void prog_help(const char *usage);    /* on stdout, 0 */
 _Noreturn void prog_version(void);              /* on stdout, 0 */
 _Noreturn void prog_die(const struct err *e);   /* "name: text", exits with e->code */
 void prog_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void prog_trouble(void *arg, const struct err *e); /* the same, for those who call back; arg is nothing */
 
 /* Long options every utility has; `c` values are above any letter. */
 enum { PROG_HELP = 256, PROG_VERSION_OPT, PROG_QUEUE, PROG_CONFIG, PROG_JSON, PROG_OWN };

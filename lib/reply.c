@@ -165,6 +165,9 @@ ehlo_line(struct ehlo *h, struct span text)
 	    {SPAN("STARTTLS"), &h->starttls},
 	    {SPAN("ENHANCEDSTATUSCODES"), &h->enhanced},
 	    {SPAN("BINARYMIME"), &h->binarymime},
+	    {SPAN("REQUIRETLS"), &h->requiretls},
+	    {SPAN("DELIVERBY"), &h->deliverby},
+	    {SPAN("MT-PRIORITY"), &h->mt_priority},
 	};
 
 	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)

@@ -42,6 +42,7 @@ void reply_free(struct reply *r);
 /* What a server that we can talk to offers, RFC 5321 4.1.1.1 and the extensions' RFCs. */
 struct ehlo {
 	bool pipelining, chunking, eightbitmime, smtputf8, dsn, starttls, enhanced, binarymime;
+	bool requiretls, deliverby, mt_priority; /* RFC 8689, 2852, 6710 */
 	bool size_known;
 	uint64_t size;     /* RFC 1870; 0 with size_known: no fixed limit */
 	uint64_t rcpt_max; /* LIMITS RCPTMAX, RFC 9422; 0: not said */

@@ -23,6 +23,7 @@ struct smtp_options {
 	int (*trust)(void *arg, const struct tls *t, struct buf *how, struct err *e);
 	void *arg;
 	const struct conf_timeouts *wait;
+	bool strong;      /* whom trust lets pass has proved to be who the policy wants */
 };
 
 struct smtp {

@@ -83,12 +83,37 @@ whole_size(const struct smtp_mail *m)
 	return m->prefix.n + m->size;
 }
 
+/* Why none of the recipients may go to this server; "" where they may. */
+static struct span
+forbidden(const struct smtp *s, const struct smtp_mail *m, const char **status)
+{
+	const struct entry_wish *w = m->wish;
+
+	if (!w)
+		return SPAN("");
+	/* RFC 8689 4.2.1: TLS to a server that has proved who it is, and that will ask for the same. */
+	*status = "5.7.30";
+	if (w->requiretls && (!s->c.tls || !s->opt.strong))
+		return SPAN("REQUIRETLS: the server's certificate is not held to anything");
+	if (w->requiretls && !s->can.requiretls)
+		return SPAN("REQUIRETLS support required");
+	*status = "5.4.7"; /* RFC 2852 4.1.4 */
+	if (w->by_s > 0 && w->by_return && w->by_s <= m->now_s)
+		return SPAN("the time to deliver it by is over");
+	*status = "5.3.3";
+	if (w->by_s > 0 && w->by_return && !s->can.deliverby)
+		return SPAN("the server does not know DELIVERBY");
+	return SPAN("");
+}
+
 /* Who can be sent in this transaction, before a word is said: RFC 6531 3.2 and RFC 1870 6.1.
  * True when SMTPUTF8 has to be asked for. */
 static bool
 sort_out(struct smtp *s, struct smtp_mail *m)
 {
 	bool all = m->utf8_header || has_utf8(local_part(m->sender));
+	const char *status = "";
+	struct span why = forbidden(s, m, &status);
 	size_t plain = 0, n = 0;
 
 	for (size_t i = 0; i < m->n; i++) {
@@ -101,7 +126,9 @@ sort_out(struct smtp *s, struct smtp_mail *m)
 	for (size_t i = 0; i < m->n; i++) {
 		struct smtp_rcpt *r = &m->rcpts[i];
 
-		if (s->can.size_known && s->can.size && whole_size(m) > s->can.size)
+		if (why.n > 0)
+			say(r, SMTP_FAILED, 550, status, why);
+		else if (s->can.size_known && s->can.size && whole_size(m) > s->can.size)
 			say(r, SMTP_FAILED, 552, "5.3.4", SPAN("message is larger than the server takes"));
 		else if (r->needs_utf8 && !s->can.smtputf8)
 			say(r, SMTP_FAILED, 553, "5.6.7", SPAN("the server does not know SMTPUTF8"));
@@ -137,6 +164,19 @@ put_path(struct smtp *s, struct span mailbox, bool utf8)
 }
 
 static void
+put_wish(struct smtp *s, const struct entry_wish *w, uint64_t now_s)
+{
+	if (w->requiretls)
+		buf_str(&s->out, " REQUIRETLS"); /* a server that does not know it is forbidden() */
+	if (w->priority && s->can.mt_priority)
+		buf_fmt(&s->out, " MT-PRIORITY=%d", w->priority);
+	/* RFC 2852 4.1.4: what is left of the time; less than nothing where the sender is only told. */
+	if (w->by_s > 0 && s->can.deliverby)
+		buf_fmt(&s->out, " BY=%lld;%c%s", (long long)w->by_s - (long long)now_s,
+		    w->by_return ? 'R' : 'N', w->by_trace ? "T" : "");
+}
+
+static void
 put_mail(struct smtp *s, const struct smtp_mail *m, bool utf8)
 {
 	buf_add(&s->out, "MAIL FROM:", 10);
@@ -151,6 +191,8 @@ put_mail(struct smtp *s, const struct smtp_mail *m, bool utf8)
 		buf_ch(&s->out, ' ');
 		buf_add(&s->out, m->params.p, m->params.n);
 	}
+	if (m->wish)
+		put_wish(s, m->wish, m->now_s);
 	buf_add(&s->out, "\r\n", 2);
 }
 

@@ -2,7 +2,8 @@
  *
  * Straight-line and blocking, with the deadlines of RFC 5321 4.5.3.2.  Extensions used
  * where offered: PIPELINING (2920), SIZE (1870), 8BITMIME (6152), CHUNKING (3030), DSN (3461),
- * ENHANCEDSTATUSCODES (2034), SMTPUTF8 (6531), STARTTLS (3207), LIMITS (9422).
+ * ENHANCEDSTATUSCODES (2034), SMTPUTF8 (6531), STARTTLS (3207), LIMITS (9422), and for messages that
+ * ask for it REQUIRETLS (8689), DELIVERBY (2852), MT-PRIORITY (6710).
  *
  * One struct smtp belongs to one thread.  What a transaction did is told a
  * recipient; the journal, the queue and the log are the caller's.
@@ -10,6 +11,7 @@
 #ifndef SMTP_H
 #define SMTP_H
 
+#include "entry.h"
 #include "session.h"
 
 #include <stdbool.h>
@@ -41,6 +43,8 @@ struct smtp_mail {
 	int file;
 	uint64_t off, size;  /* of the content */
 	bool eightbit, utf8_header;
+	const struct entry_wish *wish; /* NULL: none */
+	uint64_t now_s;      /* since 1970, for DELIVERBY */
 	bool wary; /* nothing is sent twice: no content over a connection before it has proved alive */
 
 	/* Called once, when the first byte of content is about to leave (with the recipients whose

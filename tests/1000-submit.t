@@ -115,7 +115,7 @@ refused 'CR in an argument' 64 "$m: CR or LF in argument 1" smtp-submit "$(print
 refused 'an option behind an address' 64 \
     "$m: -f: options go before addresses; \"--\" goes before an address that begins so" \
     smtp-submit b@x -f a@x <"$T/msg"
-refused '-bs' 64 "$m: -bs: SMTP on standard input is not part of this program; -bS reads a batch" smtp-submit -bs
+refused '-bs with an address' 64 "$m: -bs: addresses come from standard input" smtp-submit -bs a@x.example
 refused '-bd' 64 "$m: -bd: this is no daemon; smtp-deliver --follow watches the queue" smtp-submit -bd
 refused '-bx' 64 "$m: -bx: not a mode" smtp-submit -bx
 refused '-N' 64 "$m: -N never,delay: neither \"never\" nor of success, failure, delay" \
