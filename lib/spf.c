@@ -113,6 +113,16 @@ count(struct check *c, struct verdict *v)
 	return SAYS_NO;
 }
 
+/* One more void lookup, 4.6.4. */
+static enum says
+found_nothing(struct check *c, struct span name, struct verdict *v)
+{
+	if (++c->out->voids > SPF_VOIDS_MAX && !c->q->walk)
+		return error(v, SPF_PERMERROR, "over %d lookups find nothing, the last for %.*s",
+		    SPF_VOIDS_MAX, SPAN_ARG(name));
+	return SAYS_NO;
+}
+
 /* Asks for a term: SAYS_MATCH with records, SAYS_NO without. */
 static enum says
 ask(struct check *c, struct span name, enum answers_type type, struct answers *a, struct verdict *v)
@@ -130,10 +140,7 @@ ask(struct check *c, struct span name, enum answers_type type, struct answers *a
 		buf_free(&say);
 		return SAYS_ERROR;
 	}
-	if (++c->out->voids > SPF_VOIDS_MAX && !c->q->walk)
-		return error(v, SPF_PERMERROR, "over %d lookups find nothing, the last for %.*s",
-		    SPF_VOIDS_MAX, SPAN_ARG(name));
-	return SAYS_NO;
+	return found_nothing(c, name, v);
 }
 
 static enum answers_type
@@ -194,13 +201,10 @@ validates(struct check *c, struct span name)
 }
 
 static void
-pointers(struct check *c, struct answers *a)
+pointers(struct check *c, struct answers *a, struct buf *name)
 {
-	struct buf name = BUF_INIT;
-
-	answers_reverse(&c->q->ip, NULL, &name);
-	answers_ask(c->dns, (struct span){name.s, name.len}, ANSWERS_PTR, a);
-	buf_free(&name);
+	answers_reverse(&c->q->ip, NULL, name);
+	answers_ask(c->dns, (struct span){name->s, name->len}, ANSWERS_PTR, a);
 	if (a->n > SPF_HOSTS_MAX) { /* the first ones count, 4.6.4 */
 		for (size_t i = SPF_HOSTS_MAX; i < a->n; i++)
 			buf_free(&a->v[i].text);
@@ -212,10 +216,12 @@ static enum says
 ptr(struct check *c, struct span target, struct verdict *v)
 {
 	struct answers a = ANSWERS_INIT;
+	struct buf reverse = BUF_INIT;
 	enum says says = SAYS_NO;
 
-	(void)v; /* an error of the DNS is no match */
-	pointers(c, &a);
+	pointers(c, &a, &reverse); /* an error of the DNS is no match */
+	if (answers_void(&a))
+		says = found_nothing(c, (struct span){reverse.s, reverse.len}, v);
 	for (size_t i = 0; i < a.n && says == SAYS_NO; i++) {
 		struct span name = {a.v[i].text.s, a.v[i].text.len};
 
@@ -223,6 +229,7 @@ ptr(struct check *c, struct span target, struct verdict *v)
 			says = SAYS_MATCH;
 	}
 	answers_free(&a);
+	buf_free(&reverse);
 	return says;
 }
 
@@ -233,6 +240,7 @@ validated(void *arg, struct buf *out)
 	struct check *c = arg;
 	struct span domain = c->values.domain;
 	struct answers a = ANSWERS_INIT;
+	struct buf reverse = BUF_INIT;
 	int best = -1;
 
 	if (c->validated_known && span_eq((struct span){c->validated_for.s, c->validated_for.len}, domain)) {
@@ -244,7 +252,7 @@ validated(void *arg, struct buf *out)
 	buf_add(&c->validated_for, domain.p, domain.n);
 	buf_cut(&c->validated, 0);
 	buf_str(&c->validated, "unknown");
-	pointers(c, &a);
+	pointers(c, &a, &reverse);
 	for (size_t i = 0; i < a.n; i++) {
 		struct span name = {a.v[i].text.s, a.v[i].text.len};
 		int good = span_ieq(name, domain) ? 2 : is_below(name, domain);
@@ -256,6 +264,7 @@ validated(void *arg, struct buf *out)
 		}
 	}
 	answers_free(&a);
+	buf_free(&reverse);
 	buf_add(out, c->validated.s, c->validated.len);
 }
 

@@ -2,8 +2,8 @@
  * passed in, and so are the time and whatever else a macro may ask for.
  *
  * Limits (4.6.4): 10 terms that ask the DNS in all, 10 hosts of an "mx", the first 10 names of a
- * "ptr", 2 lookups that find nothing.  Not counted as such are the addresses of a PTR's names and
- * an explanation: the one who connects chooses the former, and the latter changes no result.
+ * "ptr", 2 lookups that find nothing.  Not counted as such are the addresses of a PTR's names,
+ * %{p} and an explanation: the one who connects chooses the former, and the latter changes no result.
  */
 #ifndef SPF_H
 #define SPF_H

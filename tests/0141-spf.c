@@ -63,6 +63,8 @@ static const char zone[] =
     "peleven.x TXT \"v=spf1 a a a a a a a a a exists:%{p}.x ip4:203.0.113.9 -all\"\npeleven.x A 192.0.2.1\n"
     "void2.x TXT \"v=spf1 a:no1.x mx:no2.x ip4:203.0.113.9 -all\"\n"
     "void3.x TXT \"v=spf1 a:no1.x mx:no2.x exists:no3.x ip4:203.0.113.9 -all\"\n"
+    "voidptr.x TXT \"v=spf1 ptr a:no1.x ip4:203.0.113.9 -all\"\n"
+    "voidptr3.x TXT \"v=spf1 ptr a:no1.x a:no2.x ip4:203.0.113.9 -all\"\n"
     "voidmx.x TXT \"v=spf1 mx ip4:203.0.113.9 -all\"\nvoidmx.x MX 1 no1.x\nvoidmx.x MX 2 no2.x\nvoidmx.x MX 3 no3.x\n"
     /* macros */
     "m1.x TXT \"v=spf1 exists:%{l1r+}.%{o2}.%{h}.t -all\"\nann.m1.x.helo.t A 127.0.0.2\n"
@@ -137,6 +139,8 @@ static const struct {
     {"eleven", "203.0.113.9", "peleven.x", SPF_PERMERROR, NULL},
     {"two lookups for nothing", "203.0.113.9", "void2.x", SPF_PASS, NULL},
     {"three", "203.0.113.9", "void3.x", SPF_PERMERROR, "over 2 lookups find nothing, the last for no3.x"},
+    {"a ptr without a name is one", "203.0.113.9", "voidptr.x", SPF_PASS, NULL},
+    {"with two more three", "203.0.113.9", "voidptr3.x", SPF_PERMERROR, NULL},
     {"three hosts of an MX", "203.0.113.9", "voidmx.x", SPF_PERMERROR, NULL},
     {"7.3 parts, turned round at another delimiter", "192.0.2.1", "ann+tag@m1.x", SPF_PASS, NULL},
     {"and kept from the right", "192.0.2.1", "tag+ann@m1.x", SPF_FAIL, NULL},
