@@ -440,7 +440,6 @@ judge(struct check *c)
 	out->policy = out->parsed.p;
 	if (out->at.len != c->q->from.n || !span_ieq((struct span){out->at.s, out->at.len}, c->q->from))
 		out->policy = !c->q->organization && does_not_exist(c) ? out->parsed.np : out->parsed.sp;
-	c->temporary = false;
 	buf_cut(&out->why, 0);
 	judge_alignment(c);
 	if (out->dkim_aligned || out->spf_aligned) {
@@ -470,7 +469,8 @@ dmarc_check(const struct dmarc_query *q, const struct asker *dns, struct dmarc *
 		discover_by_list(&c);
 	else
 		discover(&c);
-	if (c.temporary) {
+	/* Where there is a record, what could not be asked above it matters only if nothing is aligned. */
+	if (out->at.len == 0 && c.temporary) {
 		out->result = DMARC_TEMPERROR;
 	} else if (out->at.len == 0) {
 		out->result = out->why.len ? DMARC_PERMERROR : DMARC_NONE;

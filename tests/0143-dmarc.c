@@ -75,6 +75,7 @@ static const char zone[] =
     "_dmarc.mixed.test TXT \"v=spf1 -all\"\n_dmarc.mixed.test TXT \"v=DMARC1; p=reject\"\n"
     "_dmarc.broken.test TXT \"v=DMARC1; p=perhaps\"\n"
     "_dmarc.away.test SERVFAIL\n"
+    "_dmarc.half.away.test TXT \"v=DMARC1; p=reject\"\n"
     "_dmarc.trial.test TXT \"v=DMARC1; p=reject; t=y\"\n"
     "_dmarc.trialq.test TXT \"v=DMARC1; p=quarantine; t=y\"\n"
     "_dmarc.h.i.j.deep.test TXT \"v=DMARC1; p=quarantine\"\n"
@@ -124,6 +125,9 @@ static const struct {
     {"a broken one", "broken.test", "", "", DMARC_PERMERROR, "", "broken.test", N, N},
     {"SERVFAIL", "away.test", "away.test", "", DMARC_TEMPERROR, "", "away.test", N, N},
     {"SERVFAIL on the way", "a.away.test", "", "", DMARC_TEMPERROR, "", "a.away.test", N, N},
+    {"SERVFAIL above a record", "half.away.test", "half.away.test", "", DMARC_PASS, "half.away.test", "half.away.test", R, N},
+    {"where nothing is aligned it matters", "half.away.test", "away.test", "", DMARC_TEMPERROR, "half.away.test",
+     "half.away.test", R, N},
     {"t=y: reject is quarantine", "trial.test", "", "", DMARC_FAIL, "trial.test", "trial.test", R, Q},
     {"t=y: quarantine is none", "trialq.test", "", "", DMARC_FAIL, "trialq.test", "trialq.test", Q, N},
     {"ten labels: on to seven", "b.d.e.f.g.h.i.j.deep.test", "", "", DMARC_FAIL, "h.i.j.deep.test",
