@@ -132,6 +132,16 @@ matches(const struct question *q, struct span answer)
 	return dnsmsg_matches((struct span){q->query.s + 2, q->query.len - 2}, answer);
 }
 
+/* Whoever has just answered. */
+static bool
+trusted(const struct asking *a)
+{
+	const struct dnsconf *c = &a->d->s->conf;
+
+	/* RFC 7672 2.2: AD counts only over a path that nobody else can write to. */
+	return a->d->s->trust_ad || net_addr_loopback(&c->servers[a->server]);
+}
+
 /* A packet that answers: it is the end of the question, or of this server. */
 static void
 settle(struct asking *a, struct question *q, struct span answer)
@@ -147,6 +157,7 @@ settle(struct asking *a, struct question *q, struct span answer)
 		refuse(a, q);
 	} else {
 		q->done = true;
+		q->answer.is.secure = q->answer.is.secure && trusted(a);
 		a->d->first = a->server;
 	}
 }
@@ -340,15 +351,6 @@ question_free(struct question *q)
 
 /* --- a question with its chain of CNAMEs */
 
-static bool
-trusted(const struct asking *a)
-{
-	const struct dnsconf *c = &a->d->s->conf;
-
-	/* RFC 7672 2.2: AD counts only over a path that nobody else can write to. */
-	return a->d->s->trust_ad || net_addr_loopback(&c->servers[a->server]);
-}
-
 static void
 failed(const struct asking *a, bool refused, struct answers *out)
 {
@@ -390,7 +392,8 @@ chain_on(struct question *q, size_t n)
 }
 
 /* What one round has found, unless the chain leads on.  IPv6 is put before IPv4.  A question of two that
- * was not answered says nothing of how secure the other is. */
+ * was not answered says nothing of how secure the other is; but a host that has IPv6 alone because nobody
+ * could say whether it has IPv4, too, is asked for again soon. */
 static void
 round_result(struct asking *a, bool first, bool leads_on, struct answers *out)
 {
@@ -404,10 +407,11 @@ round_result(struct asking *a, bool first, bool leads_on, struct answers *out)
 		refused = refused || q->refused;
 		if (!q->done)
 			continue;
-		q->answer.is.secure = q->answer.is.secure && trusted(a);
 		join(out, &q->answer.is, first);
 		first = false;
 	}
+	if (!a->q[0].done && out->ttl_s > DNSCACHE_FAILURE_S)
+		out->ttl_s = DNSCACHE_FAILURE_S;
 	if (out->n > 0 || leads_on)
 		return;
 	out->says = none ? ANSWERS_NXDOMAIN : ANSWERS_NODATA;
@@ -455,18 +459,33 @@ tell(const struct dns *d, const char *name, unsigned type, bool cached, const st
 		d->told(d->told_arg, &t);
 }
 
+/* A failure that says nothing of the servers: whoever asked had no time for them. */
+static bool
+cut_short(const struct dns *d, const struct answers *is, int64_t begun_ms, int64_t deadline_ms)
+{
+	int64_t now = io_now_ms();
+
+	return answers_temporary(is) && now - begun_ms < DNSCACHE_FAILURE_S * 1000 &&
+	    (now >= deadline_ms || (d->stop && *d->stop));
+}
+
 /* From what is known, or from the servers. */
 static void
 find(struct dns *d, const char *name, unsigned type, int64_t deadline_ms, struct answers *out)
 {
-	enum dnscache_is is = dnscache_get(d->s->cache, name, type, io_now_ms(), deadline_ms, out);
+	int64_t begun = io_now_ms();
+	enum dnscache_is is = dnscache_get(d->s->cache, name, type, begun, deadline_ms, out);
 
 	if (is == DNSCACHE_LATE) {
 		out->says = ANSWERS_TIMEOUT;
 		buf_str(&out->why, "timed out");
 	} else if (is == DNSCACHE_ASK) {
+		begun = io_now_ms(); /* others may have asked before us */
 		look(d, name, type, deadline_ms, out);
-		dnscache_put(d->s->cache, name, type, io_now_ms(), out);
+		if (cut_short(d, out, begun, deadline_ms))
+			dnscache_drop(d->s->cache, name, type);
+		else
+			dnscache_put(d->s->cache, name, type, io_now_ms(), out);
 	}
 	tell(d, name, type, is == DNSCACHE_KNOWN, out);
 }

@@ -178,3 +178,21 @@ dnscache_put(struct dnscache *c, const char *name, unsigned type, int64_t now_ms
 	pthread_mutex_unlock(&c->lock);
 	buf_free(&key);
 }
+
+void
+dnscache_drop(struct dnscache *c, const char *name, unsigned type)
+{
+	struct buf key = BUF_INIT;
+	struct known *k;
+
+	key_of(name, type, &key);
+	pthread_mutex_lock(&c->lock);
+	k = find(c, &key);
+	if (k) {
+		k->until_ms = 0;
+		k->asking = false;
+		pthread_cond_broadcast(&c->put);
+	}
+	pthread_mutex_unlock(&c->lock);
+	buf_free(&key);
+}

@@ -20,7 +20,7 @@ void dnscache_del(struct dnscache *c);
 
 enum dnscache_is {
 	DNSCACHE_KNOWN, /* it is in out, its TTL what is left */
-	DNSCACHE_ASK,   /* yours to ask; dnscache_put() in any case */
+	DNSCACHE_ASK,   /* yours to ask; dnscache_put() or dnscache_drop() in any case */
 	DNSCACHE_LATE   /* another is asking, and the deadline is over */
 };
 /* type: any number beside those of answers.h, too. out is empty before. */
@@ -28,5 +28,7 @@ enum dnscache_is dnscache_get(struct dnscache *c, const char *name, unsigned typ
     int64_t deadline_ms, struct answers *out);
 void dnscache_put(struct dnscache *c, const char *name, unsigned type, int64_t now_ms,
     const struct answers *a);
+/* Nothing was found out: whoever waits for it asks. */
+void dnscache_drop(struct dnscache *c, const char *name, unsigned type);
 
 #endif

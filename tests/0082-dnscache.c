@@ -53,6 +53,8 @@ ttl_test(void)
 	dnscache_put(c, "a.example", 15, 11000, &bad);
 	is_num(get(c, "a.example", 15, 15999, text, &ttl), DNSCACHE_KNOWN, "RFC 2308 7: a failure is remembered");
 	is_num(get(c, "a.example", 15, 16000, text, &ttl), DNSCACHE_ASK, "for a moment");
+	dnscache_drop(c, "a.example", 15);
+	is_num(get(c, "a.example", 15, 16000, text, &ttl), DNSCACHE_ASK, "nothing was found out: the next asks");
 	answers_free(&a);
 	dnscache_del(c);
 }
