@@ -259,6 +259,7 @@ reach_site(struct reach *c, struct plan_site *s, char status[12], struct err *e)
 			*e = (struct err)ERR_INIT;
 			memcpy(status, what, sizeof what);
 		}
+		err_free(e);
 		gone = rc == EX_TEMPFAIL && (c->s.reply.code == 521 || c->s.reply.code == 556);
 		tried++;
 	}

@@ -59,7 +59,7 @@ ask_tlsa(const struct route *r, size_t host, struct dns *d, int64_t deadline_ms,
 		p->because = p->n > 0 ? "TLSA records" : "TLSA records, of which none can be used";
 	}
 	buf_free(&name);
-	return e->code;
+	return answers_temporary(&p->tlsa) ? EX_TEMPFAIL : 0; /* e may have another host's */
 }
 
 int
@@ -79,7 +79,7 @@ tlspolicy_find(const struct route *r, size_t host, bool addrs_secure, struct dns
 	    .host = r->hosts[host].name, .tlsa = ANSWERS_INIT};
 	if (dane && (r->secure || r->configured) && addrs_secure &&
 	    ask_tlsa(r, host, d, deadline_ms, p, status, e))
-		return e->code;
+		return EX_TEMPFAIL;
 	if (r->tls == CONF_TLS_DANE && p->n == 0) {
 		memcpy(status, "4.7.5", 6);
 		return err_set(e, EX_TEMPFAIL, "%s has no TLSA records that are secure and can be used, and tls = dane",

@@ -2,6 +2,7 @@
 #include "dns.h"
 #include "io.h"
 #include "net.h"
+#include "tlspolicy.h"
 
 #include "tap.h"
 
@@ -258,11 +259,37 @@ trust_test(void)
 	end(&far);
 }
 
+/* A host before this one failed for good, and its error is still there. */
+static void
+policy_test(void)
+{
+	struct server s = {.other = false};
+	struct route_host host = {(char *)(uintptr_t)"t.example", 0, 25};
+	struct route r = {.hosts = &host, .n = 1, .secure = true, .tls = CONF_TLS_AUTO};
+	struct tlspolicy p;
+	struct err e = ERR_INIT;
+	char status[12] = "";
+	struct dns *d;
+
+	if (!start(&s, loopback()))
+		return skip("no socket to be had");
+	d = open_at(&s);
+	err_set(&e, EX_NOHOST, "mx1.example: no such host");
+	is_num(tlspolicy_find(&r, 0, true, d, io_now_ms() + 5000, &p, status, &e), 0,
+	    "no TLSA records: that is no failure");
+	is_num(p.level, TLSPOLICY_MAY, "opportunistic");
+	tlspolicy_free(&p);
+	err_free(&e);
+	dns_close(d);
+	end(&s);
+}
+
 int
 main(void)
 {
 	deadline_test();
 	half_test();
 	trust_test();
+	policy_test();
 	return tap_done();
 }
