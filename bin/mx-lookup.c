@@ -493,7 +493,7 @@ prepare(struct tool *t, const char *resolver, uint64_t wait_s, struct err *e)
 	if (!rc && t->with.connect)
 		rc = tls_start(e);
 	if (!rc && t->with.connect)
-		rc = cert_store_open(&t->cas, t->conf.tls_ca_file[0] ? t->conf.tls_ca_file : NULL, e);
+		rc = tlspolicy_cas(&t->conf, &t->cas, e);
 	t->with.conf = &t->conf;
 	t->with.self = &t->self;
 	t->with.cas = t->cas;

@@ -2,6 +2,7 @@
 #include "conf.h"
 #include "dkimkeys.h"
 #include "dnsconf.h"
+#include "dryrun.h"
 #include "owner.h"
 #include "prog.h"
 #include "reaper.h"
@@ -18,19 +19,20 @@
 static const char usage[] =
     "usage: smtp-deliver [-v] [-C FILE] [--queue DIR] [--follow] [--now] [--id ID ...]\n"
     "                    [--site SITE] [--relay HOST:PORT] [--resolver ADDR@PORT]\n"
-    "                    [--no-sandbox]";
+    "                    [--no-sandbox] [--dry-run=route|dns|connect|rcpt]";
 
 #define FILES_A_CONNECTION 5 /* socket, message, the next message, site, while connecting one more */
 #define SPARE_FILES 160      /* log, directories, messages for several sites */
 
-enum { O_FOLLOW = PROG_OWN, O_NOW, O_ID, O_SITE, O_RELAY, O_RESOLVER, O_NO_SANDBOX };
+enum { O_FOLLOW = PROG_OWN, O_NOW, O_ID, O_SITE, O_RELAY, O_RESOLVER, O_NO_SANDBOX, O_DRY_RUN };
 
 static const struct option options[] = {PROG_OPTIONS, {"config", required_argument, NULL, 'C'},
     {"queue", required_argument, NULL, PROG_QUEUE}, {"follow", no_argument, NULL, O_FOLLOW},
     {"now", no_argument, NULL, O_NOW}, {"id", required_argument, NULL, O_ID},
     {"site", required_argument, NULL, O_SITE}, {"relay", required_argument, NULL, O_RELAY},
     {"resolver", required_argument, NULL, O_RESOLVER},
-    {"no-sandbox", no_argument, NULL, O_NO_SANDBOX}, {NULL, 0, NULL, 0}};
+    {"no-sandbox", no_argument, NULL, O_NO_SANDBOX},
+    {"dry-run", required_argument, NULL, O_DRY_RUN}, {NULL, 0, NULL, 0}};
 
 static volatile bool stop;
 static int stop_fd;
@@ -76,7 +78,8 @@ struct wish {
 	struct run_options o;
 	const char *conf, *queue, *relay, *resolver;
 	const char **ids;
-	bool verbose;
+	bool verbose, dry;
+	enum dryrun_depth depth;
 };
 
 static void
@@ -87,6 +90,20 @@ add_id(struct wish *w, const char *id)
 		exit(EX_USAGE);
 	}
 	w->ids[w->o.n_ids++] = id;
+}
+
+static void
+set_depth(struct wish *w, const char *word)
+{
+	static const char *const words[] = {"route", "dns", "connect", "rcpt"};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcmp(word, words[i]) == 0) {
+			w->dry = true;
+			w->depth = (enum dryrun_depth)i;
+			return;
+		}
+	prog_usage(usage);
 }
 
 static void
@@ -107,6 +124,7 @@ options_of(int argc, char *argv[], struct wish *w)
 		case O_RELAY: w->relay = optarg; break;
 		case O_RESOLVER: w->resolver = optarg; break;
 		case O_NO_SANDBOX: w->o.sandbox = false; break;
+		case O_DRY_RUN: set_depth(w, optarg); break;
 		case PROG_HELP: prog_help(usage);
 		case PROG_VERSION_OPT: prog_version();
 		default: prog_usage(usage);
@@ -176,6 +194,40 @@ load_keys(struct dkimkeys **keys, const struct conf *c, struct err *e)
 	return rc ? rc : dkimkeys_conf(*keys, v, n, e);
 }
 
+static void
+print_line(void *arg, const struct dryrun_line *l)
+{
+	(void)arg;
+	out_record(l->id, l->rcpt, l->verdict, l->site, l->where, l->policy, l->status, l->text, NULL);
+}
+
+static int
+dry_run(const struct conf *c, struct queue *q, const struct wish *w, struct err *e)
+{
+	const char *name = c->hostname;
+	struct net_addr *own = NULL;
+	struct cert_store *cas = NULL;
+	struct route_self self = {&name, 1, NULL, 0};
+	struct dryrun r = {.conf = c, .self = &self, .q = q, .depth = w->depth, .now = w->o.now,
+	    .ids = w->o.ids, .n_ids = w->o.n_ids, .site = w->o.site, .each = print_line};
+	int rc = net_own_addrs(&own, &self.n_addrs, e);
+
+	self.addrs = own;
+	if (!rc)
+		rc = dns_open(&r.dns, c->resolver, e);
+	if (!rc && c->trust_ad)
+		dns_trust_ad(r.dns);
+	if (!rc && w->depth >= DRYRUN_CONNECT)
+		rc = tlspolicy_cas(c, &cas, e);
+	r.cas = cas;
+	if (!rc)
+		rc = dryrun(&r, e);
+	dns_close(r.dns);
+	cert_store_free(cas);
+	free(own);
+	return rc;
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -194,9 +246,11 @@ main(int argc, char *argv[])
 		rc = owner_become(c.queue, &e);
 	if (!rc)
 		rc = queue_open(&q, c.queue, w.queue ? QUEUE_FIND : QUEUE_WORK, &e);
-	if (!rc)
+	if (!rc && w.dry)
+		rc = dry_run(&c, q, &w, &e);
+	if (!rc && !w.dry)
 		rc = load_keys(&keys, &c, &e);
-	if (!rc) {
+	if (!rc && !w.dry) {
 		w.o.keys = keys;
 		catch_signals();
 		open_many(&c);

@@ -151,23 +151,39 @@ keep_keywords(struct mxlook_host *h, const struct smtp *s)
 }
 
 static int
-meet(struct mxlook_host *h, const struct mxlook_with *with, const char *host,
-    const struct net_addr *a, struct err *e)
+open_at(const struct mxlook_with *with, const struct mxlook_host *h, const struct net_addr *a,
+    struct smtp *s, struct err *e)
 {
 	const struct conf_timeouts *wait = &with->conf->timeouts;
 	enum smtp_tls tls = h->policy.level == TLSPOLICY_CLEAR ? SMTP_TLS_NEVER
 	    : h->policy.level == TLSPOLICY_MAY ? SMTP_TLS_MAY : SMTP_TLS_MUST;
 	struct smtp_options o = {.helo = with->conf->hostname, .tls = tls,
-	    .because = h->policy.because, .trust = tlspolicy_trust, .arg = &h->policy, .wait = wait};
+	    .because = h->policy.because, .trust = tlspolicy_trust,
+	    .arg = (void *)(uintptr_t)&h->policy, .wait = wait};
+	const char *host = h->policy.host;
 	struct net_addr probe;
-	struct smtp s;
 	int fd, rc = net_connect(&fd, a, NULL, io_now_ms() + (int64_t)wait->connect * 1000, e);
 
-	if (rc)
-		return rc;
+	return rc ? rc : smtp_open(s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o, e);
+}
+
+int
+mxlook_open(const struct mxlook_with *with, const struct mxlook_host *h, struct smtp *s, struct err *e)
+{
+	return h->addrs.n > h->met_at ? open_at(with, h, &h->addrs.v[h->met_at], s, e)
+	                              : err_set(e, EX_TEMPFAIL, "no address");
+}
+
+static int
+meet(struct mxlook_host *h, const struct mxlook_with *with, const struct net_addr *a, struct err *e)
+{
+	struct smtp s;
+	int rc;
+
 	smtp_init(&s);
-	rc = smtp_open(&s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o, e);
-	h->met = true;
+	rc = open_at(with, h, a, &s, e);
+	h->met = s.reply.code != 0 || !rc;
+	h->trouble_status = s.tls_status ? s.tls_status : "4.4.1";
 	if (!rc)
 		keep_keywords(h, &s);
 	buf_add(&h->tls, s.tls.s, s.tls.len);
@@ -177,7 +193,7 @@ meet(struct mxlook_host *h, const struct mxlook_with *with, const char *host,
 }
 
 static void
-connect_host(struct mxlook_host *h, const struct mxlook_with *with, const char *host)
+connect_host(struct mxlook_host *h, const struct mxlook_with *with)
 {
 	for (size_t i = 0; i < h->addrs.n && !h->met; i++) {
 		struct err e = ERR_INIT;
@@ -185,7 +201,8 @@ connect_host(struct mxlook_host *h, const struct mxlook_with *with, const char *
 		buf_cut(&h->addr, 0);
 		net_endpoint_text(&h->addrs.v[i], &h->addr);
 		buf_cut(&h->trouble, 0);
-		if (meet(h, with, host, &h->addrs.v[i], &e))
+		h->met_at = i;
+		if (meet(h, with, &h->addrs.v[i], &e))
 			buf_str(&h->trouble, err_text(&e));
 		err_free(&e);
 	}
@@ -215,7 +232,7 @@ find_host(struct mxlook *m, size_t i, const struct mxlook_with *with, struct dns
 	if (rc)
 		keep_error(h, "4.7.5", &e);
 	else if (with->connect)
-		connect_host(h, with, name);
+		connect_host(h, with);
 }
 
 /* --- the whole */

@@ -28,6 +28,8 @@ struct mxlook_host { /* beside route.hosts[i] */
 	struct buf why;
 	/* with connect */
 	bool met;
+	size_t met_at; /* at this address */
+	const char *trouble_status; /* "4.7.4" */
 	struct buf addr, keywords, tls, trouble; /* "192.0.2.1:25"; as EHLO said them; session.h's tls */
 };
 
@@ -47,5 +49,10 @@ struct mxlook {
 void mxlook_find(struct mxlook *m, const struct mxlook_with *with, struct dns *d, struct span text,
     bool explain);
 void mxlook_free(struct mxlook *m);
+
+/* A session to the first address of a host that was found, under its policy. smtp_init(s) was. */
+struct smtp;
+int mxlook_open(const struct mxlook_with *with, const struct mxlook_host *h, struct smtp *s,
+    struct err *e);
 
 #endif

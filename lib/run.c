@@ -455,17 +455,6 @@ main_loop(struct runner *r, struct run_result *res, struct err *e)
 
 /* --- beginning and end */
 
-/* Reading the system's CAs takes ten times as long as all the rest of an idle run. */
-static bool
-wants_cas(const struct conf *c)
-{
-	bool wants = c->tls == CONF_TLS_VERIFY;
-
-	for (size_t i = 0; i < c->n_routes; i++)
-		wants = wants || c->routes[i].tls == CONF_TLS_VERIFY;
-	return wants;
-}
-
 static int
 look_outside(struct outside *o, const struct conf *c, struct err *e)
 {
@@ -480,8 +469,8 @@ look_outside(struct outside *o, const struct conf *c, struct err *e)
 		dns_trust_ad(o->dns);
 	if (!rc)
 		rc = tls_start(e);
-	if (!rc && wants_cas(c))
-		rc = cert_store_open(&o->cas, c->tls_ca_file[0] ? c->tls_ca_file : NULL, e);
+	if (!rc)
+		rc = tlspolicy_cas(c, &o->cas, e);
 	o->read = !rc;
 	return rc;
 }

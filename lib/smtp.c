@@ -577,6 +577,22 @@ begin(struct smtp *s, struct smtp_mail *m, struct err *e)
 	return rc;
 }
 
+/* What was taken is given back at once: the server must not keep it open. */
+static int
+only_envelope(struct smtp *s, struct smtp_mail *m, bool utf8, struct err *e)
+{
+	size_t taken = 0;
+	int rc = send_envelope(s, m, utf8, ALONE, &taken, e);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < m->n; i++)
+		if (m->rcpts[i].is == SMTP_UNDECIDED)
+			say(&m->rcpts[i], SMTP_DELIVERED, 250, "", SPAN("would be taken"));
+	s->need_reset = false;
+	return s->open ? smtp_command(s, "RSET", s->opt.wait->mail, "RSET", e) : 0;
+}
+
 static int
 transact(struct smtp *s, struct smtp_mail *m, bool utf8, struct err *e)
 {
@@ -587,6 +603,8 @@ transact(struct smtp *s, struct smtp_mail *m, bool utf8, struct err *e)
 
 	if (rc)
 		return rc;
+	if (m->envelope_only)
+		return only_envelope(s, m, utf8, e);
 	if (chunk && pipe && m->content && whole_size(m) <= ONE_WRITE_MAX && !(m->wary && s->done > 0))
 		return send_at_once(s, m, utf8, e);
 	rc = send_envelope(s, m, utf8, along, &taken, e);

@@ -45,6 +45,7 @@ struct smtp_mail {
 	bool eightbit, utf8_header;
 	const struct entry_wish *wish; /* NULL: none */
 	uint64_t now_s;      /* since 1970, for DELIVERBY */
+	bool envelope_only;  /* a question: RSET instead of content; SMTP_DELIVERED says that it would be taken */
 	bool wary; /* nothing is sent twice: no content over a connection before it has proved alive */
 
 	/* Called once, when the first byte of content is about to leave (with the recipients whose

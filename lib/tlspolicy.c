@@ -89,6 +89,17 @@ tlspolicy_find(const struct route *r, size_t host, bool addrs_secure, struct dns
 }
 
 int
+tlspolicy_cas(const struct conf *c, struct cert_store **cas, struct err *e)
+{
+	bool wants = c->tls == CONF_TLS_VERIFY;
+
+	*cas = NULL;
+	for (size_t i = 0; i < c->n_routes; i++)
+		wants = wants || c->routes[i].tls == CONF_TLS_VERIFY;
+	return wants ? cert_store_open(cas, c->tls_ca_file[0] ? c->tls_ca_file : NULL, e) : 0;
+}
+
+int
 tlspolicy_check(const struct tlspolicy *p, const struct cert_chain *chain, struct buf *how,
     struct err *e)
 {

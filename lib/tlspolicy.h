@@ -35,6 +35,10 @@ int tlspolicy_find(const struct route *r, size_t host, bool addrs_secure, struct
     int64_t deadline_ms, struct tlspolicy *out, char status[12], struct err *e);
 void tlspolicy_free(struct tlspolicy *p);
 
+/* The CAs that some route of the configuration asks for; NULL where none does: reading the system's takes
+ * ten times as long as all the rest of an idle run. */
+int tlspolicy_cas(const struct conf *c, struct cert_store **cas, struct err *e);
+
 /* The server's certificates beside the policy; how: what was found out about them, "DANE-EE 3 1 1".
  * EX_TEMPFAIL and the reason where they do not do. */
 int tlspolicy_check(const struct tlspolicy *p, const struct cert_chain *chain, struct buf *how,
