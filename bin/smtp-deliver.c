@@ -19,7 +19,7 @@
 static const char usage[] =
     "usage: smtp-deliver [-v] [-C FILE] [--queue DIR] [--follow] [--now] [--id ID ...]\n"
     "                    [--site SITE] [--relay HOST:PORT] [--resolver ADDR@PORT]\n"
-    "                    [--no-sandbox] [--dry-run=route|dns|connect|rcpt]";
+    "                    [--no-sandbox] [--dry-run=route | dns | connect | rcpt]";
 
 #define FILES_A_CONNECTION 5 /* socket, message, the next message, site, while connecting one more */
 #define SPARE_FILES 160      /* log, directories, messages for several sites */
