@@ -389,9 +389,8 @@ parse_clean(const struct reading *r, cfg_t *cfg, struct err *e)
 
 	cfg_set_error_function(cfg, complain);
 	buf_cut(&complaint.text, 0);
-	errno = 0;
 	rc = cfg_parse_buf(cfg, r->text.clean.s);
-	if (rc != CFG_SUCCESS && errno == ENOMEM)
+	if (errno == ENOMEM)
 		return err_sys(e, "%s", r->name);
 	if (rc != CFG_SUCCESS || complaint.text.len > 0)
 		return err_set(e, EX_CONFIG, "%s:%d: %s", r->name, complaint.line,
@@ -428,10 +427,11 @@ parse(const struct reading *r, struct err *e)
 		top[first + i] = (cfg_opt_t)CFG_SEC(
 		    s->name, sub[i], s->titled ? CFGF_MULTI | CFGF_TITLE : CFGF_NONE);
 	}
+	errno = 0;
 	cfg = cfg_init(top, CFGF_NONE); /* copies them */
-	rc = cfg ? parse_clean(r, cfg, e)
-		 : err_set(e, EX_TEMPFAIL, "%s: libconfuse does not start", r->name);
-	if (cfg)
+	rc = cfg && errno != ENOMEM ? parse_clean(r, cfg, e) : err_sys(e, "%s", r->name);
+	/* Where memory has run out it has left sections half made, and would fall over them. */
+	if (cfg && errno != ENOMEM)
 		cfg_free(cfg);
 	buf_free(&complaint.text);
 	for (size_t i = 0; i < n; i++)
