@@ -51,6 +51,25 @@ file_lock_byte(int fd, uint64_t at, bool *busy, struct err *e)
 	return take_lock(fd, at, 1, busy, e);
 }
 
+#define LOCK_FIRST_US 50
+#define LOCK_MOST_US 10000
+
+int
+file_lock_until(int fd, uint64_t at, int64_t deadline_ms, struct err *e)
+{
+	useconds_t pause = LOCK_FIRST_US;
+	bool busy;
+	int rc;
+
+	while (!(rc = take_lock(fd, at, 1, &busy, e)) && busy) {
+		if (io_now_ms() >= deadline_ms)
+			return err_set(e, EX_TEMPFAIL, "lock: timed out");
+		usleep(pause);
+		pause = pause * 2 < LOCK_MOST_US ? pause * 2 : LOCK_MOST_US;
+	}
+	return rc;
+}
+
 bool
 file_locked(int fd)
 {
@@ -189,8 +208,10 @@ file_each(int at, const char *path, file_each_name *each, void *arg, struct err 
 	return rc;
 }
 
-int
-file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, struct err *e)
+/* like NULL: ours, with that mode as umask has it. */
+static int
+replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, const struct stat *like,
+    struct err *e)
 {
 	struct buf tmp = BUF_INIT;
 	const char *slash = strrchr(name, '/');
@@ -202,6 +223,9 @@ file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, 
 	fd = openat(dirfd, tmp.s, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0)
 		rc = err_sys(e, "create %s", tmp.s);
+	if (!rc && like && (fchown(fd, like->st_uid, like->st_gid) < 0 ||
+	    fchmod(fd, like->st_mode & 07777) < 0))
+		rc = err_sys(e, "give %s its owner and mode", tmp.s);
 	if (!rc)
 		rc = io_write(fd, p, n, e);
 	if (!rc && fsync(fd) < 0)
@@ -214,4 +238,17 @@ file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, 
 		close(fd);
 	buf_free(&tmp);
 	return rc;
+}
+
+int
+file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, struct err *e)
+{
+	return replace(dirfd, name, p, n, mode, NULL, e);
+}
+
+int
+file_replace_like(int dirfd, const char *name, const void *p, size_t n, const struct stat *like,
+    struct err *e)
+{
+	return replace(dirfd, name, p, n, S_IRUSR | S_IWUSR, like, e);
 }

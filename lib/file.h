@@ -17,6 +17,8 @@
  * (then 0 is returned all the same). */
 int file_trylock(int fd, bool *busy, struct err *e);
 int file_lock_byte(int fd, uint64_t at, bool *busy, struct err *e); /* one byte, in the same way */
+/* One byte, waited for until the deadline of io.h, a few ms at a time: EX_TEMPFAIL "lock: timed out". */
+int file_lock_until(int fd, uint64_t at, int64_t deadline_ms, struct err *e);
 bool file_locked(int fd); /* by somebody else, at this moment; takes nothing */
 void file_unlock(int fd);
 void file_unlock_byte(int fd, uint64_t at);
@@ -47,5 +49,11 @@ int file_each(int at, const char *path, file_each_name *each, void *arg, struct 
 /* Replaces dirfd/name by these bytes: temporary file (".tmp.*" beside it; a crash may leave one),
  * fsync, rename.  After a power cut it is the old one or the new one, whole. */
 int file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, struct err *e);
+
+/* The same with the mode, owner and group of a file that is there: it is never anybody else's, not for
+ * a moment.  EX_NOPERM where we may not give it that owner. */
+struct stat;
+int file_replace_like(int dirfd, const char *name, const void *p, size_t n, const struct stat *like,
+    struct err *e);
 
 #endif
