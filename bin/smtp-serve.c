@@ -2,13 +2,16 @@
 #include "conf.h"
 #include "confserve.h"
 #include "door.h"
+#include "events.h"
 #include "hall.h"
 #include "io.h"
+#include "login.h"
 #include "owner.h"
 #include "prog.h"
 #include "queue.h"
 #include "sandbox.h"
 #include "serve.h"
+#include "spawn.h"
 #include "sys.h"
 #include "tls.h"
 
@@ -34,6 +37,7 @@ static const struct option options[] = {PROG_OPTIONS,
     {NULL, 0, NULL, 0}};
 
 #define BACKLOG 511
+#define COMMAND_MS 30000 /* for a command that checks a password */
 #define INHERITED 3 /* the first descriptor that systemd gives */
 
 struct program {
@@ -44,6 +48,9 @@ struct program {
 	struct conf conf;
 	struct door_house house;
 	struct tls_identity *identity;
+	struct login *login;
+	struct spawn *spawn;
+	struct events *events;
 	struct stat *seen;      /* of the files of certificates, two each */
 	int *listeners;
 	size_t n_listeners;
@@ -92,6 +99,59 @@ look_at_files(struct program *p)
 	return changed;
 }
 
+/* --- users */
+
+/* The commands that check, started by a process of its own since a confined one cannot. */
+static int
+start_commands(struct program *p, struct login_conf *c, struct err *e)
+{
+	const char *text[] = {p->house.serve->check, p->house.serve->token};
+	uint32_t *number[] = {&c->check, &c->token};
+	char **words[2] = {NULL, NULL};
+	const char *const *programs[2];
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < 2 && !rc; i++)
+		if (*text[i]) {
+			rc = spawn_words(text[i], &words[n], e);
+			*number[i] = (uint32_t)n;
+			programs[n] = (const char *const *)words[n];
+			n++;
+		}
+	if (!rc && n > 0)
+		rc = spawn_start(&p->spawn, programs, n, e);
+	for (size_t i = 0; i < n; i++)
+		free(words[i]);
+	c->spawn = p->spawn;
+	return rc;
+}
+
+/* Then each client's process has a spawner of its own: answers of one that many share would be mixed up. */
+static bool
+asks_commands(const struct program *p)
+{
+	return *p->house.serve->check || *p->house.serve->token;
+}
+
+static int
+open_users(struct program *p, struct err *e)
+{
+	const struct confserve *s = p->house.serve;
+	struct login_conf c = {.users = s->users, .check = LOGIN_NO_COMMAND, .token = LOGIN_NO_COMMAND,
+	    .command_ms = COMMAND_MS};
+	struct span unknown = SPAN("");
+	int rc;
+
+	if (p->house.listen->auth == CONFSERVE_NO_AUTH || (!*s->users && !*s->check && !*s->token))
+		return 0;
+	c.mechs = mech_set(span_of(s->mechanisms), &unknown);
+	if (unknown.n > 0)
+		return err_set(e, EX_CONFIG, "mechanisms: %.*s is not known", SPAN_ARG(unknown));
+	rc = start_commands(p, &c, e);
+	return rc ? rc : login_open(&p->login, &c, e);
+}
+
 /* A certificate that was renewed; a mistake in the new one leaves the old one, and says so. */
 static void
 renew_identity(void *arg)
@@ -100,6 +160,9 @@ renew_identity(void *arg)
 	struct tls_identity *id;
 	struct err e = ERR_INIT;
 
+	if (p->login && login_refresh(p->login, &e))
+		prog_trouble(NULL, &e);
+	err_free(&e);
 	if (!p->identity || !look_at_files(p))
 		return;
 	if (load_identity(p, &id, &e) == 0) {
@@ -145,11 +208,29 @@ open_queue(struct program *p, struct err *e)
 	return rc;
 }
 
+/* Only the queue's user writes there; a log that cannot be written stops nobody. */
+static void
+open_log(struct program *p)
+{
+	int log = queue_log_fd(p->house.queue);
+	struct err e = ERR_INIT;
+
+	if (log >= 0 && events_open(&p->events, log, &e))
+		prog_trouble(NULL, &e);
+	err_free(&e);
+}
+
 static int
 one_client(struct program *p, int in, int out, struct err *e)
 {
-	struct serve_client c = {.house = &p->house, .identity = p->identity};
-	int rc = open_queue(p, e);
+	struct serve_client c = {.house = &p->house, .identity = p->identity, .login = p->login};
+	int rc = asks_commands(p) ? open_users(p, e) : 0;
+
+	if (!rc)
+		rc = open_queue(p, e);
+	if (!rc)
+		open_log(p);
+	c.events = p->events;
 
 	if (!rc)
 		rc = serve_look(&c, in, out, e);
@@ -157,8 +238,10 @@ one_client(struct program *p, int in, int out, struct err *e)
 		rc = sandbox_enter(p->conf.queue, e);
 	if (!rc)
 		rc = serve(&c, e);
+	events_close(p->events);
 	queue_close(p->house.queue);
 	p->house.queue = NULL;
+	p->events = NULL;
 	/* It has gone already: nobody needs to know. */
 	if (rc == EX_NOINPUT) {
 		err_free(e);
@@ -170,6 +253,8 @@ one_client(struct program *p, int in, int out, struct err *e)
 static void
 release(struct program *p)
 {
+	login_free(p->login);
+	spawn_stop(p->spawn);
 	tls_identity_free(p->identity);
 	conf_free(&p->conf);
 	free(p->listen);
@@ -311,7 +396,8 @@ configure(struct program *p, struct err *e)
 	p->house.trouble = prog_trouble;
 	if (!p->house.listen)
 		return err_set(e, EX_CONFIG, "--as %s: there is no such listen section", p->as);
-	return first_identity(p, e);
+	rc = first_identity(p, e);
+	return rc || asks_commands(p) ? rc : open_users(p, e);
 }
 
 int

@@ -40,12 +40,22 @@ on_connect(void *arg, struct smtpd_verdict *v)
 		       (!d->front_end && in_networks(d->house->serve->networks, &d->peer));
 }
 
+/* RFC 6409 6.1: who has logged in sends as himself. */
+static bool
+is_theirs(const struct door *d, struct span address)
+{
+	return d->s.user.len == 0 || !d->may_send || d->may_send(d, address);
+}
+
 static void
 on_mail(void *arg, const struct esmtp_mail *m, struct span sender, struct smtpd_verdict *v)
 {
-	(void)arg, (void)sender;
+	const struct door *d = arg;
+
 	if (!m->null && m->from.domain.n == 0)
 		smtpd_refuse(v, 553, "5.1.7", "the sender's address has no domain");
+	else if (!is_theirs(d, sender))
+		smtpd_refuse(v, 553, "5.7.1", "you may not send as this address");
 }
 
 static bool
@@ -228,6 +238,41 @@ eightbit_ok(const struct door *d)
 	       d->s.mail.smtputf8 || !submit_eightbit(d->work);
 }
 
+static int
+one_author(void *arg, struct span mailbox, struct err *e)
+{
+	const struct door *d = arg;
+
+	return is_theirs(d, mailbox)
+		   ? 0
+		   : err_set(e, EX_NOPERM, "you may not write as %.*s", SPAN_ARG(mailbox));
+}
+
+/* From has only addresses that are the user's.  Without From ours is put in. */
+static bool
+authors_ok(struct door *d, struct smtpd_verdict *v)
+{
+	struct cur c;
+	struct msg_field f;
+	struct span header;
+	struct err e = ERR_INIT;
+	bool bad;
+	int rc = 0;
+
+	if (!d->house->serve->check_from || d->s.user.len == 0)
+		return true;
+	submit_header(d->work, &header);
+	c = cur_span(header);
+	while (!rc && msg_field(&c, &f, &bad))
+		if (span_ieq(f.name, SPAN("From"))) /* each: some programs show another than the first */
+			rc = addr_list(f.value, d->house->conf->domain, one_author, d, &e);
+	if (rc)
+		smtpd_refuse(v, rc == EX_NOPERM ? 553 : 554, rc == EX_NOPERM ? "5.7.1" : "5.6.0",
+		    "From: %s", err_text(&e));
+	err_free(&e);
+	return rc == 0;
+}
+
 static void
 on_end(void *arg, struct buf *id, struct smtpd_verdict *v)
 {
@@ -240,6 +285,8 @@ on_end(void *arg, struct buf *id, struct smtpd_verdict *v)
 		smtpd_refuse(v, 554, "5.6.1", "8-bit content without BODY=8BITMIME");
 		return;
 	}
+	if (!authors_ok(d, v))
+		return;
 	d->work = NULL;
 	rc = submit_end(w, &e);
 	for (size_t i = 0; i < d->submit.n && !rc; i++)

@@ -8,7 +8,6 @@
 #define DOOR_H
 
 #include "confserve.h"
-#include "events.h"
 #include "net.h"
 #include "smtpdo.h"
 #include "submit.h"
@@ -24,8 +23,13 @@ struct door_house { /* what all clients share; the caller's */
 	void *arg;
 };
 
+struct doorauth;
+
 struct door {
 	const struct door_house *house;
+	struct doorauth *auth;  /* NULL: nobody can log in */
+	/* Of a user who has: whether the address (local@domain) is his; NULL: any is. */
+	bool (*may_send)(const struct door *d, struct span sender);
 	struct smtpd s;
 	struct smtpd_rules rules;
 	struct smtpd_world world;

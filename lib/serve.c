@@ -1,6 +1,7 @@
 #include "serve.h"
 
 #include "conn.h"
+#include "doorauth.h"
 #include "io.h"
 #include "proxy.h"
 #include "talk.h"
@@ -20,6 +21,7 @@
 struct serving {
 	const struct serve_client *c;
 	struct door door;
+	struct doorauth auth;
 	struct conn conn;       /* of a socket */
 	int64_t session_ms;     /* when all is over */
 };
@@ -106,6 +108,7 @@ handshake(void *arg, struct err *e)
 		return rc;
 	tls_describe(v->conn.tls, &text);
 	door_tls(&v->door, (struct span){text.s, text.len});
+	doorauth_tls(&v->auth, v->conn.tls);
 	buf_free(&text);
 	smtpd_secured(&v->door.s);
 	return 0;
@@ -200,10 +203,12 @@ serve(const struct serve_client *c, struct err *e)
 	int rc;
 
 	door_open(&v.door, c->house, c->has_peer ? &c->peer : NULL);
+	doorauth_open(&v.auth, &v.door, c->login, c->events);
 	v.door.has_peer = !c->local;
 	v.session_ms = io_now_ms() + (int64_t)c->house->serve->session_s * 1000;
 	rc = c->socket ? serve_socket(&v, &refused, e) : talk_pipes(&v.door, c->in, c->out, e);
 	door_close(&v.door);
+	doorauth_close(&v.auth);
 	conn_close(&v.conn);
 	/* That a client goes away, is slow or breaks TLS is its own business. */
 	if (rc == EX_NOPERM && refused)

@@ -14,6 +14,8 @@ struct tls_identity;
 struct serve_client {
 	const struct door_house *house;
 	const struct tls_identity *identity; /* NULL: no TLS */
+	struct login *login;    /* NULL: nobody can log in */
+	struct events *events;  /* NULL: nothing is logged */
 	int in, out;            /* the same for a socket */
 	bool socket;
 	bool has_peer;          /* of a socket: an internet address */
