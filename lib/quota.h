@@ -1,13 +1,14 @@
 /* quota.h - meters in state/, shared by all processes: by user, client address and network.
  *
- * One file of a fixed size (state/quota, 21 MB at most and sparse), a hash table: a key is a keyed hash,
+ * One file of a fixed size (state/quota, 22 MB at most and sparse), a hash table: a key is a keyed hash,
  * so that nobody outside can choose whose meter his own displaces.  When a set is full the one
  * that counts least goes: users have a part of their own, which no flood of addresses reaches.  A meter
  * is read, decided upon and written under a lock on its set, whose wait ends at a deadline.  After
  * a crash a meter is whole or unknown; after a power cut it may be an old one.
  *
  * Connections at one time are counted by locks in state/clients, which the kernel drops with their
- * process.  Safe for many threads.
+ * process.  Safe for many threads, not across fork: locks belong to the open file, so each process opens
+ * it for itself.
  */
 #ifndef QUOTA_H
 #define QUOTA_H
@@ -43,7 +44,7 @@ int quota_forgive(struct quota *q, const struct net_addr *a, struct err *e);
 int quota_failures(struct quota *q, const struct net_addr *a, uint32_t *failures, struct err *e);
 
 /* One of `limit` connections of a key, until quota_leave() or the process's end. false: all are taken.
- * The slot stays this open file's: a child that is to hold it opens the quota itself. */
+ * Within one struct quota a slot is taken once: one connection a process, or the caller counts. */
 #define QUOTA_NO_SLOT UINT64_MAX
 bool quota_enter(struct quota *q, enum quota_who who, struct span key, uint32_t limit,
     uint64_t *slot);
