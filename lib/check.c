@@ -56,7 +56,7 @@ take(struct check *c, const struct queue_at *at, const char *name, struct err *e
 {
 	struct queue_entry t;
 	enum queue_took took;
-	int rc = queue_take(c->q, at, name, true, &t, &took, e);
+	int rc = queue_take(c->q, at, name, QUEUE_WHOLE, &t, &took, e);
 
 	if (rc) {
 		tell(c, CHECK_UNREADABLE, at, name, err_text(e));

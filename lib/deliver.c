@@ -102,7 +102,7 @@ parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint
 	struct parcel *p = mem_alloc(sizeof *p);
 	enum queue_took got;
 	bool settled = false;
-	int rc = queue_take(d->q, at, name, at->place == IN_NEW, &p->t, &got, e);
+	int rc = queue_take(d->q, at, name, QUEUE_TO_SEND, &p->t, &got, e);
 
 	*took = PARCEL_SETTLED;
 	if (rc || got != QUEUE_TOOK) {

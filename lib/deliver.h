@@ -30,7 +30,7 @@ enum parcel_took {
 	PARCEL_BUSY    /* somebody else has it */
 };
 
-/* Takes the entry; the first to do so says "accepted".  verify: check the crcs (first attempts). */
+/* Takes the entry; the first to do so says "accepted". */
 int parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint64_t now_s,
     struct parcel **p, enum parcel_took *took, struct err *e);
 

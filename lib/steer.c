@@ -211,7 +211,7 @@ one(struct steer *s, const struct names_item *item, const char *name, struct pas
 
 	if (rc || !yes)
 		return rc;
-	rc = queue_take(s->q, &item->at, name, false, &t, &took, e);
+	rc = queue_take(s->q, &item->at, name, QUEUE_AS_IS, &t, &took, e);
 	if (rc)
 		return rc;
 	switch (took) {

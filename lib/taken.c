@@ -71,12 +71,13 @@ read_journal(struct queue_entry *t, uint64_t file_size, struct err *e)
 	return 0;
 }
 
-/* Head, header and journal from the open file. EX_DATAERR: not a complete entry. */
+/* Head, header and journal from the open file. EX_DATAERR: not a complete entry.  Another's file is
+ * vetted each time, for he may have it open still. */
 static int
-read_entry(struct queue_entry *t, const struct stat *st, bool verify, struct err *e)
+read_entry(struct queue_entry *t, const struct stat *st, enum queue_verify verify, struct err *e)
 {
 	const uint64_t file_size = (uint64_t)st->st_size;
-	bool stranger = verify && st->st_uid != geteuid();
+	bool stranger = verify && st->st_uid != geteuid(), all;
 	uint64_t content;
 	int rc = read_more(t, file_size < READ_ALONG ? (size_t)file_size : READ_ALONG / 2, e);
 
@@ -99,9 +100,12 @@ read_entry(struct queue_entry *t, const struct stat *st, bool verify, struct err
 	rc = envelope_parse((struct span){t->text.s + ENTRY_HEAD, t->head.header_bytes}, &t->env, e);
 	if (!rc && stranger)
 		rc = vet_envelope(&t->is, &t->head, &t->env, e);
-	if (!rc && verify)
+	/* What waited for its site or its hour came to cur/ by its name alone, without a journal. */
+	all = stranger || verify == QUEUE_WHOLE ||
+	    (verify == QUEUE_TO_SEND && (t->at.place == IN_NEW || file_size == content));
+	if (!rc && all)
 		rc = verify_no_hole(t->fd, st, content, stranger, e);
-	if (!rc && verify)
+	if (!rc && all)
 		rc = verify_content(t->fd, t->content_off, (struct span){t->text.s, t->text.len},
 		    &t->head, stranger, e);
 	if (!rc)
@@ -188,8 +192,8 @@ open_entry(struct queue *q, const struct queue_at *at, const char *name, int fla
 }
 
 static int
-read_open(struct queue_entry *t, const struct stat *st, bool verify, enum queue_took *took,
-    struct err *e)
+read_open(struct queue_entry *t, const struct stat *st, enum queue_verify verify,
+    enum queue_took *took, struct err *e)
 {
 	int rc = S_ISREG(st->st_mode) ? read_entry(t, st, verify, e)
 	                              : err_set(e, EX_DATAERR, "not a regular file");
@@ -201,7 +205,7 @@ read_open(struct queue_entry *t, const struct stat *st, bool verify, enum queue_
 }
 
 int
-queue_take(struct queue *q, const struct queue_at *at, const char *name, bool verify,
+queue_take(struct queue *q, const struct queue_at *at, const char *name, enum queue_verify verify,
     struct queue_entry *t, enum queue_took *took, struct err *e)
 {
 	struct buf path = BUF_INIT;
@@ -242,7 +246,7 @@ queue_peek(struct queue *q, const struct queue_at *at, const char *name, struct 
 		rc = err_sys(e, "stat %s", path.s);
 	if (!rc && *took == QUEUE_TOOK) {
 		t->busy = file_locked(t->fd);
-		rc = read_open(t, &st, false, took, e);
+		rc = read_open(t, &st, QUEUE_AS_IS, took, e);
 	}
 	if (rc || *took != QUEUE_TOOK)
 		queue_release(t);

@@ -34,12 +34,19 @@ enum queue_took {
 	QUEUE_STUCK /* as damaged, but it could not be moved: passed over, each time */
 };
 
-/* Opens, locks, checks that the name still leads here, reads head, header and journal; with
- * `verify` checks both crcs, and vets what another user than the queue's has put there (vet.h).
+enum queue_verify { /* the crc of the header counts in any case */
+	QUEUE_AS_IS,
+	QUEUE_TO_SEND, /* the content before its first attempt; vet.h before each, where the file is not the
+	                * queue's owner's */
+	QUEUE_WHOLE    /* all of that now */
+};
+
+/* Opens, locks, checks that the name still leads here, reads head, header and journal, and looks as
+ * closely as `verify` says.
  * What is not a complete entry is QUEUE_DAMAGED and has been set aside (aside.h; told in e's text).
  * Other outcomes are no errors; e is set only with a non-zero return. */
-int queue_take(struct queue *q, const struct queue_at *at, const char *name, bool verify,
-    struct queue_entry *t, enum queue_took *took, struct err *e);
+int queue_take(struct queue *q, const struct queue_at *at, const char *name,
+    enum queue_verify verify, struct queue_entry *t, enum queue_took *took, struct err *e);
 /* The same without the lock and without moving a damaged one: for looking while others work. */
 int queue_peek(struct queue *q, const struct queue_at *at, const char *name,
     struct queue_entry *t, enum queue_took *took, struct err *e);

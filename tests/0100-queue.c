@@ -68,11 +68,11 @@ adding(struct queue *q)
 	ok(add(q, &p, B("Subject: x\r\n\r\nhi \xc3\xa4\r\n")) == 0, "an entry is put");
 	f = look(q, IN_NEW);
 	is_num(f.n, 1, "and seen at once");
-	ok(queue_take(q, &f.at, f.name, true, &t, &took, &e) == 0 && took == QUEUE_BUSY,
+	ok(queue_take(q, &f.at, f.name, QUEUE_WHOLE, &t, &took, &e) == 0 && took == QUEUE_BUSY,
 	    "but locked until it is safe");
 	ok(queue_put_sync(&p, 1, &e) == 0, "synced");
 	queue_put_end(&p);
-	ok(queue_take(q, &f.at, f.name, true, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken");
+	ok(queue_take(q, &f.at, f.name, QUEUE_WHOLE, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken");
 	is_mem(t.is.domain.p, t.is.domain.n, B("example.org"), "the name says the domain, lower case");
 	is_num((long long)t.is.size, 21, "and the size");
 	is_num((long long)t.env.n, 2, "two recipients");
@@ -139,18 +139,18 @@ journal(struct queue *q)
 
 	buf_str(&line, "{\"do\":\"sending\",\"at\":1,\"rcpt\":[0]");
 	journal_seal(&line, 0);
-	ok(queue_take(q, &f.at, f.name, false, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken");
+	ok(queue_take(q, &f.at, f.name, QUEUE_AS_IS, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken");
 	ok(queue_journal(&t, (struct span){line.s, line.len}, 100, &e) == 0, "a line with a reserve");
 	queue_release(&t);
 	snprintf(path, sizeof path, "%s/new/%s", dir, f.name);
 	fd = open(path, O_WRONLY | O_APPEND);
 	ok(fd >= 0 && io_write(fd, junk, sizeof junk - 1, &e) == 0, "and a crash's rest behind it");
 	close(fd);
-	ok(queue_take(q, &f.at, f.name, true, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken again");
+	ok(queue_take(q, &f.at, f.name, QUEUE_WHOLE, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken again");
 	is_mem(t.journal.s, t.journal.len, line.s, line.len, "only the whole line counts");
 	ok(queue_journal(&t, (struct span){line.s, line.len}, 0, &e) == 0, "another line");
 	queue_release(&t);
-	ok(queue_take(q, &f.at, f.name, true, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken again");
+	ok(queue_take(q, &f.at, f.name, QUEUE_WHOLE, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken again");
 	is_num((long long)t.journal.len, 2 * (long long)line.len, "two lines, and the rest is cut off");
 	queue_release(&t);
 	buf_free(&line);
@@ -163,7 +163,7 @@ moving(struct queue *q)
 	struct queue_entry t;
 	enum queue_took took;
 
-	ok(queue_take(q, &f.at, f.name, false, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken");
+	ok(queue_take(q, &f.at, f.name, QUEUE_AS_IS, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken");
 	ok(queue_defer(&t, 1795269600 + 3700, &e) == 0, "deferred");
 	queue_release(&t);
 	is_num(look(q, IN_NEW).n, 0, "new/ is empty");
@@ -173,7 +173,7 @@ moving(struct queue *q)
 	ok(queue_defer_name(q, &f.at, f.name, 1795269600 + 7300, &e) == 0, "moved on by name alone");
 	f = look(q, IN_CUR);
 	is_num((long long)f.at.hour_s, 1795269600 + 7200, "an hour later");
-	ok(queue_take(q, &f.at, f.name, true, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken there");
+	ok(queue_take(q, &f.at, f.name, QUEUE_WHOLE, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken there");
 	ok(queue_move(&t, IN_HOLD, &e) == 0, "held");
 	is_num(look(q, IN_HOLD).n, 1, "in hold/");
 	ok(queue_move(&t, IN_FAILED, &e) == 0, "failed");
@@ -203,7 +203,7 @@ damaged(struct queue *q)
 	fd = open(path, O_WRONLY);
 	ok(fd >= 0 && io_pwrite(fd, "X", 1, ENTRY_HEAD + 120, &e) == 0, "one byte changed");
 	close(fd);
-	ok(queue_take(q, &f.at, f.name, true, &t, &took, &e) == 0 && took == QUEUE_DAMAGED, "noticed");
+	ok(queue_take(q, &f.at, f.name, QUEUE_WHOLE, &t, &took, &e) == 0 && took == QUEUE_DAMAGED, "noticed");
 	is_num(look(q, IN_NEW).n, 0, "set aside");
 	is_num(look(q, IN_DAMAGED).n, 1, "not removed");
 }

@@ -140,7 +140,7 @@ never_replaces(void)
 	char path[400];
 	int fd;
 
-	if (!ok(queue_take(q, &f.at, f.name, true, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken"))
+	if (!ok(queue_take(q, &f.at, f.name, QUEUE_WHOLE, &t, &took, &e) == 0 && took == QUEUE_TOOK, "taken"))
 		return;
 	snprintf(path, sizeof path, "%s/new/%s", dir, f.name);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);

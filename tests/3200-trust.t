@@ -305,4 +305,27 @@ like "$?" '^(0|65|75)$' 'and the check'
 the_owner "$bin/smtp-queue" -C "$T/conf" hold --all >"$T/out" 2>"$T/err"
 is "$? $(sed 's/.*example: //' "$T/err")" '0 cannot be moved: not a regular file' \
     'a directory does not keep hold from its end'
+
+# --- what came into cur/ by its name alone, for its site was closed, was never looked at; nor is a file that
+# its owner may still have open what it was
+install_queue
+rm -f "$T"/trap/new/*
+bucket=$q/cur/$(date -u +%Y%m%d%H)
+# moved: p as a closed site leaves it
+moved() {
+	chgrp $group "$p"
+	the_owner mkdir -p "$bucket"
+	the_owner mv "$p" "$bucket/"
+}
+tried='{"do":"deferred","at":1,"attempt":1,"next":1,"site":"x"'
+bad 7 && member "$bin/forge" -k 'bare\n\r\n' "$p" "$good" && moved
+bad 7 && member "$bin/forge" -k 'bare\n\r\n' -j "$tried" "$p" "$good" && moved
+bad 20 && member "$bin/forge" -k "$body" -j "$tried" "$p" 'sender=<a@d.example> SIZE=1\rRSET\nrcpt=<evil@x.example>\n' && moved
+bad 20 && the_owner "$bin/forge" -k "$body" "$p" "$good" && # a bit has tipped
+    printf X | the_owner dd of="$p" bs=1 seek=$(($(stat -c %s "$p") - 4)) conv=notrunc 2>/dev/null && moved
+bad 20 && member "$bin/forge" -k "$body" -j "$tried" "$p" 'sender=<a@d.example>\nrcpt=<fine@x.example>\n' && moved
+the_owner timeout 60 "$bin/smtp-deliver" -C "$T/conf" -v >"$T/out" 2>"$T/err"
+is "$? $(cat "$T/out" "$T/err")" '0 delivered 1 deferred 0 failed 0 expired 0' 'of what was moved the good one is delivered'
+is "$(cat "$T"/trap/new/* | grep -c '^X-Envelope-To: <fine@')" 1 'and no other'
+is "$(find "$q/damaged" -type f | wc -l)" 4 'the others are damaged'
 done_testing

@@ -81,7 +81,7 @@ move_over(void *arg, const struct queue_at *at, const char *name, size_t len)
 	enum queue_took took;
 
 	(void)len;
-	must(queue_take(a->from, at, name, true, &t, &took, &e));
+	must(queue_take(a->from, at, name, QUEUE_WHOLE, &t, &took, &e));
 	if (took != QUEUE_TOOK)
 		exit(1);
 	history(&t, a->w);
