@@ -6,6 +6,7 @@ BINDIR     = $(PREFIX)/bin
 SBINDIR    = $(PREFIX)/sbin
 MANDIR     = $(PREFIX)/share/man
 EXAMPLEDIR = $(PREFIX)/share/doc/relaykit/examples
+SHAREDIR   = $(PREFIX)/share/relaykit
 BUILD      = build
 CFLAGS     = -O2 -g
 
@@ -40,6 +41,15 @@ $(BUILD)/librelay.a: $(lib_o)
 $(BUILD)/lib/%.o: lib/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(all_cflags) $(pcflags) -MMD -MP -c -o $@ $<
+
+# The shipped rules, compiled in: what is not needed to apply them is left out, lines keep their numbers.
+$(BUILD)/rules.inc: share/bounce.rules
+	@mkdir -p $(@D)
+	awk -F '\t' -v OFS='\\t' '{ gsub(/\\/, "&&"); gsub(/"/, "\\\""); \
+	    print "\"" (/^[^#]/ ? $$1 OFS $$2 OFS $$3 OFS $$4 : "") "\\n\"" }' $< >$@
+
+$(BUILD)/lib/rulesdata.o: all_cflags += -I$(BUILD)
+$(BUILD)/lib/rulesdata.o: $(BUILD)/rules.inc
 
 $(BUILD)/bin/%: bin/%.c $(BUILD)/librelay.a
 	@mkdir -p $(@D)
@@ -111,7 +121,7 @@ lint:
 	scripts/lint
 
 install: all
-	scripts/install '$(BUILD)' '$(DESTDIR)' '$(BINDIR)' '$(SBINDIR)' '$(MANDIR)' '$(EXAMPLEDIR)'
+	scripts/install '$(BUILD)' '$(DESTDIR)' '$(BINDIR)' '$(SBINDIR)' '$(MANDIR)' '$(EXAMPLEDIR)' '$(SHAREDIR)'
 
 install-sendmail:
 	scripts/install-sendmail '$(DESTDIR)' '$(BINDIR)' '$(SBINDIR)' '$(MANDIR)'

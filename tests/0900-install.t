@@ -5,7 +5,8 @@
 d=$T/root
 # A BUILD that is current: install must not need a compiler.
 install_to() {
-	"$TOP/scripts/install" "$BUILD" "$d" /usr/bin /usr/sbin /usr/share/man /usr/share/doc/relaykit/examples
+	"$TOP/scripts/install" "$BUILD" "$d" /usr/bin /usr/sbin /usr/share/man /usr/share/doc/relaykit/examples \
+	    /usr/share/relaykit
 }
 links() {
 	"$TOP/scripts/install-sendmail" "$d" /usr/bin /usr/sbin /usr/share/man
@@ -16,14 +17,15 @@ tree() {
 
 fails 'no sendmail without an installation' 69 'install-sendmail: run make install first' links
 ok 'installs below DESTDIR' install_to
-for p in smtp-submit smtp-deliver smtp-queue smtp-trap; do
+for p in smtp-submit smtp-deliver smtp-queue smtp-trap bounce-parse; do
 	ok "$p is there" test -x "$d/usr/bin/$p"
 	ok "$p has its page" test -s "$d/usr/share/man/man1/$p.1"
 done
 ok 'smtp-serve is there, with its page' test -x "$d/usr/bin/smtp-serve" -a -s "$d/usr/share/man/man8/smtp-serve.8"
-for p in relaykit.conf.5 relaykit-queue.5 relaykit-events.5; do
+for p in relaykit.conf.5 relaykit-queue.5 relaykit-events.5 relaykit-rules.5; do
 	ok "$p is there" test -s "$d/usr/share/man/man5/$p"
 done
+ok 'the rules of bounce-parse are there' test -s "$d/usr/share/relaykit/bounce.rules"
 ok 'the overview is there' test -s "$d/usr/share/man/man7/relaykit.7"
 is "$(grep -rl '@BINDIR@' "$d" | wc -l)" 0 'examples name programs where they were put'
 ok 'the unit starts the program that was installed' grep -q '^ExecStart=/usr/bin/smtp-deliver' \

@@ -1,0 +1,753 @@
+#include "bounce.h"
+
+#include "arena.h"
+#include "arf.h"
+#include "bouncetext.h"
+#include "dsn.h"
+#include "entry.h"
+#include "htmltext.h"
+#include "mimeread.h"
+#include "msg.h"
+#include "sesjson.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What is kept of a message, each kind in a buf of its own. */
+enum keep { KEEP_HEADER, KEEP_PLAIN, KEEP_HTML, KEEP_PREAMBLE, KEEP_STATUS, KEEP_REPORT,
+	KEEP_ORIGINAL, KEEPS };
+
+struct bounce_reader {
+	const struct rules *rules;
+	struct mimeread *mime;
+	struct buf kept[KEEPS];
+	enum keep now;       /* where content goes */
+	struct buf raw, charset; /* of the part at hand, before it is UTF-8 */
+	bool inner;          /* KEEP_ORIGINAL has a message's header section already */
+	bool stale;          /* the last message has been handed out */
+	struct arena arena;
+	struct bouncetext text;
+	struct buf scratch, words;
+	struct dsn dsn;
+	struct arf arf;
+	struct span original;
+	struct bounce out;
+	struct bounce_rcpt **end;
+};
+
+static size_t
+keep_max(enum keep k)
+{
+	return k == KEEP_STATUS ? BOUNCE_STATUS_MAX : BOUNCE_TEXT_MAX;
+}
+
+static struct span
+kept(const struct bounce_reader *b, enum keep k)
+{
+	return (struct span){b->kept[k].s, b->kept[k].len};
+}
+
+/* --- the message comes in */
+
+static void
+finish_part(struct bounce_reader *b)
+{
+	if (b->raw.len > 0) {
+		mimeread_utf8((struct span){b->charset.s, b->charset.len},
+		    (struct span){b->raw.s, b->raw.len}, &b->kept[b->now]);
+		buf_ch(&b->kept[b->now], '\n');
+	}
+	buf_cut(&b->raw, 0);
+}
+
+static void
+content(void *arg, struct span text)
+{
+	struct bounce_reader *b = arg;
+	size_t used = b->kept[b->now].len + b->raw.len, max = keep_max(b->now);
+	size_t n = used < max ? max - used : 0;
+
+	if (n < text.n)
+		b->out.cut = true;
+	buf_add(&b->raw, text.p, n < text.n ? n : text.n);
+}
+
+static bool
+keep_as(struct bounce_reader *b, enum keep k, struct span charset)
+{
+	b->now = k;
+	buf_cut(&b->charset, 0);
+	buf_add(&b->charset, charset.p, charset.n);
+	return true;
+}
+
+/* A header section: of the message, or of the first one inside, which is what came back. */
+static void
+header(struct bounce_reader *b, const struct mimeread_part *p)
+{
+	if (p->messages == 0)
+		buf_add(&b->kept[KEEP_HEADER], p->header.p, p->header.n);
+	else if (p->messages == 1 && !b->inner) {
+		b->inner = true;
+		buf_cut(&b->kept[KEEP_ORIGINAL], 0);
+		buf_add(&b->kept[KEEP_ORIGINAL], p->header.p, p->header.n);
+	}
+}
+
+static bool
+is(const struct mimeread_part *p, const char *type)
+{
+	return span_eq(p->type, span_of(type));
+}
+
+static bool
+part(void *arg, const struct mimeread_part *p)
+{
+	struct bounce_reader *b = arg;
+	struct span none = {"", 0};
+
+	finish_part(b);
+	if (p->message)
+		header(b, p);
+	if (is(p, "message/delivery-status") || is(p, "message/global-delivery-status"))
+		return b->kept[KEEP_STATUS].len == 0 && keep_as(b, KEEP_STATUS, none);
+	if (is(p, "message/feedback-report"))
+		return b->kept[KEEP_REPORT].len == 0 && keep_as(b, KEEP_REPORT, none);
+	if (p->messages > 0)
+		return false;
+	if (is(p, "text/rfc822-headers") || is(p, "text/rfc822") || is(p, "message/global-headers") ||
+	    is(p, "message/rfc822") || is(p, "message/global"))
+		return !b->inner && p->kind == MIMEREAD_LEAF && b->kept[KEEP_ORIGINAL].len == 0 &&
+		    keep_as(b, KEEP_ORIGINAL, p->charset);
+	if (p->kind == MIMEREAD_MULTIPART)
+		return keep_as(b, KEEP_PREAMBLE, none);
+	if (p->attachment)
+		return false;
+	if (is(p, "text/html"))
+		return keep_as(b, KEEP_HTML, p->charset);
+	return span_ieq((struct span){p->type.p, p->type.n < 5 ? p->type.n : 5}, SPAN("text/")) &&
+	    keep_as(b, KEEP_PLAIN, p->charset);
+}
+
+struct bounce_reader *
+bounce_new(const struct rules *r)
+{
+	struct bounce_reader *b = mem_alloc(sizeof *b);
+	struct mimeread_sink sink = {part, content, b};
+
+	b->rules = r;
+	b->mime = mimeread_new(&sink);
+	for (size_t i = 0; i < KEEPS; i++)
+		b->kept[i] = (struct buf)BUF_INIT;
+	b->raw = b->charset = b->scratch = b->words = (struct buf)BUF_INIT;
+	bouncetext_init(&b->text, r, &b->arena);
+	return b;
+}
+
+void
+bounce_del(struct bounce_reader *b)
+{
+	if (!b)
+		return;
+	mimeread_del(b->mime);
+	for (size_t i = 0; i < KEEPS; i++)
+		buf_free(&b->kept[i]);
+	buf_free(&b->raw);
+	buf_free(&b->charset);
+	buf_free(&b->scratch);
+	buf_free(&b->words);
+	bouncetext_free(&b->text);
+	arena_free(&b->arena);
+	free(b);
+}
+
+static void
+reset(struct bounce_reader *b)
+{
+	for (size_t i = 0; i < KEEPS; i++)
+		buf_cut(&b->kept[i], 0);
+	bouncetext_reset(&b->text);
+	arena_reset(&b->arena);
+	memset(&b->out, 0, sizeof b->out);
+	b->end = &b->out.rcpts;
+	b->inner = b->stale = false;
+}
+
+void
+bounce_feed(struct bounce_reader *b, struct span piece)
+{
+	if (b->stale || !b->end)
+		reset(b);
+	mimeread_feed(b->mime, piece);
+}
+
+/* --- the returned message */
+
+static struct span
+field(struct bounce_reader *b, struct span head, const char *name)
+{
+	struct msg_field f;
+
+	if (!msg_find(head, name, &f))
+		return (struct span){"", 0};
+	buf_cut(&b->words, 0);
+	mimeread_words(f.value, &b->words);
+	return arena_dup(&b->arena, span_trim((struct span){b->words.s, b->words.len}));
+}
+
+static struct span
+field_address(struct bounce_reader *b, struct span head, const char *name)
+{
+	struct span v = field(b, head, name);
+	const char *comma = memchr(v.p, ',', v.n);
+	struct span first = {v.p, comma ? (size_t)(comma - v.p) : v.n};
+	struct span a = dsn_address(first, &b->arena);
+
+	return a.n > 0 ? a : dsn_address(v, &b->arena);
+}
+
+static struct span
+inside_angles(struct span s)
+{
+	return s.n > 2 && *s.p == '<' && s.p[s.n - 1] == '>' ? (struct span){s.p + 1, s.n - 2} : s;
+}
+
+/* Empty lines in front of it, blanks in front of each line: what a mailer indents it by. */
+static struct span
+header_text(struct bounce_reader *b, struct span s)
+{
+	while (s.n > 0 && (*s.p == '\n' || is_space((unsigned char)*s.p))) {
+		s.p++;
+		s.n--;
+	}
+	if (s.n > BOUNCE_TEXT_MAX)
+		s.n = BOUNCE_TEXT_MAX;
+	return arena_dup(&b->arena, s);
+}
+
+static void
+returned_message(struct bounce_reader *b)
+{
+	struct bounce *o = &b->out;
+	struct span head, at;
+	struct cur c;
+
+	b->original = kept(b, KEEP_ORIGINAL);
+	if (b->original.n == 0 && b->text.original.n > 0)
+		b->original = header_text(b, b->text.original);
+	head = b->original;
+	o->message_id = inside_angles(field(b, head, "Message-ID"));
+	o->subject = field(b, head, "Subject");
+	o->date = field(b, head, "Date");
+	o->sender = field_address(b, head, "From");
+	c = cur_span(o->message_id);
+	at = cur_until(&c, '@');
+	if (entry_id_ok(at)) /* smtp-submit names a message after its entry */
+		o->queue_id = at;
+}
+
+/* --- one recipient */
+
+static bool
+vague(struct span status) /* x.0.0 */
+{
+	return status.n == 0 || span_ends(status, SPAN(".0.0"));
+}
+
+static enum rules_phase
+phase_in(struct bounce_reader *b, struct span text)
+{
+	static const struct rules_facts none;
+	struct rules_scan s;
+	const struct rule *r;
+
+	if (text.n > REASON_TEXT_MAX)
+		text.n = REASON_TEXT_MAX;
+	buf_cut(&b->scratch, 0);
+	rules_fold(text, &b->scratch);
+	rules_begin(&s, b->rules, &b->rules->lines, (struct span){b->scratch.s, b->scratch.len}, &none);
+	while ((r = rules_next(&s)))
+		for (unsigned i = RULES_CONN; i <= RULES_DATA; i++)
+			if (span_eq((struct span){r->what.p + 1, r->what.n - 1},
+			    span_of(rules_phases[i])))
+				return (enum rules_phase)i;
+	return RULES_NO_PHASE;
+}
+
+static bool
+is_host(int c)
+{
+	return is_alnum(c) || c == '.' || c == '-';
+}
+
+/* A host that a text speaks of: "host mx.example [192.0.2.1] said", "while talking to mx.example:". */
+static struct span
+remote_in(struct span text)
+{
+	static const char *const before[] = {"host", "talking to", "connected to", "server", "domain by",
+	    "host:"};
+
+	for (const char *p = text.p, *end = p + text.n; (p = memchr(p, ' ', (size_t)(end - p))); p++)
+		for (size_t k = 0; k < sizeof before / sizeof *before; k++) {
+			struct span word = {text.p, (size_t)(p - text.p)}, host;
+			struct cur c = cur_of(p + 1, (size_t)(end - p - 1));
+
+			if (!span_ends(word, span_of(before[k])))
+				continue;
+			host = cur_while(&c, is_host);
+			while (host.n > 0 && host.p[host.n - 1] == '.')
+				host.n--;
+			if (host.n > 3 && memchr(host.p, '.', host.n) &&
+			    is_alpha((unsigned char)host.p[host.n - 1]))
+				return host;
+		}
+	return (struct span){"", 0};
+}
+
+/* A rule that is about the text, not about its codes alone. */
+static bool
+by_text(const struct reason *r)
+{
+	return r->rule && !span_eq(r->rule->pattern, SPAN("*"));
+}
+
+/* "5.1.0 - Unknown address error 550-'5.7.1 no': of a report in a report the inner one counts. */
+static struct span
+innermost(struct span text)
+{
+	for (size_t i = 0; i + 10 < text.n; i++) {
+		const char *p = text.p + i;
+
+		if (p[0] == ' ' && (p[1] == '4' || p[1] == '5') && is_digit((unsigned char)p[2]) &&
+		    is_digit((unsigned char)p[3]) && p[4] == '-' && p[5] == '\'')
+			return (struct span){p + 1, text.n - i - 1};
+	}
+	return text;
+}
+
+static void
+classify(struct bounce_reader *b, struct bounce_rcpt *o, struct span said)
+{
+	struct reason_in in = {.code = o->reply, .status = o->status, .text = o->text,
+	    .action = o->action, .phase = o->phase, .remote = o->remote, .reporting = b->out.reporting,
+	    .dialect = b->out.dialect};
+	const struct span also[] = {innermost(said),
+	    innermost((struct span){b->text.all.s, b->text.all.len})};
+	struct reason more;
+	struct cur c = cur_span(o->recipient);
+
+	cur_until(&c, '@');
+	cur_ch(&c, '@');
+	in.domain = cur_rest(&c);
+	if (b->text.n == 1 && in.dialect.n > 0) { /* what the dialect's own sentences say is about this one */
+		in.text = also[1];
+		in.dialect_only = true;
+		reason_find(b->rules, &in, &b->scratch, &o->reason);
+		if (o->reason.rule)
+			return;
+		in.text = o->text;
+		in.dialect_only = false;
+	}
+	reason_find(b->rules, &in, &b->scratch, &o->reason);
+	/* What it says itself first, then what is said about it, then whatever is said. */
+	for (size_t i = 0; i < 2 && !by_text(&o->reason); i++) {
+		if (also[i].n == 0 || also[i].p == in.text.p)
+			continue;
+		in.text = also[i];
+		reason_find(b->rules, &in, &b->scratch, &more);
+		if (by_text(&more) || !o->reason.rule)
+			o->reason = more;
+	}
+}
+
+static bool
+is_success(struct span action)
+{
+	return span_eq(action, SPAN("delivered")) || span_eq(action, SPAN("relayed")) ||
+	    span_eq(action, SPAN("expanded"));
+}
+
+static void
+derive(struct bounce_reader *b, struct bounce_rcpt *o)
+{
+	bool expired = span_eq(o->reason.word, SPAN("expired"));
+
+	if (o->action.n == 0) {
+		o->action = expired || b->text.action.n > 0 ? SPAN("delayed") : SPAN("failed");
+		o->derived |= BOUNCE_ACTION_DERIVED;
+	}
+	if (o->status.n == 0) {
+		int class = o->reply ? o->reply / 100 : expired ? 0 : 5;
+
+		o->status = reason_status(o->reason.word, class);
+		if (o->status.n == 0 && (class == 4 || class == 5))
+			o->status = class == 4 ? SPAN("4.0.0") : SPAN("5.0.0");
+		if (o->status.n > 0)
+			o->derived |= BOUNCE_STATUS_DERIVED;
+	}
+	o->reason.hard = reason_hard(o->reason.word, o->reply, o->status);
+}
+
+static struct bounce_rcpt *
+add(struct bounce_reader *b, struct span recipient)
+{
+	struct bounce_rcpt *o = arena_get(&b->arena, sizeof *o);
+
+	o->recipient = recipient;
+	*b->end = o;
+	b->end = &o->next;
+	b->out.n++;
+	return o;
+}
+
+static struct span
+said_about(const struct bouncetext_rcpt *t)
+{
+	return t ? (struct span){t->said.s, t->said.len} : (struct span){"", 0};
+}
+
+/* The first enhanced code of a failure: a dialogue has those of success before it. */
+static struct span
+failure_in(struct span text)
+{
+	struct span s = dsn_status_in(text);
+
+	while (s.n > 0 && *s.p == '2') {
+		const char *behind = s.p + s.n;
+
+		s = dsn_status_in((struct span){behind, (size_t)(text.p + text.n - behind)});
+	}
+	return s;
+}
+
+/* Codes and text of one, from its own words (diag) and those of the human part. */
+static void
+fill(struct bounce_reader *b, struct bounce_rcpt *o, struct span diag, struct span status,
+    const struct bouncetext_rcpt *t)
+{
+	struct span said = said_about(t), in_diag;
+
+	diag = innermost(diag);
+	in_diag = failure_in(diag);
+
+	o->text = diag.n > 0 ? diag : said;
+	o->reply = dsn_code_in(diag);
+	if (o->reply == 0)
+		o->reply = dsn_code_in(said);
+	o->status = in_diag.n > 0 && !(vague(in_diag) && !vague(status)) ? in_diag : status;
+	if (vague(o->status)) {
+		struct span in_said = failure_in(said);
+
+		if (!vague(in_said) || o->status.n == 0)
+			o->status = in_said;
+	}
+	o->phase = phase_in(b, diag);
+	if (o->phase == RULES_NO_PHASE && t)
+		o->phase = t->phase;
+	if (o->remote.n == 0)
+		o->remote = remote_in(o->text);
+	classify(b, o, said);
+	derive(b, o);
+}
+
+/* --- kinds of bounces */
+
+static struct span
+known_action(struct span a)
+{
+	static const char *const words[] = {"failed", "delayed", "delivered", "relayed", "expanded"};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (span_eq(a, span_of(words[i])))
+			return a;
+	return span_eq(a, SPAN("failure")) ? SPAN("failed") : (struct span){"", 0};
+}
+
+/* Whom the words name and the status does not: the first that is not spoken for. */
+static struct bouncetext_rcpt *
+unnamed(struct bounce_reader *b)
+{
+	for (struct bouncetext_rcpt *t = b->text.rcpts; t; t = t->next) {
+		bool taken = false;
+
+		for (const struct dsn_rcpt *d = b->dsn.rcpts; d; d = d->next)
+			taken |= span_ieq(d->final, t->address) || span_ieq(d->original, t->address);
+		for (const struct bounce_rcpt *o = b->out.rcpts; o; o = o->next)
+			taken |= span_ieq(o->recipient, t->address);
+		if (!taken)
+			return t;
+	}
+	return NULL;
+}
+
+static void
+success(struct bounce_rcpt *o, const struct dsn_rcpt *d)
+{
+	struct cur c = cur_span(d->diagnostic);
+	uint64_t code;
+
+	if (o->action.n == 0) {
+		o->action = SPAN("delivered");
+		o->derived |= BOUNCE_ACTION_DERIVED;
+	}
+	o->text = d->diagnostic;
+	o->status = d->status;
+	if (cur_u64(&c, 299, &code) && code >= 200)
+		o->reply = (int)code;
+	o->reason = (struct reason){SPAN("delivered"), REASON_SOFT, NULL};
+}
+
+static bool
+has_letters(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (is_alpha((unsigned char)s.p[i]))
+			return true;
+	return false;
+}
+
+/* "X-Unix; 75" is what a program exited with: what it said is in the words.  The type stays in front, for
+ * the rules to see; likewise the category that PowerMTA gives.  All else as it is. */
+static struct span
+diagnosis(struct bounce_reader *b, const struct dsn_rcpt *d, const struct bouncetext_rcpt *t)
+{
+	struct span said = said_about(t), out;
+	struct buf text = BUF_INIT;
+
+	if (!span_eq(d->diagnostic_type, SPAN("x-unix")) && d->category.n == 0)
+		return d->diagnostic;
+	if (d->category.n > 0)
+		buf_fmt(&text, "%.*s [%.*s]", SPAN_ARG(d->diagnostic), SPAN_ARG(d->category));
+	else if (has_letters(d->diagnostic) || said.n == 0)
+		buf_fmt(&text, "x-unix; %.*s", SPAN_ARG(d->diagnostic));
+	else
+		buf_fmt(&text, "%.*s\nx-unix; %.*s", SPAN_ARG(said), SPAN_ARG(d->diagnostic));
+	out = arena_dup(&b->arena, (struct span){text.s, text.len});
+	buf_free(&text);
+	return out;
+}
+
+static void
+status_rcpt(struct bounce_reader *b, const struct dsn_rcpt *d)
+{
+	struct bouncetext_rcpt *t = NULL;
+	struct bounce_rcpt *o;
+	struct span who = d->final.n > 0 ? d->final : d->original;
+	const struct span names[] = {d->final, d->original, d->actual};
+
+	for (size_t i = 0; i < 3 && !t; i++)
+		if (names[i].n > 0)
+			t = bouncetext_rcpt(&b->text, names[i], false);
+	if (who.n == 0) {
+		t = unnamed(b);
+		if (!t)
+			return;
+		who = t->address;
+	} else if (!t && b->dsn.n == 1 && b->text.n <= 1) /* by another name, or none */
+		t = b->text.n == 1 ? b->text.rcpts : bouncetext_only(&b->text, who);
+	o = add(b, who);
+	if (!span_ieq(d->original, who))
+		o->original = d->original;
+	if (!span_ieq(d->actual, who))
+		o->actual = d->actual;
+	o->remote = d->remote;
+	o->action = known_action(d->action);
+	if (is_success(o->action) || (o->action.n == 0 && d->status.n > 0 && *d->status.p == '2')) {
+		success(o, d);
+		return;
+	}
+	fill(b, o, diagnosis(b, d, t), d->status, t);
+}
+
+static void
+from_status(struct bounce_reader *b)
+{
+	if (b->out.dialect.n == 0)
+		b->out.dialect = SPAN("rfc3464");
+	b->out.reporting = b->dsn.reporting;
+	b->out.arrival = b->dsn.arrival;
+	b->out.envid = b->dsn.envid;
+	b->out.is = BOUNCE_REPORT;
+	for (const struct dsn_rcpt *d = b->dsn.rcpts; d; d = d->next)
+		status_rcpt(b, d);
+	b->out.cut |= b->dsn.n > DSN_RCPT_MAX;
+}
+
+static void
+feedback_rcpt(struct bounce_reader *b, struct span who)
+{
+	struct bounce_rcpt *o = add(b, who);
+
+	o->reason = (struct reason){SPAN("feedback"), REASON_SOFT, NULL};
+	o->text = b->arf.auth_failure;
+}
+
+/* Who complains: those whom the report names, else to whom the message went. */
+static void
+from_feedback(struct bounce_reader *b, struct span type)
+{
+	struct span head = b->original, who;
+
+	b->out.is = BOUNCE_FEEDBACK;
+	b->out.feedback_type = type;
+	if (b->out.dialect.n == 0)
+		b->out.dialect = SPAN("arf");
+	b->out.reporting = b->arf.reporting;
+	b->out.arrival = b->arf.arrival;
+	b->out.envid = b->arf.envid;
+	for (size_t i = 0; i < b->arf.n; i++)
+		feedback_rcpt(b, b->arf.rcpts[i]);
+	if (b->out.n > 0)
+		return;
+	who = b->arf.removal;
+	if (who.n == 0)
+		who = field_address(b, head, "X-HmXmrOriginalRecipient");
+	if (who.n == 0)
+		who = field_address(b, head, "To");
+	if (who.n == 0) /* it is its writer who wants no more */
+		who = field_address(b, kept(b, KEEP_HEADER), "From");
+	if (who.n > 0)
+		feedback_rcpt(b, who);
+}
+
+/* How many X-Failed-Recipients names; they are marked. */
+static size_t
+failed_header(struct bounce_reader *b)
+{
+	struct span v = field(b, kept(b, KEEP_HEADER), "X-Failed-Recipients");
+	struct cur c = cur_span(v);
+	size_t n = 0;
+
+	while (!cur_end(&c)) {
+		struct span a = dsn_address(cur_until(&c, ','), &b->arena);
+		struct bouncetext_rcpt *t = a.n > 0 ? bouncetext_rcpt(&b->text, a, true) : NULL;
+
+		cur_ch(&c, ',');
+		if (t) {
+			t->in_header = true;
+			n++;
+		}
+	}
+	return n;
+}
+
+static void
+from_words(struct bounce_reader *b)
+{
+	struct bouncetext_rcpt *named = b->text.rcpts;
+	size_t n = failed_header(b), both = 0, i = 0;
+
+	b->out.is = BOUNCE_REPORT;
+	for (struct bouncetext_rcpt *t = named; t; t = t->next)
+		both += t->in_header && t->said.len > 0;
+	if (b->text.n == 0) { /* it names nobody: then whoever the message went to */
+		struct span who = b->text.alias;
+
+		if (who.n == 0)
+			who = field_address(b, b->original, "To");
+		if (who.n > 0)
+			bouncetext_only(&b->text, who);
+	}
+	/* The header names all, but for a mailer that has rewritten them there. */
+	for (struct bouncetext_rcpt *t = b->text.rcpts; t; t = t->next, i++) {
+		struct span none = {"", 0};
+
+		if (n == 0 || t->in_header == (both > 0 || !named))
+			fill(b, add(b, t->address), none, none, t);
+	}
+}
+
+static void
+from_answer(struct bounce_reader *b)
+{
+	struct span who = field_address(b, kept(b, KEEP_HEADER), "From");
+
+	b->out.is = BOUNCE_AUTO;
+	if (who.n > 0)
+		add(b, who)->reason = (struct reason){SPAN("vacation"), REASON_SOFT, NULL};
+}
+
+/* --- the end */
+
+static struct span
+human_text(struct bounce_reader *b)
+{
+	if (span_trim(kept(b, KEEP_PLAIN)).n > 0)
+		return kept(b, KEEP_PLAIN);
+	if (b->kept[KEEP_HTML].len > 0) {
+		struct span html = kept(b, KEEP_HTML);
+
+		html_text(html, &b->kept[KEEP_PLAIN]);
+		return kept(b, KEEP_PLAIN);
+	}
+	return kept(b, KEEP_PREAMBLE);
+}
+
+static struct span
+all_unquoted(struct bounce_reader *b, struct span text)
+{
+	struct cur c = cur_span(text);
+	struct span line;
+
+	buf_cut(&b->words, 0);
+	while (cur_line(&c, &line)) {
+		const char *end = line.p + line.n;
+
+		/* What is folded stays folded. */
+		if (line.n > 0 && *line.p == '>') {
+			line = bouncetext_unquoted(line);
+			line.n = (size_t)(end - line.p);
+		}
+		buf_add(&b->words, line.p, line.n);
+		buf_ch(&b->words, '\n');
+	}
+	return arena_dup(&b->arena, (struct span){b->words.s, b->words.len});
+}
+
+static void
+judge(struct bounce_reader *b)
+{
+	struct span text = human_text(b);
+
+	bouncetext_header(&b->text, kept(b, KEEP_HEADER));
+	bouncetext_body(&b->text, text);
+	returned_message(b);
+	b->out.dialect = b->text.dialect;
+	memset(&b->arf, 0, sizeof b->arf);
+	b->dsn = (struct dsn){.rcpts = NULL};
+	dsn_parse(kept(b, KEEP_STATUS), &b->arena, &b->dsn);
+	if (!b->dsn.rcpts && b->text.dsn_inside)
+		dsn_parse(all_unquoted(b, text), &b->arena, &b->dsn);
+	if (b->kept[KEEP_REPORT].len > 0 && arf_parse(kept(b, KEEP_REPORT), &b->arena, &b->arf)) {
+		from_feedback(b, b->arf.type);
+		return;
+	}
+	if (!b->dsn.rcpts && b->text.json &&
+	    sesjson_parse(text, &b->arena, &b->dsn, &b->arf) == SESJSON_COMPLAINT) {
+		from_feedback(b, b->arf.type);
+		return;
+	}
+	if (b->dsn.rcpts) {
+		from_status(b);
+		return;
+	}
+	if (b->text.bounce || (b->text.daemon && b->text.n > 0))
+		from_words(b);
+	else if (b->text.feedback.n > 0)
+		from_feedback(b, b->text.feedback);
+	else if (b->text.automatic)
+		from_answer(b);
+}
+
+const struct bounce *
+bounce_end(struct bounce_reader *b)
+{
+	if (b->stale || !b->end)
+		reset(b);
+	mimeread_end(b->mime);
+	finish_part(b);
+	b->out.cut |= mimeread_cut(b->mime);
+	judge(b);
+	b->stale = true;
+	return &b->out;
+}

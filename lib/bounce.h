@@ -1,0 +1,62 @@
+/* bounce.h - a message that came back, read: who did not get what, and why.  Pure: pieces in, a
+ * struct out.
+ *
+ * In this order of trust: a delivery status (RFC 3464, RFC 6533), wherever in the message it stands; a
+ * feedback report (RFC 5965); X-Failed-Recipients; then words, by rules (bouncetext.h).  What a
+ * report lacks is looked for in its words.  What is not said at all is derived and marked as such:
+ * a status from the reply code or the reason, an action from the reason.
+ *
+ * Messages of any size take constant memory: of each kind of text so much is kept as the
+ * limits below say, and the rest is read past (bounce.cut).
+ */
+#ifndef BOUNCE_H
+#define BOUNCE_H
+
+#include "cur.h"
+#include "reason.h"
+#include "rules.h"
+
+#include <stdbool.h>
+
+#define BOUNCE_TEXT_MAX (128 * 1024)   /* words, a kind of them */
+#define BOUNCE_STATUS_MAX (1024 * 1024) /* delivery status: a thousand recipients */
+
+enum bounce_derived { BOUNCE_STATUS_DERIVED = 1, BOUNCE_ACTION_DERIVED = 2 };
+
+struct bounce_rcpt {
+	struct span recipient;    /* final, or original where nothing else is said */
+	struct span original;     /* Original-Recipient, if it differs */
+	struct span actual;       /* X-Actual-Recipient, if it differs */
+	int reply;                /* 0: none was told */
+	struct span text;         /* what was said, as it came */
+	struct span status, action, remote;
+	struct reason reason;
+	enum rules_phase phase;
+	unsigned derived;         /* enum bounce_derived */
+	struct bounce_rcpt *next;
+};
+
+enum bounce_is { BOUNCE_NONE, BOUNCE_REPORT, BOUNCE_FEEDBACK, BOUNCE_AUTO };
+
+struct bounce {
+	enum bounce_is is;
+	struct bounce_rcpt *rcpts; /* none: BOUNCE_NONE, or a bounce that names nobody */
+	size_t n;
+	struct span dialect;       /* "rfc3464", "arf", or the mailer's, as the rules name it */
+	struct span feedback_type; /* "abuse", ... */
+	struct span reporting;     /* the MTA that writes */
+	struct span arrival, envid;
+	/* Of the returned message; empty: not known. */
+	struct span message_id, sender, subject, date, queue_id;
+	bool cut;                  /* a limit was met */
+};
+
+struct bounce_reader;
+
+struct bounce_reader *bounce_new(const struct rules *r); /* r is lent and ready */
+void bounce_feed(struct bounce_reader *b, struct span piece);
+/* The message is complete.  What is returned is the reader's until the next piece is fed. */
+const struct bounce *bounce_end(struct bounce_reader *b);
+void bounce_del(struct bounce_reader *b);
+
+#endif

@@ -1,0 +1,171 @@
+#include "bounceout.h"
+
+#include "json.h"
+#include "prog.h"
+
+#include <string.h>
+
+static const char *const columns[] = {"file", "recipient", "reply", "status", "action", "reason",
+    "hard", "feedback_type", "text"};
+static const char *const hards[] = {"false", "true", "null"};
+
+void
+bounceout_columns(struct buf *out)
+{
+	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+		buf_fmt(out, "%s%s", i ? "\t" : "", columns[i]);
+	buf_ch(out, '\n');
+}
+
+void
+bounceout_rule(struct buf *out, const struct rule *r)
+{
+	if (r)
+		buf_fmt(out, "%s:%u", r->file, r->line);
+	else
+		buf_ch(out, '-');
+}
+
+static void
+code(char digits[4], int reply)
+{
+	digits[0] = reply ? (char)('0' + reply / 100 % 10) : 0;
+	digits[1] = (char)('0' + reply / 10 % 10);
+	digits[2] = (char)('0' + reply % 10);
+	digits[3] = 0;
+}
+
+/* A member that is known. */
+static void
+maybe(struct buf *out, const char *key, struct span value)
+{
+	if (value.n > 0)
+		json_str(out, key, value);
+}
+
+static void
+json_derived(struct buf *out, unsigned derived)
+{
+	if (!derived)
+		return;
+	json_arr(out, "derived");
+	if (derived & BOUNCE_STATUS_DERIVED)
+		json_text(out, SPAN("status"));
+	if (derived & BOUNCE_ACTION_DERIVED)
+		json_text(out, SPAN("action"));
+	json_arr_end(out);
+}
+
+static void
+json_about(struct buf *out, const struct bounce *b)
+{
+	maybe(out, "dialect", b->dialect);
+	maybe(out, "reporting_mta", b->reporting);
+	maybe(out, "arrival", b->arrival);
+	maybe(out, "envelope_id", b->envid);
+	maybe(out, "message_id", b->message_id);
+	maybe(out, "sender", b->sender);
+	maybe(out, "subject", b->subject);
+	maybe(out, "date", b->date);
+	maybe(out, "queue_id", b->queue_id);
+	if (b->cut)
+		json_bool(out, "cut", true);
+}
+
+static void
+json_rcpt(struct buf *out, struct span file, size_t n, const struct bounce *b,
+    const struct bounce_rcpt *r, bool explain)
+{
+	struct buf rule = BUF_INIT;
+	char digits[4];
+
+	code(digits, r->reply);
+	json_open(out);
+	json_str(out, "file", file);
+	if (n > 1)
+		json_num(out, "message", (int64_t)n);
+	json_str(out, "recipient", r->recipient);
+	json_str(out, "reply", span_of(digits));
+	json_str(out, "status", r->status);
+	json_str(out, "action", r->action);
+	json_str(out, "reason", r->reason.word);
+	json_key(out, "hard");
+	buf_str(out, hards[r->reason.hard]);
+	json_str(out, "feedback_type", b->feedback_type);
+	json_str(out, "class", span_of(reason_class(r->reason.word)));
+	json_derived(out, r->derived);
+	maybe(out, "original_recipient", r->original);
+	maybe(out, "actual_recipient", r->actual);
+	maybe(out, "command", span_of(rules_phases[r->phase]));
+	maybe(out, "remote_mta", r->remote);
+	maybe(out, "text", r->text);
+	json_about(out, b);
+	if (explain) {
+		bounceout_rule(&rule, r->reason.rule);
+		json_str(out, "rule", (struct span){rule.s, rule.len});
+		if (r->reason.rule)
+			json_str(out, "pattern", r->reason.rule->pattern);
+	}
+	json_close(out);
+	buf_ch(out, '\n');
+	buf_free(&rule);
+}
+
+static void
+tsv_rcpt(struct buf *out, struct span file, const struct bounce *b, const struct bounce_rcpt *r,
+    bool explain)
+{
+	char digits[4];
+	const struct span fields[] = {file, r->recipient, {digits, r->reply ? 3 : 0}, r->status, r->action,
+	    r->reason.word, span_of(hards[r->reason.hard]), b->feedback_type, r->text};
+
+	code(digits, r->reply);
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+		if (i > 0)
+			buf_ch(out, '\t');
+		prog_escape(out, fields[i]);
+	}
+	if (explain) {
+		buf_ch(out, '\t');
+		bounceout_rule(out, r->reason.rule);
+	}
+	buf_ch(out, '\n');
+}
+
+static void
+brief_rcpt(struct buf *out, const struct bounce *b, const struct bounce_rcpt *r, bool explain)
+{
+	prog_escape(out, r->recipient);
+	buf_ch(out, ' ');
+	prog_escape(out, r->reason.word);
+	if (b->feedback_type.n > 0) {
+		buf_ch(out, ' ');
+		prog_escape(out, b->feedback_type);
+	}
+	if (r->reason.hard == REASON_HARD)
+		buf_str(out, " (hard)");
+	if (r->text.n > 0) {
+		buf_str(out, ": ");
+		prog_escape(out, r->text);
+	}
+	if (explain) {
+		buf_str(out, " [");
+		bounceout_rule(out, r->reason.rule);
+		buf_ch(out, ']');
+	}
+	buf_ch(out, '\n');
+}
+
+void
+bounceout(struct buf *out, enum bounceout_form form, struct span file, size_t n,
+    const struct bounce *b, bool explain)
+{
+	for (const struct bounce_rcpt *r = b->rcpts; r; r = r->next) {
+		if (form == BOUNCEOUT_JSON)
+			json_rcpt(out, file, n, b, r, explain);
+		else if (form == BOUNCEOUT_TSV)
+			tsv_rcpt(out, file, b, r, explain);
+		else
+			brief_rcpt(out, b, r, explain);
+	}
+}

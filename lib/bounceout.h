@@ -1,0 +1,22 @@
+/* bounceout.h - what bounce-parse prints of a bounce: JSON, TSV, a line for people.  Pure. */
+#ifndef BOUNCEOUT_H
+#define BOUNCEOUT_H
+
+#include "bounce.h"
+
+#include <stdbool.h>
+
+enum bounceout_form { BOUNCEOUT_JSON, BOUNCEOUT_TSV, BOUNCEOUT_BRIEF };
+
+/* A line a recipient.  file: how the message is called, empty for stdin; n: of an mbox the how many-eth,
+ * told from 2 on; explain: the rule as well. */
+void bounceout(struct buf *out, enum bounceout_form form, struct span file, size_t n,
+    const struct bounce *b, bool explain);
+
+/* The names of the columns, with TABs and a LF. */
+void bounceout_columns(struct buf *out);
+
+/* "bounce.rules:120", or "-". */
+void bounceout_rule(struct buf *out, const struct rule *r);
+
+#endif

@@ -1,0 +1,14 @@
+/* htmltext.h - the words of an HTML page, for who looks for words.  Pure.
+ *
+ * Tags go, blocks begin a line, script and style are left out, the usual entities become what they
+ * stand for.  This is no rendering: it is enough for a sentence to be found in one line.
+ */
+#ifndef HTMLTEXT_H
+#define HTMLTEXT_H
+
+#include "buf.h"
+#include "cur.h"
+
+void html_text(struct span html, struct buf *out);
+
+#endif

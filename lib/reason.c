@@ -1,0 +1,124 @@
+#include "reason.h"
+
+#include <string.h>
+
+static const struct word {
+	const char *name, *class;
+	enum reason_hard hard;
+	const char *status[2]; /* of class 4 and 5, RFC 3463 and its registry */
+} words[] = {
+    {"userunknown", "recipient", REASON_HARD, {"4.1.1", "5.1.1"}},
+    {"hasmoved", "recipient", REASON_HARD, {"4.1.6", "5.1.6"}},
+    {"filtered", "recipient", REASON_SOFT, {"4.2.0", "5.2.0"}},
+    {"suspend", "recipient", REASON_SOFT, {"4.2.1", "5.2.1"}},
+    {"hostunknown", "domain", REASON_HARD, {"4.1.2", "5.1.2"}},
+    {"notaccept", "domain", REASON_HARD, {"4.3.2", "5.3.2"}},
+    {"mailboxfull", "mailbox", REASON_SOFT, {"4.2.2", "5.2.2"}},
+    {"mesgtoobig", "size", REASON_SOFT, {"4.3.4", "5.3.4"}},
+    {"exceedlimit", "size", REASON_SOFT, {"4.2.3", "5.2.3"}},
+    {"spamdetected", "policy", REASON_SOFT, {"4.7.1", "5.7.1"}},
+    {"virusdetected", "policy", REASON_SOFT, {"4.7.1", "5.7.1"}},
+    {"contenterror", "policy", REASON_SOFT, {"4.6.0", "5.6.0"}},
+    {"policyviolation", "policy", REASON_SOFT, {"4.7.0", "5.7.0"}},
+    {"securityerror", "policy", REASON_SOFT, {"4.7.0", "5.7.0"}},
+    {"notcompliantrfc", "policy", REASON_SOFT, {"4.7.7", "5.7.7"}},
+    {"rejected", "sender", REASON_SOFT, {"4.1.8", "5.1.8"}},
+    {"blocked", "sender", REASON_SOFT, {"4.7.1", "5.7.1"}},
+    {"badreputation", "sender", REASON_SOFT, {"4.7.0", "5.7.0"}},
+    {"requireptr", "sender", REASON_SOFT, {"4.7.25", "5.7.25"}},
+    {"authfailure", "sender", REASON_SOFT, {"4.7.26", "5.7.26"}},
+    {"norelaying", "sender", REASON_SOFT, {"4.7.1", "5.7.1"}},
+    {"speeding", "rate", REASON_SOFT, {"4.7.0", "5.7.0"}},
+    {"toomanyconn", "rate", REASON_SOFT, {"4.7.0", "5.7.0"}},
+    {"ratelimited", "rate", REASON_SOFT, {"4.7.0", "5.7.0"}},
+    {"expired", "network", REASON_SOFT, {"4.4.7", "5.4.7"}},
+    {"networkerror", "network", REASON_SOFT, {"4.4.0", "5.4.0"}},
+    {"failedstarttls", "network", REASON_SOFT, {"4.7.5", "5.7.5"}},
+    {"systemerror", "system", REASON_SOFT, {"4.3.0", "5.3.0"}},
+    {"systemfull", "system", REASON_SOFT, {"4.3.1", "5.3.1"}},
+    {"mailererror", "system", REASON_SOFT, {"4.3.0", "5.3.0"}},
+    {"syntaxerror", "system", REASON_SOFT, {"4.5.2", "5.5.2"}},
+    {"onhold", "unknown", REASON_SOFT, {NULL, NULL}},
+    {"undefined", "unknown", REASON_SOFT, {NULL, NULL}},
+    {"feedback", "feedback", REASON_SOFT, {NULL, NULL}},
+    {"vacation", "vacation", REASON_SOFT, {NULL, NULL}},
+    {"delivered", "delivered", REASON_SOFT, {NULL, NULL}},
+};
+
+static const struct word *
+word_of(struct span name)
+{
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (span_eq(name, span_of(words[i].name)))
+			return &words[i];
+	return NULL;
+}
+
+enum reason_hard
+reason_hard(struct span word, int code, struct span status)
+{
+	const struct word *w = word_of(word);
+
+	if (!w)
+		return REASON_UNSAID;
+	if (strcmp(w->name, "notaccept") == 0 &&
+	    (code ? code / 100 == 4 : status.n > 0 && *status.p == '4'))
+		return REASON_SOFT;
+	return w->hard;
+}
+
+const char *
+reason_class(struct span word)
+{
+	const struct word *w = word_of(word);
+
+	return w ? w->class : "unknown";
+}
+
+struct span
+reason_status(struct span word, int class)
+{
+	const struct word *w = word_of(word);
+
+	return w && (class == 4 || class == 5) ? span_of(w->status[class - 4]) : (struct span){"", 0};
+}
+
+/* "a|b" of a rule: b, unless it was the recipient that was refused, or the status is about the address (x.1.x). */
+static struct span
+choose(struct span what, const struct reason_in *in)
+{
+	const char *bar = memchr(what.p, '|', what.n);
+	struct span s = in->status;
+	size_t n = bar ? (size_t)(bar - what.p) : what.n;
+
+	if (!bar || in->phase == RULES_RCPT || (s.n > 4 && s.p[2] == '1' && s.p[3] == '.'))
+		return (struct span){what.p, n};
+	return (struct span){bar + 1, what.n - n - 1};
+}
+
+void
+reason_find(const struct rules *r, const struct reason_in *in, struct buf *scratch,
+    struct reason *out)
+{
+	struct rules_facts f = {.code = in->code, .status = in->status, .action = in->action,
+	    .phase = in->phase, .site_only = in->dialect_only};
+	struct span text = in->text;
+	struct rules_scan scan;
+	size_t n = 0;
+
+	if (in->dialect.n > 0)
+		f.sites[n++] = in->dialect;
+	if (!in->dialect_only) {
+		n += rules_sites(r, in->remote, f.sites + n, 2);
+		n += rules_sites(r, in->domain, f.sites + n, 1);
+		rules_sites(r, in->reporting, f.sites + n, 1);
+	}
+	if (text.n > REASON_TEXT_MAX)
+		text.n = REASON_TEXT_MAX;
+	buf_cut(scratch, 0);
+	rules_fold(text, scratch);
+	rules_begin(&scan, r, &r->reasons, (struct span){scratch->s, scratch->len}, &f);
+	out->rule = rules_next(&scan);
+	out->word = out->rule ? choose(out->rule->what, in) : scratch->len > 0 ? SPAN("onhold") : SPAN("undefined");
+	out->hard = reason_hard(out->word, in->code, in->status);
+}

@@ -1,0 +1,106 @@
+/* rules.h - the rules of bounce-parse: lines of text that say what a text means.  Pure.
+ *
+ * relaykit-rules(5) is the format: five columns with a TAB between two,
+ *
+ *     WHAT  SITE  WHEN  PATTERN  SAMPLE
+ *
+ * of which the sample is for tests only and may be missing.  WHAT is a reason, or a word with "@"
+ * that says what a line of a message is (@rcpt, @original, ...).  The first line that holds decides;
+ * texts added first are asked first, so a local file is added before the shipped one.
+ *
+ * A text is lower case with single blanks when it is compared: rules_fold().  To ask a thousand
+ * patterns costs about as much as to ask ten: each is filed under four bytes that it must contain.
+ */
+#ifndef RULES_H
+#define RULES_H
+
+#include "buf.h"
+#include "cur.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RULES_MAX 8192      /* lines with a rule in all texts together */
+#define RULES_GRAM 4        /* bytes in a row that every pattern has, "*" alone excepted */
+#define RULES_BUCKETS 8192
+
+#define RULES_FIELD_BITS 1024
+
+struct rule {
+	struct span what, site, when, pattern, sample;
+	const char *file;   /* where it stands */
+	unsigned line;
+};
+
+struct rules_set {          /* rules that are asked together, in their order */
+	uint16_t *v;        /* numbers of rules */
+	uint32_t *gram;     /* of each: the four bytes */
+	uint16_t *next;     /* of each: the next of its bucket, plus 1 */
+	size_t n;
+	uint16_t bucket[RULES_BUCKETS]; /* the first of v, plus 1 */
+	uint64_t *always;   /* filed under nothing: asked every time */
+};
+
+struct rules {
+	struct rule *v;
+	size_t n, cap;
+	struct rules_set reasons, lines;
+	uint16_t *sites;    /* numbers of the @site rules */
+	size_t n_sites;
+	uint64_t fields[RULES_FIELD_BITS / 64]; /* which header fields any rule asks about: rules_field() */
+};
+
+extern const char rules_shipped[]; /* the text of share/bounce.rules, without samples */
+extern const size_t rules_shipped_len;
+
+/* text and file are lent until rules_free().  EX_CONFIG "FILE:LINE: what".  rules_ready() comes behind
+ * the last text. */
+int rules_add(struct rules *r, struct span text, const char *file, struct err *e);
+void rules_ready(struct rules *r);
+void rules_free(struct rules *r);
+
+/* Lower case, each run of white space and controls one blank, none at the ends. */
+void rules_fold(struct span text, struct buf *out);
+
+/* What a rule is asked about; empty spans and zeroes: not known. */
+enum rules_phase { RULES_NO_PHASE, RULES_CONN, RULES_HELO, RULES_MAIL, RULES_RCPT, RULES_DATA };
+extern const char *const rules_phases[]; /* "", "conn", "helo", ... */
+
+#define RULES_SITES 6
+struct rules_facts {
+	int code;           /* SMTP reply */
+	struct span status; /* "5.1.1" */
+	struct span action; /* "failed" */
+	enum rules_phase phase;
+	bool site_only;     /* rules of any site ("*") are left out, and those without a pattern */
+	struct span sites[RULES_SITES]; /* names, by which rules are chosen; the first empty one ends */
+};
+
+/* False: no "@" rule begins with "^name:", so the field need not be asked about. */
+bool rules_field(const struct rules *r, struct span name);
+
+/* All rules of a set that hold for a folded text, in their order: begin, then next until NULL.
+ * addr is what the %a of the last one matched, lent by the text; empty where it has none. */
+struct rules_scan {
+	const struct rules *r;
+	const struct rules_set *s;
+	const struct rules_facts *f;
+	struct span text, addr;
+	size_t word;
+	uint64_t bits[RULES_MAX / 64 + 1];
+};
+void rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set *s,
+    struct span folded, const struct rules_facts *f);
+const struct rule *rules_next(struct rules_scan *c);
+
+/* The names of the sites that a host belongs to, by @site rules; how many were put into out. */
+size_t rules_sites(const struct rules *r, struct span host, struct span *out, size_t max);
+
+/* For tests and rules_add: a pattern against a folded text; and whether it is one, else why not. */
+bool rules_matches(struct span pattern, struct span folded, struct span *addr);
+const char *rules_pattern_bad(struct span pattern);
+/* The conditions of WHEN; bad: the first word that is none. */
+bool rules_when(struct span when, const struct rules_facts *f, struct span *bad);
+
+#endif
