@@ -62,7 +62,7 @@ local_rules(struct tool *t, const char *file, bool optional, struct err *e)
 	if (optional && access(file, F_OK) < 0)
 		return;
 	*b = (struct buf)BUF_INIT;
-	or_die(io_slurp_at(AT_FDCWD, file, RULES_BYTES_MAX, b, e) ? err_in(e, "%s", file) : 0, e);
+	or_die(io_slurp_at(AT_FDCWD, file, RULES_BYTES_MAX, b, e), e);
 	t->n_texts++;
 	or_die(rules_add(&t->rules, (struct span){b->s, b->len}, file, e), e);
 }

@@ -178,6 +178,8 @@ collect(struct bouncerun *r, bool all)
 		pthread_mutex_lock(&r->lock);
 		j->is = FREE;
 		r->oldest++;
+		if (r->next < r->oldest) /* a big one that no thread has passed over yet */
+			r->next = r->oldest;
 	}
 	pthread_mutex_unlock(&r->lock);
 }

@@ -121,14 +121,29 @@ phase_of(struct span what)
 	return RULES_NO_PHASE;
 }
 
+/* Many mailers share a subject, few share a sentence, and a field of its own is one's own. */
+static unsigned
+sureness(const struct rule *rule)
+{
+	struct cur c = cur_span(rule->pattern);
+
+	if (span_eq(rule->site, SPAN("*")))
+		return 0;
+	if (cur_lit(&c, "^subject:"))
+		return 1;
+	return cur_lit(&c, "^x-") || cur_lit(&c, "^from:") ? 3 : 2;
+}
+
 /* What a rule says about any line, also of the header; false: it is something else. */
 static bool
 evidence(struct bouncetext *t, const struct rule *rule)
 {
 	if (span_eq(rule->what, SPAN("@bounce"))) {
 		t->bounce = true;
-		if (t->dialect.n == 0 && !span_eq(rule->site, SPAN("*")))
+		if (sureness(rule) > t->sure) {
+			t->sure = sureness(rule);
 			t->dialect = rule->site;
+		}
 	} else if (span_eq(rule->what, SPAN("@auto")))
 		t->automatic = true;
 	else if (span_eq(rule->what, SPAN("@feedback")) && t->feedback.n == 0)

@@ -32,7 +32,8 @@ struct bouncetext {
 	struct arena *arena;
 	struct bouncetext_rcpt *rcpts, **end, *now;
 	size_t n;
-	struct span dialect;     /* by the first @bounce rule that held; empty: none */
+	struct span dialect;     /* by the @bounce rule that knows best; empty: none */
+	unsigned sure;           /* of that: how much */
 	bool bounce, automatic;  /* it is one, by a rule; it answers by itself */
 	bool daemon;             /* a mailer writes */
 	struct span alias;       /* the first of @alias, the arena's */
