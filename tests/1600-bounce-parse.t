@@ -65,7 +65,7 @@ cp "$T/dsn" "$T/md/tmp/3"
   echo 'From ann Sun Nov 22 10:00:00 2026'; cat "$T/hello"; echo; echo 'From here at 10 it is one message'; echo
   echo 'From MAILER-DAEMON Sun Nov 22 10:00:00 2026'; cat "$T/dsn"; } >"$T/box"
 files() {
-	bounce-parse "$@" | sed 's/^{"file":"\([^"]*\)",\("message":[0-9]*\)*.*/\1 \2/; s/ $//'
+	bounce-parse "$@" 2>/dev/null | sed 's/^{"file":"\([^"]*\)",\("message":[0-9]*\)*.*/\1 \2/; s/ $//'
 }
 cd "$T" || exit 1
 is "$(files dsn)" dsn 'a file'
