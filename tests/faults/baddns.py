@@ -266,12 +266,23 @@ def tcp_one(conn):
         conn.close()
 
 
+def one_port():
+    """A UDP and a TCP socket on the same port: what is free for the one may be taken for the other."""
+    while True:
+        u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        u.bind(("127.0.0.1", 0))
+        t = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            t.bind(u.getsockname())
+            return u, t
+        except OSError:
+            u.close()
+            t.close()
+
+
 def main():
-    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    u.bind(("127.0.0.1", 0))
-    t = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    t.bind(u.getsockname())
+    u, t = one_port()
     t.listen(64)
     threading.Thread(target=udp, args=(u,), daemon=True).start()
     with open(sys.argv[1] + ".tmp", "w") as f:
