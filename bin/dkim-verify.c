@@ -79,12 +79,7 @@ take_option(struct tool *t, int c, struct err *e)
 	case HELO: t->spf_query.helo = span_of(optarg); break;
 	case FROM: t->spf_query.sender = span_of(optarg); break;
 	case PROG_JSON: t->json = true; break;
-	case PROG_HELP: prog_help(usage);
-	case PROG_VERSION_OPT: prog_version();
-	default:
-		if (!askopt_take(&t->ask, c, optarg, e))
-			prog_usage(usage);
-		or_die(e->code, e);
+	default: askopt_other(&t->ask, c, optarg, usage);
 	}
 }
 

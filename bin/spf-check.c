@@ -43,13 +43,7 @@ read_options(struct tool *t, int argc, char *argv[], struct err *e)
 		case HEADER: t->header = true; break;
 		case TREE: t->tree = true; break;
 		case PROG_JSON: t->json = true; break;
-		case PROG_HELP: prog_help(usage);
-		case PROG_VERSION_OPT: prog_version();
-		default:
-			if (!askopt_take(&t->from, c, optarg, e))
-				prog_usage(usage);
-			if (e->code)
-				prog_die(e);
+		default: askopt_other(&t->from, c, optarg, usage);
 		}
 	if (!t->ip || optind + 1 < argc || t->json + t->header + t->tree > 1)
 		prog_usage(usage);

@@ -1,6 +1,7 @@
 #include "askopt.h"
 
 #include "io.h"
+#include "prog.h"
 
 #define TIMEOUT_MAX_S 86400
 
@@ -20,6 +21,21 @@ askopt_take(struct askopt *o, int c, const char *value, struct err *e)
 		return true;
 	default: return false;
 	}
+}
+
+void
+askopt_other(struct askopt *o, int c, const char *value, const char *usage)
+{
+	struct err e = ERR_INIT;
+
+	if (c == PROG_HELP)
+		prog_help(usage);
+	if (c == PROG_VERSION_OPT)
+		prog_version();
+	if (!askopt_take(o, c, value, &e))
+		prog_usage(usage);
+	if (e.code)
+		prog_die(&e);
 }
 
 int

@@ -30,6 +30,9 @@ struct askopt {
 /* Whether option c of getopt_long is one of these: it is kept then.  EX_USAGE in e->code: its value
  * is wrong. */
 bool askopt_take(struct askopt *o, int c, const char *value, struct err *e);
+/* An option that is none of the utility's own: one of these, --help or --version.  Any other, and a
+ * wrong value, ends the process as prog.h does. */
+void askopt_other(struct askopt *o, int c, const char *value, const char *usage);
 
 /* Reads the configuration (conf_free() by the caller) and opens the asker. */
 int askopt_open(const struct askopt *o, struct conf *conf, struct resolve **r, struct err *e);

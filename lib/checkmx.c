@@ -82,7 +82,7 @@ one_host(struct tries *t, const char *host)
 {
 	struct answers a = ANSWERS_INIT;
 	struct err e = ERR_INIT;
-	int fd;
+	int fd = -1;
 
 	answers_ask(t->dns, span_of(host), ANSWERS_A, &a);
 	if (a.n == 0)

@@ -11,6 +11,7 @@
 
 /* A hash of the body that one or more signatures want. */
 struct bodyhash {
+	struct bodyhash *next;
 	enum dkim_canon canon;
 	uint64_t limit;
 	struct dkim_body body;
@@ -32,8 +33,7 @@ struct dkimverify {
 	bool started; /* the header is complete, and the fields below are valid */
 	struct signature *v;
 	size_t n, beyond;
-	struct bodyhash **bodies;
-	size_t n_bodies;
+	struct bodyhash *bodies;
 };
 
 const char *
@@ -65,11 +65,11 @@ dkimverify_free(struct dkimverify *v)
 		buf_free(&v->v[i].c.why);
 	}
 	free(v->v);
-	for (size_t i = 0; i < v->n_bodies; i++) {
-		crypt_hash_drop(&v->bodies[i]->hash);
-		free(v->bodies[i]);
+	for (struct bodyhash *b = v->bodies, *next; b; b = next) {
+		next = b->next;
+		crypt_hash_drop(&b->hash);
+		free(b);
 	}
-	free(v->bodies);
 	if (v->started)
 		dkimhead_free(&v->head);
 	buf_free(&v->split.header);
@@ -103,14 +103,14 @@ want_body(struct dkimverify *v, struct signature *s, struct err *e)
 {
 	struct bodyhash *b;
 
-	for (size_t i = 0; i < v->n_bodies; i++)
-		if (v->bodies[i]->canon == s->c.sig.body_canon && v->bodies[i]->limit == s->c.sig.limit) {
-			s->body = v->bodies[i];
+	for (b = v->bodies; b; b = b->next)
+		if (b->canon == s->c.sig.body_canon && b->limit == s->c.sig.limit) {
+			s->body = b;
 			return 0;
 		}
 	b = mem_alloc(sizeof *b);
-	v->bodies = mem_grow(v->bodies, v->n_bodies + 1, sizeof *v->bodies);
-	v->bodies[v->n_bodies++] = b;
+	b->next = v->bodies;
+	v->bodies = b;
 	b->canon = s->c.sig.body_canon;
 	b->limit = s->c.sig.limit;
 	dkim_body_begin(&b->body, b->canon, b->limit, body_sink, &b->hash);
@@ -206,8 +206,8 @@ dkimverify_add(struct dkimverify *v, const void *p, size_t n, struct err *e)
 		return 0;
 	if (!v->started && start(v, e))
 		return e->code;
-	for (size_t i = 0; rest.n > 0 && i < v->n_bodies; i++)
-		dkim_body_add(&v->bodies[i]->body, rest.p, rest.n);
+	for (struct bodyhash *b = v->bodies; rest.n > 0 && b; b = b->next)
+		dkim_body_add(&b->body, rest.p, rest.n);
 	return 0;
 }
 
@@ -367,9 +367,7 @@ dkimverify_end(struct dkimverify *v, const struct asker *dns, struct err *e)
 {
 	if (!v->started && start(v, e))
 		return e->code;
-	for (size_t i = 0; i < v->n_bodies; i++) {
-		struct bodyhash *b = v->bodies[i];
-
+	for (struct bodyhash *b = v->bodies; b; b = b->next) {
 		dkim_body_end(&b->body);
 		if (crypt_hash_end(&b->hash, b->digest, e))
 			return e->code;
