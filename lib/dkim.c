@@ -151,10 +151,11 @@ changes(enum dkim_canon canon, int before, int c)
 static size_t
 canonical(enum dkim_canon canon, const char *p, size_t n)
 {
+	const char *one_before = p - 1;
 	size_t i = 0;
 
 	for (; n - i >= LANES; i += LANES) {
-		v16 v = load(p + i), before = load(p + i - 1);
+		v16 v = load(p + i), before = load(one_before + i);
 		v16 odd = (v16)(v == 0) | ((v16)(v == '\n') ^ (v16)(before == '\r'));
 
 		if (canon == DKIM_RELAXED)
@@ -163,7 +164,7 @@ canonical(enum dkim_canon canon, const char *p, size_t n)
 		if (any(odd))
 			break;
 	}
-	while (i < n && !changes(canon, (unsigned char)p[i - 1], (unsigned char)p[i]))
+	while (i < n && !changes(canon, (unsigned char)one_before[i], (unsigned char)p[i]))
 		i++;
 	return i;
 }

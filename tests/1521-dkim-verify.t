@@ -126,5 +126,5 @@ fails 'a full disk is not success' 75 'dkim-verify: stdout: No space left on dev
 
 # A body of 64 MiB costs no memory.
 { cat "$D/rfc6376.eml"; head -c 67108864 /dev/zero | tr '\0' x | fold -w 70; } >"$T/m"
-ok 'memory does not grow with the body' sh -c 'ulimit -v 60000; dkim-verify --keys "$1" <"$2" | grep -q "body hash did not"' sh "$D/keys" "$T/m"
+sanitized || ok 'memory does not grow with the body' sh -c 'ulimit -v 60000; dkim-verify --keys "$1" <"$2" | grep -q "body hash did not"' sh "$D/keys" "$T/m"
 done_testing
