@@ -69,6 +69,8 @@ load_identity(struct program *p, struct tls_identity **id, struct err *e)
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = *id ? tls_identity_add(*id, v[i].cert, v[i].key, e)
 			 : tls_identity_load(id, v[i].cert, v[i].key, e);
+	if (!rc && *id && *p->house.serve->client_ca)
+		rc = tls_identity_ask(*id, p->house.serve->client_ca, e);
 	if (rc) {
 		tls_identity_free(*id);
 		*id = NULL;

@@ -4,6 +4,7 @@
 #include "cidr.h"
 #include "io.h"
 #include "msg.h"
+#include "xclient.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -325,6 +326,30 @@ on_auth_end(void *arg)
 	(void)arg;
 }
 
+/* --- XCLIENT */
+
+/* Only where the connection itself is a front end's. */
+static void
+on_xclient(void *arg, struct span args, struct smtpd_verdict *v)
+{
+	struct door *d = arg;
+	struct xclient x;
+
+	if (!xclient_parse(args, &x)) {
+		smtpd_refuse(v, 501, "5.5.4", "XCLIENT: not NAME=value");
+	} else {
+		if (x.has_addr && x.known)
+			door_peer(d, &x.addr);
+		if (x.has_addr)
+			d->front_end = !x.known;
+		if (x.has_login) {
+			buf_cut(&d->s.user, 0);
+			buf_add(&d->s.user, x.login.s, x.login.len);
+		}
+	}
+	xclient_free(&x);
+}
+
 static uint64_t
 now_s(void *arg)
 {
@@ -383,6 +408,10 @@ door_open(struct door *d, const struct door_house *h, const struct net_addr *pee
 	    .abandon = on_abandon, .now_s = now_s};
 	set_rules(d);
 	door_peer(d, peer);
+	/* Itself it has no rights: it may say anything of anybody. */
+	d->front_end = peer && h->listen->xclient && door_is_front_end(h, peer);
+	if (d->front_end)
+		d->world.xclient = on_xclient;
 	smtpd_init(&d->s, &d->rules, &d->world);
 }
 

@@ -160,6 +160,7 @@ void
 doorauth_tls(struct doorauth *a, const struct tls *t)
 {
 	tls_channel(t, &a->exporter, &a->unique);
+	tls_client_name(t, &a->certificate);
 	a->channel = (struct sasl_channel){.tls = true, .exporter = {a->exporter.s, a->exporter.len},
 	    .unique = {a->unique.s, a->unique.len}};
 }

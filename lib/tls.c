@@ -15,6 +15,7 @@
 static const char priorities[] = "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1:-VERS-DTLS-ALL";
 
 #define YEAR_S (365 * 86400)
+#define NAME_ROOM 512 /* of a client's certificate; an address has 320 bytes at most */
 
 /* GnuTLS writes into `out` what the socket does not take, so it never has half a record under
  * way: were it to read a peer's wish for new keys then, it would send the record's bytes twice
@@ -29,6 +30,7 @@ struct tls {
 
 struct tls_identity {
 	gnutls_certificate_credentials_t cred;
+	bool asks; /* clients for a certificate */
 };
 
 /* Made once by tls_start(), read by all threads afterwards: both are safe to share. */
@@ -216,7 +218,7 @@ int
 tls_server(struct tls **t, int fd, const struct tls_identity *id, int64_t deadline_ms,
     struct err *e)
 {
-	int rc = open_session(t, fd, GNUTLS_SERVER, id->cred, NULL, e);
+	int rc = tls_server_begin(t, fd, id, e);
 
 	return rc ? rc : shake_or_free(t, deadline_ms, e);
 }
@@ -224,7 +226,11 @@ tls_server(struct tls **t, int fd, const struct tls_identity *id, int64_t deadli
 int
 tls_server_begin(struct tls **t, int fd, const struct tls_identity *id, struct err *e)
 {
-	return open_session(t, fd, GNUTLS_SERVER, id->cred, NULL, e);
+	int rc = open_session(t, fd, GNUTLS_SERVER, id->cred, NULL, e);
+
+	if (!rc && id->asks)
+		gnutls_certificate_server_set_request((*t)->s, GNUTLS_CERT_REQUEST);
+	return rc;
 }
 
 int
@@ -277,6 +283,59 @@ tls_peer_chain(const struct tls *t, struct span *v, size_t most)
 	for (i = 0; certs && i < n && i < most; i++)
 		v[i] = (struct span){(const char *)certs[i].data, certs[i].size};
 	return i;
+}
+
+static bool
+is_good_client(const struct tls *t)
+{
+	gnutls_typed_vdata_st purpose = {
+	    GNUTLS_DT_KEY_PURPOSE_OID, (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT, 0};
+	unsigned status = 1;
+
+	return gnutls_certificate_verify_peers(t->s, &purpose, 1, &status) >= 0 && status == 0;
+}
+
+/* Its first mail address: rfc822Name of RFC 5280 4.2.1.6. */
+static bool
+mail_name(gnutls_x509_crt_t crt, struct buf *out)
+{
+	char name[NAME_ROOM];
+
+	for (unsigned i = 0;; i++) {
+		size_t n = sizeof name;
+		int r = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &n, NULL);
+
+		if (r == GNUTLS_SAN_RFC822NAME) {
+			buf_add(out, name, n);
+			return true;
+		}
+		if (r < 0)
+			return false; /* over NAME_ROOM, too: no address is so long */
+	}
+}
+
+static void
+common_name(gnutls_x509_crt_t crt, struct buf *out)
+{
+	char name[NAME_ROOM];
+	size_t n = sizeof name;
+
+	if (gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &n) >= 0)
+		buf_add(out, name, n);
+}
+
+void
+tls_client_name(const struct tls *t, struct buf *out)
+{
+	unsigned n = 0;
+	const gnutls_datum_t *certs = gnutls_certificate_get_peers(t->s, &n);
+	gnutls_x509_crt_t crt;
+
+	if (!certs || n == 0 || !is_good_client(t) || gnutls_x509_crt_init(&crt) < 0)
+		return;
+	if (gnutls_x509_crt_import(crt, &certs[0], GNUTLS_X509_FMT_DER) >= 0 && !mail_name(crt, out))
+		common_name(crt, out);
+	gnutls_x509_crt_deinit(crt);
 }
 
 void
@@ -452,6 +511,19 @@ tls_identity_load(struct tls_identity **id, const char *cert, const char *key, s
 		*id = NULL;
 	}
 	return rc;
+}
+
+int
+tls_identity_ask(struct tls_identity *id, const char *ca, struct err *e)
+{
+	int r = gnutls_certificate_set_x509_trust_file(id->cred, ca, GNUTLS_X509_FMT_PEM);
+
+	if (r < 0)
+		return fail(e, EX_CONFIG, ca, r);
+	if (r == 0)
+		return err_set(e, EX_CONFIG, "%s: no certificate in it", ca);
+	id->asks = true;
+	return 0;
 }
 
 void

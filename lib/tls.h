@@ -43,6 +43,10 @@ short tls_wants(const struct tls *t); /* before reading again: POLLIN, or both e
 /* The certificates that the peer has shown, its own first, lent by t: how many, at most `most`. */
 size_t tls_peer_chain(const struct tls *t, struct span *v, size_t most);
 
+/* Of a client's certificate that such an authority has signed for a client, and that is valid now: its
+ * first mail address, else its common name.  Nothing where there is none. */
+void tls_client_name(const struct tls *t, struct buf *out);
+
 void tls_bye(struct tls *t); /* sends close_notify, waits for nothing */
 void tls_free(struct tls *t);
 
@@ -60,6 +64,8 @@ int tls_identity_load(struct tls_identity **id, const char *cert, const char *ke
 /* Another one: the client's SNI chooses between the names of the certificates; the first is for all
  * else. */
 int tls_identity_add(struct tls_identity *id, const char *cert, const char *key, struct err *e);
+/* Clients are asked for a certificate by one of the authorities in the file (PEM); they need have none. */
+int tls_identity_ask(struct tls_identity *id, const char *ca, struct err *e);
 void tls_identity_free(struct tls_identity *id);
 
 #endif

@@ -57,8 +57,9 @@ certificate \"1\" { cert = \"$T/one.example.pem\" key = \"$T/one.example.key\" }
 certificate \"2\" { cert = \"$T/two.example.pem\" key = \"$T/two.example.key\" }
 listen \"tls\" { tls = implicit }
 listen \"strict\" { need_tls = yes }
-listen \"proxy\" { proxy = yes }"
-for part in plain tls strict proxy fds renew; do
+listen \"proxy\" { proxy = yes }
+listen \"xclient\" { xclient = yes }"
+for part in plain tls strict proxy xclient fds renew; do
 	case $part in
 	plain | renew) serve_start ;;
 	fds) ;;

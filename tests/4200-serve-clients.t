@@ -22,7 +22,22 @@ with open(sys.argv[1], "w") as f:
     f.write("eve %s disabled\n" % sys.argv[2])
 PY
 certificate mail.example
-serve_conf "serve { users = \"$T/users\" check_from = yes }
+# a client's certificate: of ann's, by our authority; and one by nobody
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca \
+    -keyout "$T/ca.key" -out "$T/ca.pem" 2>"$T/.err"
+client_certificate() {
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" -keyout "$T/$1.key" \
+	    -out "$T/$1.csr" 2>"$T/.err"
+	printf 'extendedKeyUsage=%s\n' "$3" >"$T/$1.ext"
+	openssl x509 -req -in "$T/$1.csr" -CA "$T/$4.pem" -CAkey "$T/$4.key" -CAcreateserial -days 2 \
+	    -extfile "$T/$1.ext" -out "$T/$1.pem" 2>"$T/.err"
+}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=other \
+    -keyout "$T/other.key" -out "$T/other.pem" 2>"$T/.err"
+client_certificate ann ann clientAuth ca
+client_certificate wrongca ann clientAuth other
+client_certificate server ann serverAuth ca
+serve_conf "serve { users = \"$T/users\" check_from = yes client_ca = \"$T/ca.pem\" }
 certificate \"1\" { cert = \"$T/mail.example.pem\" key = \"$T/mail.example.key\" }
 listen \"tls\" { tls = implicit }"
 serve_start --as tls
@@ -93,6 +108,24 @@ is "$(python3 "$T/lib.py" "$PORT" ann 'p w' PLAIN z@y.example q@y.example)" sent
 empty_queue
 is "$(python3 "$T/lib.py" "$PORT" bob@x.example 'p w' PLAIN bob@x.example bob@x.example)" sent 'who is an address'
 empty_queue
+
+# EXTERNAL
+cat >"$T/external.py" <<'PY'
+import smtplib, ssl, sys
+port, name, d = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+c = ssl.create_default_context()
+c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
+if name:
+    c.load_cert_chain(d + "/" + name + ".pem", d + "/" + name + ".key")
+s = smtplib.SMTP("127.0.0.1", port)
+s.starttls(context=c)
+s.ehlo()
+print("EXTERNAL" in s.esmtp_features.get("auth", ""), s.docmd("AUTH", "EXTERNAL =")[0])
+PY
+is "$(python3 "$T/external.py" "$PORT" ann "$T")" 'True 235' 'EXTERNAL by a certificate'
+is "$(python3 "$T/external.py" "$PORT" '' "$T")" 'False 504' 'without one'
+is "$(python3 "$T/external.py" "$PORT" wrongca "$T")" 'False 504' 'by another authority'
+is "$(python3 "$T/external.py" "$PORT" server "$T")" 'False 504' 'for servers'
 
 if has curl; then
 	ok 'curl, STARTTLS' curl -sS -k --ssl-reqd --url "smtp://127.0.0.1:$PORT" --user 'ann:p w' \

@@ -94,6 +94,8 @@ def plain():
     c = Client(b"EHLO me\r\n", greeted=False)
     r = c.reply()
     ok(r.startswith(b"554 5.5.1") and c.reply() == b"", "who speaks first is turned away", r)
+    c = Client()
+    ok(c.cmd("EHLO me", "XCLIENT ADDR=127.0.0.9") == "250 500", "no XCLIENT where it is not allowed")
     # STARTTLS and what follows it in clear.
     c = Client()
     c.cmd("EHLO me")
@@ -235,6 +237,26 @@ def proxy():
     time.sleep(0.1)
     c.s.sendall(v2(0x11, four)[9:])
     ok(c.reply().startswith(b"220"), "in two pieces")
+
+
+def xclient():
+    c = Client()
+    ok(c.cmd("EHLO me", *MAIL) == "250 530 503", "a front end has no rights of its own")
+    ok(c.cmd("XCLIENT ADDR=127.0.0.9 NAME=a.example LOGIN=[UNAVAILABLE]") == "220", "XCLIENT begins anew")
+    ok(c.cmd(*MAIL) == "503 503", "with EHLO")
+    empty()
+    ok(c.cmd("EHLO me", *MAIL, "DATA", ".") == "250 250 250 354 250", "a listed network's client")
+    f = open(d + "/q/new/" + os.listdir(d + "/q/new")[0], "rb").read()
+    ok(b"([127.0.0.9])" in f, "and is told in Received", f)
+    ok(c.cmd("XCLIENT ADDR=192.0.2.1", "EHLO me", *MAIL) == "220 250 530 503", "another")
+    ok(c.cmd("XCLIENT LOGIN=ann+2Bb", "EHLO me", *MAIL, "RSET") == "220 250 250 250 250", "who has logged in")
+    ok(c.cmd("XCLIENT LOGIN=[UNAVAILABLE] ADDR=IPV6:::1", "EHLO me", *MAIL) == "220 250 530 503", "has not")
+    ok(c.cmd("XCLIENT ADDR=[UNAVAILABLE]", "EHLO me", *MAIL) == "220 250 530 503", "an address not known")
+    ok(c.cmd("XCLIENT", "XCLIENT FOO=1", "XCLIENT ADDR", "XCLIENT ADDR=x", "XCLIENT LOGIN=a+b") ==
+       "501 501 501 501 501", "what is none")
+    c = Client()
+    c.cmd("XCLIENT ADDR=127.0.0.9", "EHLO me", *MAIL)
+    ok(c.cmd("XCLIENT ADDR=192.0.2.1") == "503", "not in a transaction")
 
 
 def with_fds(fd, *args):
