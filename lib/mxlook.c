@@ -33,17 +33,20 @@ domain_of(struct span text, struct buf *out, struct err *e)
 /* --- explaining */
 
 static void
-say_answers(struct buf *b, const struct answers *a)
+say_answers(struct buf *b, const struct answers *a, const char *type)
 {
+	bool tlsa = strcmp(type, answers_type_name(ANSWERS_TLSA)) == 0;
+
 	for (size_t i = 0; i < a->n; i++) {
 		const struct answers_record *r = &a->v[i];
 
 		buf_str(b, i ? ", " : " ");
 		if (r->addr.u.sa.sa_family != AF_UNSPEC)
 			net_addr_text(&r->addr, b);
-		else if (r->text.len >= 3 && a->v[i].preference == 0 && r->text.s[0] < ' ')
-			buf_fmt(b, "%d %d %d", r->text.s[0], r->text.s[1], r->text.s[2]);
-		else
+		else if (tlsa && r->text.len >= 3)
+			buf_fmt(b, "%u %u %u", (unsigned char)r->text.s[0], (unsigned char)r->text.s[1],
+			    (unsigned char)r->text.s[2]);
+		else if (!tlsa)
 			buf_fmt(b, "%u %s", r->preference, r->text.len ? r->text.s : ".");
 	}
 }
@@ -58,7 +61,7 @@ told(void *arg, const struct dns_told *t)
 	struct buf *b = &m->told;
 
 	buf_fmt(b, "%s %s:", t->type, t->name);
-	say_answers(b, t->is);
+	say_answers(b, t->is, t->type);
 	buf_fmt(b, "%s (", says[t->is->says]);
 	if (answers_temporary(t->is))
 		buf_str(b, t->is->why.s);

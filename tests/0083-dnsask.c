@@ -1,6 +1,7 @@
 /* Questions over sockets: whose answers are secure, and what is remembered for others. */
 #include "dns.h"
 #include "io.h"
+#include "mxlook.h"
 #include "net.h"
 #include "tlspolicy.h"
 
@@ -41,7 +42,8 @@ record(struct buf *b, uint8_t type, const char *data, size_t n)
 	buf_add(b, data, n);
 }
 
-/* The first letter of the name says what is wanted: c a CNAME to m.example, m an MX, s silence for A. */
+/* The first letter of the name says what is wanted: c a CNAME to m.example, m an MX, s silence for A; and
+ * x.example has a TLSA record with a line of its own. */
 static bool
 reply(const struct server *s, const char *q, size_t n, struct buf *b)
 {
@@ -58,6 +60,8 @@ reply(const struct server *s, const char *q, size_t n, struct buf *b)
 		b->s[7] = 0;
 	} else if (kind == 'c') {
 		record(b, 5, "\1m\7example", 11);
+	} else if (type == 52 && q[n - 14] == 'x') {
+		record(b, 52, "X\npolicy of all: verify", 23);
 	} else if (kind == 'm') {
 		record(b, 15, "\0\12\1x\7example", 13);
 	} else if (type == 28) {
@@ -284,6 +288,30 @@ policy_test(void)
 	end(&s);
 }
 
+/* What is explained are lines of ours. */
+static void
+explain_test(void)
+{
+	struct server s = {.other = false};
+	struct conf conf = {.hostname = (char *)(uintptr_t)"h.example", .tls = CONF_TLS_AUTO};
+	struct route_self self = {NULL, 0, NULL, 0};
+	struct mxlook_with with = {.conf = &conf, .self = &self, .addresses = true, .wait_ms = 5000};
+	struct mxlook m;
+	struct dns *d;
+
+	if (!start(&s, loopback()))
+		return skip("no socket to be had");
+	d = open_at(&s);
+	mxlook_find(&m, &with, d, SPAN("m.example"), true);
+	ok(strstr(m.told.s, "TLSA _25._tcp.x.example: 88 10 112 ("), "a TLSA record as numbers");
+	ok(!strstr(m.told.s, "\npolicy of all"), "whatever stands in it");
+	if (tap_failed)
+		printf("# %s\n", m.told.s);
+	mxlook_free(&m);
+	dns_close(d);
+	end(&s);
+}
+
 int
 main(void)
 {
@@ -291,5 +319,6 @@ main(void)
 	half_test();
 	trust_test();
 	policy_test();
+	explain_test();
 	return tap_done();
 }
