@@ -191,8 +191,8 @@ dnscache_drop(struct dnscache *c, const char *name, unsigned type)
 	if (k) {
 		k->until_ms = 0;
 		k->asking = false;
-		pthread_cond_broadcast(&c->put);
 	}
+	pthread_cond_broadcast(&c->put); /* forgotten or not, there are those who wait for it */
 	pthread_mutex_unlock(&c->lock);
 	buf_free(&key);
 }
