@@ -101,7 +101,8 @@ name_set(struct route *r)
 	for (size_t i = 0; i < r->n; i++) {
 		if (i > 0 && (r->configured || r->hosts[i].preference != r->hosts[i - 1].preference))
 			rank++;
-		buf_fmt(&b, "%s%zu ", i ? "," : r->configured ? "route " : "mx ", rank);
+		buf_fmt(&b, "%s%zu ", i ? ","
+		    : r->configured ? "route " : r->literal ? "literal " : "mx ", rank);
 		host_port_text(&b, &r->hosts[i]);
 	}
 	r->set = buf_steal(&b);

@@ -244,6 +244,25 @@ site_length_test(void)
 
 /* --- configured routes and literals: they need no DNS */
 
+/* An MX host may be called 192.0.2.1; nobody but the DNS says where that is. */
+static void
+literal_set_test(void)
+{
+	struct dns_mx v = {10, (char *)(uintptr_t)"192.0.2.1"};
+	struct dns_mx_list mx = {&v, 1, 60, false};
+	struct conf c = {.n_routes = 0};
+	struct route named, literal;
+	struct err e = ERR_INIT;
+	char status[12];
+
+	is_num(route_from_mx(&mx, "x.example", &self, 1, &named, status, &e), 0, "a host named as an address");
+	is_num(route_resolve(&c, &self, NULL, "[192.0.2.1]", 1, 0, &literal, status, &e), 0, "an address literal");
+	ok(strcmp(named.set, literal.set) != 0, "do not share connections: %s, %s", named.set, literal.set);
+	route_free(&named);
+	route_free(&literal);
+	err_free(&e);
+}
+
 static void
 resolved_test(void)
 {
@@ -329,6 +348,7 @@ main(void)
 	limit_test();
 	site_test();
 	site_length_test();
+	literal_set_test();
 	resolved_test();
 	before_test();
 	return tap_done();
