@@ -225,9 +225,10 @@ open_log(struct program *p)
 static int
 one_client(struct program *p, int in, int out, struct err *e)
 {
-	struct serve_client c = {.house = &p->house, .identity = p->identity, .login = p->login};
+	struct serve_client c = {.house = &p->house, .identity = p->identity};
 	int rc = asks_commands(p) ? open_users(p, e) : 0;
 
+	c.login = p->login; /* which may have been opened just now */
 	if (!rc)
 		rc = open_queue(p, e);
 	if (!rc)

@@ -5,6 +5,7 @@
 #include "conftab.h"
 #include "dkimconf.h"
 #include "io.h"
+#include "mech.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -163,14 +164,60 @@ begin_route(void *item, const void *base)
 		*p = (char)ascii_lower((unsigned char)*p);
 }
 
+static bool
+is_user(const char *text)
+{
+	struct cur c = cur_span(span_of(text));
+
+	while (!cur_end(&c) && is_text(cur_peek(&c)))
+		c.p++;
+	return *text && cur_end(&c) && utf8_valid(span_of(text));
+}
+
+static bool
+is_mechs(const char *text)
+{
+	struct span unknown;
+
+	return mech_set(span_of(text), &unknown) != 0 && unknown.n == 0;
+}
+
+/* How to log in, and where: an MX is not somewhere we have a password for. */
+static int
+check_route(const void *item, struct err *e)
+{
+	const struct conf_route *r = item;
+	bool external = r->auth && mech_set(span_of(r->auth), NULL) == MECH_BIT(MECH_EXTERNAL);
+	int sources = !!r->password_file + !!r->password_env + !!r->password_command;
+
+	if (!r->user)
+		return sources || r->auth || r->auth_clear
+		    ? err_set(e, EX_CONFIG, "route \"%s\": a login without user", r->match) : 0;
+	if (!r->relay || !*r->relay || strcmp(r->relay, "mx") == 0)
+		return err_set(e, EX_CONFIG, "route \"%s\": user is for a relay", r->match);
+	if (sources != (external ? 0 : 1))
+		return err_set(e, EX_CONFIG, "route \"%s\": user wants one of password_file, password_env, "
+		    "password_command", r->match);
+	return 0;
+}
+
+#define ROUTE_TEXT(name, field, ok, is) \
+	{name, CONFTAB_TEXT, NULL, offsetof(struct conf_route, field), 0, 0, NULL, ok, is}
 static const struct conftab_key route_keys[] = {
     {"relay", CONFTAB_TEXT, "mx", offsetof(struct conf_route, relay), 0, 0, NULL, relay_ok, RELAY_IS},
     {"tls", CONFTAB_WORDS, NULL, offsetof(struct conf_route, tls), 0, 0, TLS_WORDS, NULL, NULL},
+    ROUTE_TEXT("user", user, is_user, "a user's name"),
+    ROUTE_TEXT("password_file", password_file, conftab_some, "a path"),
+    ROUTE_TEXT("password_env", password_env, conftab_some, "a variable's name"),
+    ROUTE_TEXT("password_command", password_command, conftab_some, "a command"),
+    ROUTE_TEXT("auth", auth, is_mechs, "a list of SASL mechanisms"),
+    {"auth_clear", CONFTAB_BOOL, "no", offsetof(struct conf_route, auth_clear), 0, 0, NULL, NULL, NULL},
 };
 static const struct conftab_section route = {.name = "route", .keys = route_keys,
     .n_keys = COUNT(route_keys), .size = sizeof(struct conf_route), .titled = true,
     .title_at = offsetof(struct conf_route, match), .title_ok = match_ok,
-    .title_is = "neither a domain, nor .domain, nor *", .begin = begin_route};
+    .title_is = "neither a domain, nor .domain, nor *", .begin = begin_route,
+    .check = check_route};
 
 /* --- streams */
 
@@ -293,7 +340,8 @@ conf_relay(struct conf *c, const char *relay, struct err *e)
 	free_routes(c);
 	c->routes = mem_alloc(sizeof *c->routes);
 	c->n_routes = 1;
-	c->routes[0] = (struct conf_route){mem_dup("*", 1), mem_dup(relay, strlen(relay)), c->tls};
+	c->routes[0] = (struct conf_route){
+	    .match = mem_dup("*", 1), .relay = mem_dup(relay, strlen(relay)), .tls = c->tls};
 	return 0;
 }
 

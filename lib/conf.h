@@ -30,6 +30,10 @@ struct conf_route {    /* route "MATCH" { relay = "HOST:PORT" ... } */
 	char *match;   /* "example.org", ".example.org" (it and below), "*" */
 	char *relay;   /* HOST, HOST:PORT, [V6]:PORT, several comma-separated; "" or "mx": the MX */
 	enum conf_tls tls;
+	char *user;    /* to log in there as; NULL: it is not done */
+	char *password_file, *password_env, *password_command; /* one of them, keyring.h */
+	char *auth;    /* the only mechanisms to use; NULL: SMTPAUTH_USUAL */
+	bool auth_clear; /* also those that show the password where there is no TLS */
 };
 
 struct conf_stream {   /* stream "NAME" { weight = 10 } */

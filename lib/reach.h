@@ -7,6 +7,7 @@
 #ifndef REACH_H
 #define REACH_H
 
+#include "keyring.h"
 #include "plan.h"
 #include "smtp.h"
 #include "tlspolicy.h"
@@ -18,6 +19,7 @@ struct reach_env { /* of the run; the lock is over what plan_site remembers of i
 	const struct conf *conf;
 	const struct route_self *self;
 	const struct cert_store *cas; /* where some route has tls = verify */
+	struct keyring *keys; /* where some route logs in; else NULL */
 	pthread_mutex_t *lock;
 	const _Atomic bool *stop;
 };

@@ -173,6 +173,11 @@ ehlo_line(struct ehlo *h, struct span text)
 	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
 		if (span_ieq(word, flags[i].name) && (cur_end(&c) || is_space(cur_peek(&c))))
 			*flags[i].flag = true;
+	/* "AUTH=" is what servers said before RFC 2554, and say beside the other to this day. */
+	if (span_ieq(word, SPAN("AUTH")) && (cur_end(&c) || is_space(cur_peek(&c)) || cur_ch(&c, '='))) {
+		h->auth_known = true;
+		h->auth |= mech_set(cur_rest(&c), NULL);
+	}
 	if (span_ieq(word, SPAN("SIZE")))
 		ehlo_size(h, &c);
 	else if (span_ieq(word, SPAN("LIMITS")))

@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "cur.h"
 #include "err.h"
+#include "mech.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,6 +43,8 @@ void reply_free(struct reply *r);
 /* What a server that we can talk to offers, RFC 5321 4.1.1.1 and the extensions' RFCs. */
 struct ehlo {
 	bool pipelining, chunking, eightbitmime, smtputf8, dsn, starttls, enhanced, binarymime;
+	bool auth_known;   /* AUTH, RFC 4954, whatever it names */
+	unsigned auth;     /* the mechanisms of it that we know */
 	bool requiretls, deliverby, mt_priority; /* RFC 8689, 2852, 6710 */
 	bool size_known;
 	uint64_t size;     /* RFC 1870; 0 with size_known: no fixed limit */

@@ -260,8 +260,25 @@ route_from_mx(const struct dns_mx_list *mx, const char *domain, const struct rou
 
 /* --- the whole */
 
+/* Whoever has logged in as one must not send what another would. */
+static void
+add_login(struct route *r, const struct conf_route *by)
+{
+	const char *from[] = {by->password_file, by->password_env, by->password_command, by->auth};
+	struct buf b = BUF_INIT;
+
+	if (!by->user)
+		return;
+	buf_fmt(&b, "%s login %s", r->set, by->user);
+	for (size_t i = 0; i < sizeof from / sizeof from[0]; i++)
+		buf_fmt(&b, "\n%s", from[i] ? from[i] : "");
+	buf_str(&b, by->auth_clear ? "\nclear" : "");
+	free(r->set);
+	r->set = buf_steal(&b);
+}
+
 static int
-from_relays(struct span list, struct route *out, char status[12], struct err *e)
+from_relays(struct span list, const struct conf_route *by, struct route *out, char status[12], struct err *e)
 {
 	struct cur c = cur_span(list);
 	struct buf first = BUF_INIT;
@@ -285,8 +302,9 @@ from_relays(struct span list, struct route *out, char status[12], struct err *e)
 		out->hosts[out->n++] = (struct route_host){buf_steal(&host), 0, port};
 	} while (cur_ch(&c, ','));
 	name_set(out);
+	add_login(out, by);
 	host_port_text(&first, &out->hosts[0]);
-	out->site = site_name((struct span){first.s, first.len}, out->set, out->n == 1);
+	out->site = site_name((struct span){first.s, first.len}, out->set, out->n == 1 && !by->user);
 	buf_free(&first);
 	return 0;
 }
@@ -360,12 +378,13 @@ route_resolve(const struct conf *c, const struct route_self *self, struct dns *d
 	*out = (struct route){0};
 	status[0] = '\0';
 	if (relay.n > 0 && !span_ieq(relay, SPAN("mx")))
-		rc = from_relays(relay, out, status, e);
+		rc = from_relays(relay, found, out, status, e);
 	else if (domain[0] == '[')
 		rc = from_literal(domain, self, out, status, e);
 	else
 		rc = from_dns(self, d, domain, seed, deadline_ms, out, status, e);
 	out->tls = found ? found->tls : c->tls;
+	out->login = found && found->user && out->configured ? found : NULL;
 	return rc;
 }
 

@@ -43,6 +43,7 @@ struct route {
 	                  * domains compares this, not the site: sites are told apart by a crc,
 	                  * and whoever owns a domain can forge one */
 	uint32_t ttl_s;  /* how long this may be remembered */
+	const struct conf_route *login; /* the section, where it says how to log in; else NULL */
 	enum conf_tls tls; /* of the route section, or the configuration's */
 };
 

@@ -37,6 +37,7 @@ struct outside {
 	size_t n_own;
 	struct dns *dns;
 	struct cert_store *cas; /* NULL: no route asks for them */
+	struct keyring *keys; /* NULL: no route logs in */
 	bool read, confined;
 };
 
@@ -462,7 +463,9 @@ look_outside(struct outside *o, const struct conf *c, struct err *e)
 
 	if (o->read)
 		return 0;
-	rc = net_own_addrs(&o->own, &o->n_own, e);
+	rc = keyring_open(&o->keys, c, e); /* first: what it forks has nothing of ours */
+	if (!rc)
+		rc = net_own_addrs(&o->own, &o->n_own, e);
 	if (!rc)
 		rc = dns_open(&o->dns, c->resolver, e);
 	if (!rc && c->trust_ad)
@@ -497,6 +500,7 @@ prepare(struct runner *r, struct err *e)
 	s->self.n_addrs = r->out->n_own;
 	s->dns = r->out->dns;
 	s->env.cas = r->out->cas;
+	s->env.keys = r->out->keys;
 	return rc;
 }
 
@@ -573,7 +577,8 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	s->d.keys = s->o->keys;
 	s->state_dir = queue_state_fd(r->q);
 	s->seed = io_random();
-	s->env = (struct reach_env){r->c, &s->self, NULL, &s->lock, &s->stop};
+	s->env = (struct reach_env){
+	    .conf = r->c, .self = &s->self, .lock = &s->lock, .stop = &s->stop};
 	pthread_mutex_init(&s->lock, NULL);
 	rc = judge_clock(r, res, e);
 	if (!rc)
@@ -651,6 +656,7 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 	dns_close(out.dns);
 	cert_store_free(out.cas);
 	free(out.own);
+	keyring_close(out.keys);
 	close(lock_fd);
 	return rc;
 }

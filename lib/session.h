@@ -33,7 +33,7 @@ struct smtp {
 	bool open;        /* another transaction may begin */
 	bool need_reset;  /* RSET goes before the next MAIL */
 	bool tls_failed;  /* smtp_open: the handshake is what failed; try again in clear */
-	const char *tls_status; /* smtp_open: what to report where TLS is the trouble, "4.7.5"; else NULL */
+	const char *tls_status; /* what to report where TLS or a login is the trouble, "4.7.5"; else NULL */
 	bool whole;       /* all content of the transaction at hand has left, with its end */
 	bool slow_down;   /* the peer said 421, or that there is too much of us */
 	uint32_t wait_hint_s; /* "try again in 300 seconds" of the last transaction; 0: none */
