@@ -1,11 +1,14 @@
 /* rawsend - how fast a client can hand files to an SMTP server when it keeps no queue.
  *
- *     rawsend PORT DIR CONNECTIONS [data]
+ *     rawsend PORT DIR CONNECTIONS [data | queue]
  *
  * The loop that smtp-deliver would be without a queue: one thread a connection; open a file of DIR,
  * read it, write MAIL, RCPT and BDAT with the content at once, read the three replies, next.
- * With "data": MAIL, RCPT and DATA, then content and dot.  Files must have CRLF line ends and no line
- * that begins with a dot.  Prints messages a second.  Raw system calls on purpose.
+ * With "data": MAIL, RCPT and DATA, then content and dot.  With "queue": with the system calls that the
+ * queue's promises cost, and nothing else of a queue: lock, two looks at the inode, the journal's line
+ * before the content leaves, unlink after the reply, three lines of the event log.  The files are gone
+ * afterwards.  Files must have CRLF line ends and no line that begins with a dot.  Prints messages a
+ * second.  Raw system calls on purpose.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -30,7 +33,8 @@ static size_t n_names;
 static atomic_size_t next_name;
 static int dirfd_;
 static uint16_t port;
-static bool use_data;
+static bool use_data, as_queue;
+static int log_fd;
 
 struct conn {
 	int fd;
@@ -103,11 +107,38 @@ connect_to(struct conn *c)
 	replies(c, 1);
 }
 
+/* What a taken entry costs before its content leaves. */
+static void
+take(int fd, const char *name, size_t size)
+{
+	static const char line[700];
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct stat st;
+
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0 || fstatat(dirfd_, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    pwrite(fd, line, sizeof line, (off_t)size) < 0)
+		err(75, "%s", name);
+}
+
+/* And what one that is delivered costs. */
+static void
+settle(int fd, const char *name)
+{
+	static const char line[300];
+
+	if (unlinkat(dirfd_, name, 0) < 0)
+		err(75, "%s", name);
+	for (int i = 0; i < 3; i++)
+		if (write(log_fd, line, sizeof line) < 0)
+			err(75, "log");
+	close(fd);
+}
+
 /* One file: commands and content in one buffer, so that they leave in one write. */
 static void
 send_file(struct conn *c, const char *name, char **buf, size_t *cap)
 {
-	int fd = openat(dirfd_, name, O_RDONLY | O_CLOEXEC);
+	int fd = openat(dirfd_, name, (as_queue ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -124,7 +155,10 @@ send_file(struct conn *c, const char *name, char **buf, size_t *cap)
 			err(75, "%s", name);
 		got += (size_t)r;
 	}
-	close(fd);
+	if (as_queue)
+		take(fd, name, size);
+	else
+		close(fd);
 	char command[COMMAND_ROOM];
 	int n = snprintf(command, sizeof command, "MAIL FROM:<a@sender.example>\r\n"
 	    "RCPT TO:<b@rcpt.example>\r\n%s", use_data ? "DATA\r\n" : "");
@@ -140,6 +174,8 @@ send_file(struct conn *c, const char *name, char **buf, size_t *cap)
 	memcpy(content - n, command, (size_t)n);
 	send_all(c, content - n, (size_t)n + size);
 	replies(c, 3);
+	if (as_queue)
+		settle(fd, name);
 }
 
 static void *
@@ -182,13 +218,16 @@ int
 main(int argc, char *argv[])
 {
 	if (argc != 4 && argc != 5)
-		errx(64, "usage: rawsend PORT DIR CONNECTIONS [data]");
+		errx(64, "usage: rawsend PORT DIR CONNECTIONS [data | queue]");
 	long connections = strtol(argv[3], NULL, 10);
 	port = (uint16_t)strtol(argv[1], NULL, 10);
-	use_data = argc == 5;
+	use_data = argc == 5 && strcmp(argv[4], "data") == 0;
+	as_queue = argc == 5 && !use_data;
 	dirfd_ = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd_ < 0)
 		err(75, "%s", argv[2]);
+	if (as_queue && (log_fd = openat(dirfd_, ".log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)) < 0)
+		err(75, "log");
 	if (connections < 1)
 		errx(64, "not a count: %s", argv[3]);
 	pthread_t *threads = calloc((size_t)connections, sizeof *threads);
