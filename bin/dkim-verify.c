@@ -1,9 +1,9 @@
 /* dkim-verify - the DKIM signatures of a message, and what DMARC makes of them. */
 #include "askopt.h"
 #include "authres.h"
+#include "dkimsign.h"
 #include "dkimverify.h"
 #include "dmarc.h"
-#include "fromof.h"
 #include "io.h"
 #include "json.h"
 #include "prog.h"
@@ -140,7 +140,7 @@ check_dmarc(struct tool *t, struct err *e)
 	struct span *domains = mem_grow(NULL, n + 1, sizeof *domains);
 	struct dmarc_query q = {.dkim = domains};
 
-	if (fromof_domain(dkimverify_head(t->v), &t->from, e)) {
+	if (dkimsign_from(dkimverify_head(t->v), &t->from, e)) {
 		t->dmarc.result = DMARC_PERMERROR;
 		buf_str(&t->dmarc.why, err_text(e));
 		err_free(e);

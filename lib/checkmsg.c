@@ -1,6 +1,6 @@
 #include "checkmsg.h"
 
-#include "fromof.h"
+#include "dkimsign.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +58,7 @@ checkmsg_end(struct checkmsg *m, const struct asker *dns, struct err *e)
 	m->bare_cr |= m->cr;
 	if (dkimverify_end(m->v, dns, e))
 		return e->code;
-	if (fromof_domain(dkimverify_head(m->v), &m->from, &none))
+	if (dkimsign_from(dkimverify_head(m->v), &m->from, &none))
 		buf_cut(&m->from, 0); /* rfc5322 says why */
 	err_free(&none);
 	return 0;
@@ -166,8 +166,8 @@ fields(const struct checkmsg *m, struct buf *out)
 	field_counts(h, out);
 	if (id != MAP_NONE && !is_message_id(h->fields[id].value))
 		complain(out, "Message-ID is not <left@right>");
-	if (dkimhead_count(h, SPAN("From")) == 1 && fromof_domain(h, &from, &e))
-		complain(out, "From: %s", err_text(&e));
+	if (dkimhead_count(h, SPAN("From")) == 1 && dkimsign_from(h, &from, &e))
+		complain(out, "%s", err_text(&e));
 	buf_free(&from);
 	err_free(&e);
 }

@@ -107,7 +107,7 @@ dmarc 'RFC 7489, by the public suffix list' \
 like "$(dkim-verify --keys "$T/keys" --dmarc --json <"$T/m")" '"dmarc":\{"result":"pass",.*"record_of":"example.com",.*"policy":"quarantine","disposition":"none"' \
     'as JSON'
 { echo 'From: x@example.org'; cat "$T/m"; } >"$T/m2"
-like "$(dkim-verify --keys "$T/keys" --dmarc <"$T/m2")" '^dmarc=permerror \(2 From fields\)$' 'two From fields'
+like "$(dkim-verify --keys "$T/keys" --dmarc <"$T/m2")" '^dmarc=permerror \(the message has 2 From fields\)$' 'two From fields'
 
 # Wrong use
 fails 'an argument' 64 "$(dkim-verify --help)" dkim-verify message

@@ -2,8 +2,8 @@
  * is there but one that signed nothing. */
 #include "fuzz.h"
 
+#include "dkimsign.h"
 #include "dkimverify.h"
-#include "fromof.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ verify(const uint8_t *p, size_t n, size_t piece, size_t *count)
 	*count = dkimverify_count(v) + dkimverify_beyond(v);
 	if (best == DKIM_PASS || dkimverify_count(v) > 4)
 		abort();
-	fromof_domain(dkimverify_head(v), &domain, &e);
+	dkimsign_from(dkimverify_head(v), &domain, &e);
 	dkimverify_free(v);
 	buf_free(&domain);
 	err_free(&e);
