@@ -191,7 +191,8 @@ transact(struct known *k, const struct queue_entry *t, struct smtp_rcpt *v, size
 {
 	struct smtp_mail m = {.sender = t->env.sender, .params = t->env.params, .rcpts = v, .n = n,
 	    .file = t->fd, .off = t->content_off, .size = t->head.content_bytes,
-	    .eightbit = t->head.eightbit, .utf8_header = t->head.utf8_header, .envelope_only = true};
+	    .eightbit = t->head.eightbit, .utf8_header = t->head.utf8_header,
+	    .wish = &t->env.wish, .now_s = io_time_us() / 1000000, .envelope_only = true};
 
 	return smtp_send(&k->s, &m, e);
 }

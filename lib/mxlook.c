@@ -162,7 +162,7 @@ open_at(const struct mxlook_with *with, const struct mxlook_host *h, const struc
 	    : h->policy.level == TLSPOLICY_MAY ? SMTP_TLS_MAY : SMTP_TLS_MUST;
 	struct smtp_options o = {.helo = with->conf->hostname, .tls = tls,
 	    .because = h->policy.because, .trust = tlspolicy_trust,
-	    .arg = (void *)(uintptr_t)&h->policy, .wait = wait};
+	    .arg = (void *)(uintptr_t)&h->policy, .wait = wait, .strong = tlspolicy_strong(&h->policy)};
 	const char *host = h->policy.host;
 	struct net_addr probe;
 	int fd, rc = net_connect(&fd, a, NULL, io_now_ms() + (int64_t)wait->connect * 1000, e);
@@ -238,6 +238,16 @@ find_host(struct mxlook *m, size_t i, const struct mxlook_with *with, struct dns
 		connect_host(h, with);
 }
 
+/* RFC 5321 5.1: behind a host that is ourselves nobody is tried. */
+static void
+pass_over(struct mxlook_host *h)
+{
+	struct err e = ERR_INIT;
+
+	err_set(&e, EX_UNAVAILABLE, "behind one that leads back to this machine");
+	keep_error(h, "5.4.6", &e);
+}
+
 /* --- the whole */
 
 /* No host of all can be used: for good only if all say so (reach.h). */
@@ -283,8 +293,9 @@ mxlook_find(struct mxlook *m, const struct mxlook_with *with, struct dns *d, str
 	for (size_t i = 0; i < m->route.n; i++) {
 		m->hosts[i] = (struct mxlook_host){.why = BUF_INIT, .addr = BUF_INIT, .keywords = BUF_INIT,
 		    .tls = BUF_INIT, .trouble = BUF_INIT, .policy = {.because = "", .tlsa = ANSWERS_INIT}};
-		/* RFC 5321 5.1: behind a host that is ourselves nobody is tried. */
-		if (with->addresses && !stop)
+		if (with->addresses && stop)
+			pass_over(&m->hosts[i]);
+		else if (with->addresses)
 			find_host(m, i, with, d, deadline);
 		stop = stop || (m->hosts[i].loop && i >= route_before(&m->route, i));
 	}

@@ -59,7 +59,7 @@ open_at(struct reach *c, const struct net_addr *a, const char *host, const struc
 {
 	const struct conf *conf = c->env->conf;
 	struct smtp_options o = {conf->hostname, tls, p->because, tlspolicy_trust, (void *)(uintptr_t)p,
-	    &conf->timeouts, p->level == TLSPOLICY_DANE || p->level == TLSPOLICY_VERIFY};
+	    &conf->timeouts, tlspolicy_strong(p)};
 	struct net_addr probe;
 	int fd, rc;
 

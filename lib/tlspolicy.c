@@ -99,6 +99,12 @@ tlspolicy_cas(const struct conf *c, struct cert_store **cas, struct err *e)
 	return wants ? cert_store_open(cas, c->tls_ca_file[0] ? c->tls_ca_file : NULL, e) : 0;
 }
 
+bool
+tlspolicy_strong(const struct tlspolicy *p)
+{
+	return p->level == TLSPOLICY_DANE || p->level == TLSPOLICY_VERIFY;
+}
+
 int
 tlspolicy_check(const struct tlspolicy *p, const struct cert_chain *chain, struct buf *how,
     struct err *e)

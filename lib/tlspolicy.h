@@ -39,6 +39,9 @@ void tlspolicy_free(struct tlspolicy *p);
  * ten times as long as all the rest of an idle run. */
 int tlspolicy_cas(const struct conf *c, struct cert_store **cas, struct err *e);
 
+/* Whether a server that it lets pass has proved who it is. */
+bool tlspolicy_strong(const struct tlspolicy *p);
+
 /* The server's certificates beside the policy; how: what was found out about them, "DANE-EE 3 1 1".
  * EX_TEMPFAIL and the reason where they do not do. */
 int tlspolicy_check(const struct tlspolicy *p, const struct cert_chain *chain, struct buf *how,

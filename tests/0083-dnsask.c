@@ -43,7 +43,7 @@ record(struct buf *b, uint8_t type, const char *data, size_t n)
 }
 
 /* The first letter of the name says what is wanted: c a CNAME to m.example, m an MX, s silence for A; and
- * x.example has a TLSA record with a line of its own. */
+ * x.example has a TLSA record with a line of its own; l two MX, x.example before y.example. */
 static bool
 reply(const struct server *s, const char *q, size_t n, struct buf *b)
 {
@@ -62,6 +62,10 @@ reply(const struct server *s, const char *q, size_t n, struct buf *b)
 		record(b, 5, "\1m\7example", 11);
 	} else if (type == 52 && q[n - 14] == 'x') {
 		record(b, 52, "X\npolicy of all: verify", 23);
+	} else if (kind == 'l') {
+		b->s[7] = 2;
+		record(b, 15, "\0\12\1x\7example", 13);
+		record(b, 15, "\0\24\1y\7example", 13);
 	} else if (kind == 'm') {
 		record(b, 15, "\0\12\1x\7example", 13);
 	} else if (type == 28) {
@@ -312,6 +316,31 @@ explain_test(void)
 	end(&s);
 }
 
+/* RFC 5321 5.1: nobody is behind a host that is ourselves, as for who delivers. */
+static void
+loop_test(void)
+{
+	struct server s = {.other = false};
+	struct conf conf = {.hostname = (char *)(uintptr_t)"h.example", .tls = CONF_TLS_AUTO};
+	struct net_addr own;
+	struct route_self self = {NULL, 0, &own, 1};
+	struct mxlook_with with = {.conf = &conf, .self = &self, .addresses = true, .wait_ms = 5000};
+	struct mxlook m;
+	struct dns *d;
+
+	net_addr_parse(&own, SPAN("192.0.2.1"), 0);
+	if (!start(&s, loopback()))
+		return skip("no socket to be had");
+	d = open_at(&s);
+	mxlook_find(&m, &with, d, SPAN("l.example"), false);
+	is_num((long long)m.route.n, 2, "two hosts");
+	is_num(m.code, EX_UNAVAILABLE, "the first leads back here: none is left");
+	is_str(m.status, "5.4.6", "which has a status");
+	mxlook_free(&m);
+	dns_close(d);
+	end(&s);
+}
+
 int
 main(void)
 {
@@ -320,5 +349,6 @@ main(void)
 	trust_test();
 	policy_test();
 	explain_test();
+	loop_test();
 	return tap_done();
 }

@@ -61,5 +61,7 @@ print([json.loads(l)["queue_id"] for l in sys.stdin if "two@closed" in l][0])' 2
 [ -z "$id" ] || is "$(dry dns --id "$id" | cut -d'|' -f1)" two@closed.example '--id'
 is "$(find "$q" -type f -exec md5sum {} + | sort)" "$before" 'nothing in the queue has changed'
 is "$(find "$T/trap/new" -type f 2>/dev/null | wc -l)" 0 'and nothing has arrived'
+smtp-submit -O requiretls=yes -f a@s.example strict@good.example <"$T/m" >/dev/null
+is "$(dry rcpt | grep ^strict | cut -d'|' -f 2,6)" 'fail|5.7.30' 'what the message asks for counts, as when it is sent'
 fails 'another depth' 64 "$(smtp-deliver --help | sed 's/^/X/; s/^X//')" smtp-deliver --dry-run=deep
 done_testing
