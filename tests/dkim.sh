@@ -31,12 +31,11 @@ def dns(name, timeout=5):
 for f in sys.argv[2:]:
     m = open(f, "rb").read()
     words = []
-    try:
-        n = sum(1 for h in dkim.rfc822_parse(m)[0] if h[0].lower() == b"dkim-signature")
-        for i in range(n):
+    for i in range(sum(1 for h in dkim.rfc822_parse(m)[0] if h[0].lower() == b"dkim-signature")):
+        try:
             words.append("pass" if dkim.DKIM(m).verify(idx=i, dnsfunc=dns) else "fail")
-    except dkim.DKIMException as e:
-        words.append("error:%s" % e)
+        except dkim.DKIMException:
+            words.append("fail")
     print(" ".join(words) or "none")
 ' "$KEYS" "$@"
 }
@@ -54,4 +53,39 @@ for my $m (@ARGV) {
     my $v = Mail::DKIM::Verifier->new; $v->PRINT($text); $v->CLOSE;
     print join(" ", map { $_->result } $v->signatures) || "none", "\n";
 }' "$KEYS" "$@"
+}
+
+# OpenDKIM is unpacked, not installed: its package starts a service.
+OPENDKIM=$TOP/build/peers/opendkim
+opendkim_here() {
+	[ -f "$OPENDKIM/libpath" ] && [ -x "$OPENDKIM/usr/sbin/opendkim" ]
+}
+
+# opendkim CONFIG MESSAGE: its filter, in its test mode
+opendkim() {
+	LD_LIBRARY_PATH=$(cat "$OPENDKIM/libpath") "$OPENDKIM/usr/sbin/opendkim" -x "$1" -vv -t "$2" 2>/dev/null
+}
+# opendkim_conf LINE...: what both of its modes want
+opendkim_conf() {
+	printf 'Socket local:%s/sock\nUserID %s\nRequireSafeKeys no\n' "$T" "$(id -un)"
+	printf '%s\n' "$@"
+}
+
+# by_opendkim MESSAGE...: the same by OpenDKIM; its test mode wants a last line end
+by_opendkim() {
+	opendkim_conf 'Mode v' "TestPublicKeys $KEYS" >"$T/opendkim.conf"
+	for m; do
+		sed '$a\' "$m" >"$T/whole"
+		opendkim "$T/opendkim.conf" "$T/whole" | grep -Eo 'dkim=[a-z]+' | sed 's/dkim=//' | tr '\n' ' ' | sed 's/ $//'
+		echo
+	done
+}
+
+# opendkim_signs DOMAIN SELECTOR KEY CANON MESSAGE: the message with its signature in front
+opendkim_signs() {
+	opendkim_conf 'Mode s' "Domain $1" "Selector $2" "KeyFile $3" "Canonicalization $4" \
+	    'SignatureAlgorithm rsa-sha256' 'InternalHosts 0.0.0.0/0' >"$T/opendkim.conf"
+	opendkim "$T/opendkim.conf" "$5" | perl -0777 -ne "
+	    /hname='DKIM-Signature' hvalue='(.*?)'/s or exit 1; (my \$v = \$1) =~ s/\r//g; print qq(DKIM-Signature: \$v\n)" &&
+	    cat "$5"
 }
