@@ -136,13 +136,25 @@ any(v16 v)
 	return (half[0] | half[1]) != 0;
 }
 
+/* Where changes() is true, for each of the bytes at p. */
+static inline v16
+odd(enum dkim_canon canon, const char *p)
+{
+	v16 v = load(p), before = load(p - 1);
+	v16 is = (v16)(v == 0) | ((v16)(v == '\n') ^ (v16)(before == '\r'));
+
+	if (canon == DKIM_RELAXED)
+		is |= (v16)(v == '\t') | ((v16)(before == ' ') & ((v16)(v == ' ') | (v16)(v == '\r')));
+	return is;
+}
+
 static inline bool
 changes(enum dkim_canon canon, int before, int c)
 {
-	bool odd = c == '\0' || (c == '\n') != (before == '\r');
+	bool always = c == '\0' || (c == '\n') != (before == '\r');
 
-	if (canon == DKIM_SIMPLE || odd)
-		return odd;
+	if (canon == DKIM_SIMPLE || always)
+		return always;
 	return c == '\t' || (before == ' ' && (c == ' ' || c == '\r'));
 }
 
@@ -151,20 +163,15 @@ changes(enum dkim_canon canon, int before, int c)
 static size_t
 canonical(enum dkim_canon canon, const char *p, size_t n)
 {
-	const char *one_before = p - 1;
 	size_t i = 0;
 
-	for (; n - i >= LANES; i += LANES) {
-		v16 v = load(p + i), before = load(one_before + i);
-		v16 odd = (v16)(v == 0) | ((v16)(v == '\n') ^ (v16)(before == '\r'));
-
-		if (canon == DKIM_RELAXED)
-			odd |= (v16)(v == '\t') |
-			    ((v16)(before == ' ') & ((v16)(v == ' ') | (v16)(v == '\r')));
-		if (any(odd))
+	for (; n - i >= 4 * LANES; i += 4 * LANES)
+		if (any(odd(canon, p + i) | odd(canon, p + i + LANES) | odd(canon, p + i + 2 * LANES) |
+		        odd(canon, p + i + 3 * LANES)))
 			break;
-	}
-	while (i < n && !changes(canon, (unsigned char)one_before[i], (unsigned char)p[i]))
+	for (; n - i >= LANES && !any(odd(canon, p + i)); i += LANES)
+		;
+	while (i < n && !changes(canon, (unsigned char)p[i - 1], (unsigned char)p[i]))
 		i++;
 	return i;
 }
