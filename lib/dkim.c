@@ -136,6 +136,22 @@ any(v16 v)
 	return (half[0] | half[1]) != 0;
 }
 
+/* The first lane that is set, of some. */
+static inline size_t
+first(v16 v)
+{
+	size_t at = 0;
+	uint64_t half[2];
+
+	memcpy(half, &v, sizeof half);
+	if (half[0] == 0) {
+		half[0] = half[1];
+		at = sizeof half[0];
+	}
+	return at + (size_t)(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_ctzll(half[0])
+	                                                                 : __builtin_clzll(half[0])) / 8;
+}
+
 /* Where changes() is true, for each of the bytes at p. */
 static inline v16
 odd(enum dkim_canon canon, const char *p)
@@ -169,8 +185,12 @@ canonical(enum dkim_canon canon, const char *p, size_t n)
 		if (any(odd(canon, p + i) | odd(canon, p + i + LANES) | odd(canon, p + i + 2 * LANES) |
 		        odd(canon, p + i + 3 * LANES)))
 			break;
-	for (; n - i >= LANES && !any(odd(canon, p + i)); i += LANES)
-		;
+	for (; n - i >= LANES; i += LANES) {
+		v16 is = odd(canon, p + i);
+
+		if (any(is))
+			return i + first(is);
+	}
 	while (i < n && !changes(canon, (unsigned char)p[i - 1], (unsigned char)p[i]))
 		i++;
 	return i;
@@ -272,6 +292,12 @@ line_end(struct cur *c)
 	return true;
 }
 
+static bool
+is_fws(int c)
+{
+	return is_space(c) || c == '\r' || c == '\n';
+}
+
 /* White space and folds become one SP between two bytes, and nothing at either end. */
 static void
 relaxed_value(struct span value, struct buf *out)
@@ -281,17 +307,22 @@ relaxed_value(struct span value, struct buf *out)
 	size_t start = out->len;
 
 	while (!cur_end(&c)) {
+		const char *word = c.p;
+
 		if (line_end(&c))
 			continue;
-		if (is_space(cur_peek(&c)))
+		if (is_space(cur_peek(&c))) {
 			space = true;
-		else {
-			if (space && out->len > start)
-				buf_ch(out, ' ');
-			space = false;
-			buf_ch(out, *c.p);
+			c.p++;
+			continue;
 		}
-		c.p++;
+		do /* a CR that ends no line is a byte of the word */
+			c.p++;
+		while (!cur_end(&c) && !is_fws(cur_peek(&c)));
+		if (space && out->len > start)
+			buf_ch(out, ' ');
+		space = false;
+		buf_add(out, word, (size_t)(c.p - word));
 	}
 }
 
@@ -323,12 +354,6 @@ dkim_field(enum dkim_canon canon, struct span field, struct buf *out)
 {
 	field_without_end(canon, field, out);
 	buf_add(out, "\r\n", 2);
-}
-
-static bool
-is_fws(int c)
-{
-	return is_space(c) || c == '\r' || c == '\n';
 }
 
 static bool

@@ -110,16 +110,19 @@ begins(const char *p, const char *end, const char *start)
 	    (p[-2] == '\n' || (p[-2] == '\r' && p - start >= 3 && p[-3] == '\n'));
 }
 
-/* Where the message that begins at p ends: at the next one's "From ". */
+/* Where the message that begins at p ends: at the next one's "From ".  *quoted: a line begins with ">".
+ * Line by line: memmem(3) takes ten times as long. */
 static const char *
-message_end(const char *p, const char *end, const char *start)
+message_end(const char *p, const char *end, const char *start, bool *quoted)
 {
-	for (p++; p < end; p++) {
-		p = memmem(p, (size_t)(end - p), "\nFrom ", 6);
-		if (!p)
-			return end;
-		if (begins(p + 1, end, start))
-			return p + 1;
+	const char *lf;
+
+	*quoted = false;
+	while ((lf = memchr(p, '\n', (size_t)(end - p))) && lf + 1 < end) {
+		p = lf + 1;
+		*quoted |= *p == '>';
+		if (*p == 'F' && begins(p, end, start))
+			return p;
 	}
 	return end;
 }
@@ -128,6 +131,7 @@ message_end(const char *p, const char *end, const char *start)
  * ">" less. */
 struct unquote {
 	struct span rest;
+	bool quoted; /* there may be such lines */
 };
 
 static const char *
@@ -151,7 +155,7 @@ static int
 next_unquoted(void *arg, const char **p, size_t *n, struct err *e)
 {
 	struct unquote *u = arg;
-	const char *stop = quoted_from(u->rest);
+	const char *stop = u->quoted ? quoted_from(u->rest) : NULL;
 
 	(void)e;
 	*p = u->rest.p;
@@ -169,7 +173,7 @@ static int
 sign_span(void *arg, struct dkimcrew_item *item, struct err *e)
 {
 	const struct batch *b = arg;
-	struct unquote u = {item->content};
+	struct unquote u = {item->content, item->quoted};
 
 	return dkimmsg_sign(b->b->keys, next_unquoted, &u, b->b->now_s, &item->fields, NULL, e);
 }
@@ -201,7 +205,9 @@ give_spans(struct batch *b, const struct mbox *m, struct err *e)
 	if (m->n > 0 && !begins(p, end, p))
 		return err_set(e, EX_DATAERR, "stdin: not an mbox: it does not begin with \"From \"");
 	for (uint64_t i = 1; !rc && p < end; i++) {
-		const char *next = message_end(p, end, m->p), *line = memchr(p, '\n', (size_t)(next - p));
+		bool quoted;
+		const char *next = message_end(p, end, m->p, &quoted);
+		const char *line = memchr(p, '\n', (size_t)(next - p));
 		struct dkimcrew_item *item;
 
 		line = line ? line + 1 : next;
@@ -210,6 +216,7 @@ give_spans(struct batch *b, const struct mbox *m, struct err *e)
 			break;
 		item->before = (struct span){p, (size_t)(line - p)};
 		item->content = (struct span){line, (size_t)(next - line)};
+		item->quoted = quoted;
 		buf_fmt(&item->name, "message %llu", (unsigned long long)i);
 		p = next;
 	}

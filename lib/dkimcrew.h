@@ -11,6 +11,7 @@
 #include "cur.h"
 #include "spool.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct dkimcrew_item { /* what the three callbacks make of it */
 	struct span before, content; /* lent by the giver until it comes back */
 	struct buf name, fields;
 	int64_t mtime_s;
+	bool quoted;
 	struct spool spool;
 	int rc;       /* of work() */
 	struct err e; /* its words */

@@ -89,23 +89,22 @@ dkimhead_hash(const struct dkimhead *h, enum dkim_canon canon, struct span names
     struct span signature, dkim_sink *sink, void *arg)
 {
 	struct buf list = BUF_INIT, out = BUF_INIT;
-	struct map next; /* of a name that was listed already: the field that is next */
+	/* By a name's lowest field: the one that is next of that name. */
+	uint32_t *next = mem_grow(NULL, h->n + 1, sizeof *next);
 	struct cur c;
 
+	for (size_t i = 0; i < h->n; i++)
+		next[i] = (uint32_t)i;
 	lower(&list, names);
-	map_init(&next, h->last.seed);
 	c = cur_of(list.s, list.len);
 	while (!cur_end(&c)) {
 		struct span name = span_trim(cur_until(&c, ':'));
-		uint32_t at = map_get(&next, name);
+		uint32_t last = map_get(&h->last, name), at = last == MAP_NONE ? MAP_NONE : next[last];
 
 		cur_ch(&c, ':');
 		if (at == MAP_NONE)
-			at = map_get(&h->last, name);
-		if (at == MAP_NONE || at == h->n)
 			continue;
-		/* h->n: all of them are used up; MAP_NONE would begin anew. */
-		map_put(&next, name, h->above[at] == MAP_NONE ? (uint32_t)h->n : h->above[at]);
+		next[last] = h->above[at];
 		buf_cut(&out, 0);
 		dkim_field(canon, h->fields[at].whole, &out);
 		sink(arg, out.s, out.len);
@@ -113,7 +112,7 @@ dkimhead_hash(const struct dkimhead *h, enum dkim_canon canon, struct span names
 	buf_cut(&out, 0);
 	dkim_field_unsigned(canon, signature, &out);
 	sink(arg, out.s, out.len);
-	map_free(&next);
+	free(next);
 	buf_free(&list);
 	buf_free(&out);
 }

@@ -4,6 +4,7 @@
 #include "b64.h"
 #include "idn.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define LINE 78 /* RFC 5322 2.1.1: what a line should not pass */
@@ -341,29 +342,62 @@ quoted(struct buf *out, struct span s, const char *also)
 
 /* --- h= and z= */
 
+struct name {
+	struct span is;
+	size_t n; /* how often it is named */
+};
+
+/* Both lists as one: `n` is 1 for those that are oversigned, 0 for the others. */
+static size_t
+join_lists(const char *names, const char *over, struct name *v)
+{
+	struct cur c = cur_span(span_of(names)), o = cur_span(span_of(over));
+	size_t n = 0;
+
+	while (!cur_end(&c))
+		v[n++] = (struct name){next_name(&c), 0};
+	while (!cur_end(&o)) {
+		struct span name = next_name(&o);
+		size_t i = 0;
+
+		while (i < n && !span_ieq(v[i].is, name))
+			i++;
+		if (i == n)
+			v[n++].is = name;
+		v[i].n = 1;
+	}
+	return n;
+}
+
 /* The names for h=: each as often as its field is there, and once more where it is oversigned. */
 static int
 select_names(const struct dkimsign_want *w, const struct dkimhead *h, struct buf *out, struct err *e)
 {
 	const char *names = w->names ? w->names : dkimsign_names;
 	const char *over = w->oversign ? w->oversign : dkimsign_oversign;
-	struct cur lists[2] = {cur_span(span_of(names)), cur_span(span_of(over))};
-	size_t all = 0;
+	struct name *v = mem_alloc((strlen(names) + strlen(over) + 2) * sizeof *v);
+	size_t n = join_lists(names, over, v), all = 0;
+	int rc = 0;
 
-	for (int i = 0; i < 2; i++)
-		while (!cur_end(&lists[i])) {
-			struct span name = next_name(&lists[i]);
-			size_t n = dkimhead_count(h, name) + listed(over, name);
-
-			if (i == 1 && listed(names, name))
-				continue;
-			if (n > DKIMSIGN_FIELDS_MAX - all)
-				return err_set(e, EX_DATAERR, "over %d fields to sign, %zu of them %.*s",
-				    DKIMSIGN_FIELDS_MAX, n, SPAN_ARG(name));
-			for (all += n; n > 0; n--)
-				buf_fmt(out, "%s%.*s", out->len ? ":" : "", SPAN_ARG(name));
+	for (size_t f = 0; f < h->n; f++)
+		for (size_t i = 0; i < n; i++)
+			if (v[i].is.n == h->fields[f].name.n && span_ieq(v[i].is, h->fields[f].name)) {
+				v[i].n++;
+				break;
+			}
+	for (size_t i = 0; !rc && i < n; i++) {
+		if (v[i].n > DKIMSIGN_FIELDS_MAX - all)
+			rc = err_set(e, EX_DATAERR, "over %d fields to sign, %zu of them %.*s",
+			    DKIMSIGN_FIELDS_MAX, v[i].n, SPAN_ARG(v[i].is));
+		all += v[i].n;
+		for (size_t k = 0; !rc && k < v[i].n; k++) {
+			if (out->len)
+				buf_ch(out, ':');
+			buf_add(out, v[i].is.p, v[i].is.n);
 		}
-	return 0;
+	}
+	free(v);
+	return rc;
 }
 
 static void
@@ -496,9 +530,17 @@ line_ends(struct span header, const struct buf *fields, struct buf *out)
 	const char *lf = header.n ? memchr(header.p, '\n', header.n) : NULL;
 	bool crlf = lf && lf > header.p && lf[-1] == '\r';
 
-	for (size_t i = 0; i < fields->len; i++)
-		if (crlf || fields->s[i] != '\r')
-			buf_ch(out, fields->s[i]);
+	if (crlf) {
+		buf_add(out, fields->s, fields->len);
+		return;
+	}
+	for (size_t at = 0; at < fields->len;) {
+		const char *line = fields->s + at;
+		size_t n = strcspn(line, "\r");
+
+		buf_add(out, line, n);
+		at += n + (line[n] == '\r');
+	}
 }
 
 int
