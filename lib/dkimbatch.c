@@ -22,7 +22,8 @@ struct batch {
 	struct dkimcrew *crew;
 	uint64_t all, bad;
 	struct archive_out *tar;
-	int from, to; /* maildirs */
+	bool not_input; /* what failed while reading was the writing of those before */
+	int from, to;   /* maildirs */
 };
 
 /* --- what became of them */
@@ -297,6 +298,7 @@ give_member(void *arg, struct archive_in *a, struct span name, struct err *e)
 	size_t n = 1;
 	int rc = dkimcrew_next(b->crew, SPOOL_MEMORY / 64, &item, e);
 
+	b->not_input = rc != 0;
 	if (rc)
 		return rc;
 	buf_add(&item->name, name.p, name.n);
@@ -318,7 +320,7 @@ do_tar(struct batch *b, unsigned threads, struct err *e)
 		rc = dkimcrew_start(&b->crew, threads, &calls, e);
 	if (!rc) {
 		rc = archive_members(STDIN_FILENO, (struct span){"", 0}, give_member, b, e);
-		if (rc)
+		if (rc && !b->not_input)
 			err_in(e, "stdin");
 	}
 	if (!rc)
