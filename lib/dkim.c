@@ -179,6 +179,7 @@ changes(enum dkim_canon canon, int before, int c)
 static size_t
 canonical(enum dkim_canon canon, const char *p, size_t n)
 {
+	const char *one_before = p - 1;
 	size_t i = 0;
 
 	for (; n - i >= 4 * LANES; i += 4 * LANES)
@@ -191,7 +192,7 @@ canonical(enum dkim_canon canon, const char *p, size_t n)
 		if (any(is))
 			return i + first(is);
 	}
-	while (i < n && !changes(canon, (unsigned char)p[i - 1], (unsigned char)p[i]))
+	while (i < n && !changes(canon, (unsigned char)one_before[i], (unsigned char)p[i]))
 		i++;
 	return i;
 }
