@@ -11,7 +11,7 @@ cd "$T" || exit 1
 recipe() {
 	awk -v n="$1" '/^```sh$/ { on = ++seen == n; next } /^```$/ { on = 0 } on' "$TOP/README.md" |
 	    sed -e "s/smtp\.provider\.example:587/127.0.0.1:$PORT/" -e "s/127\.0\.0\.1:2525/127.0.0.1:$OTHER/" \
-	    -e 's/&$/\& echo $! >trap.pid; sleep 1/'
+	    -e 's/&$/\& echo $! >trap.pid; sleep 1/' -e 's/^sender-check /: &/' # which asks the world's DNS
 }
 run() {
 	recipe "$1" >"recipe$1"
@@ -24,7 +24,7 @@ has() {
 
 trap_start
 OTHER=$(free_port)
-is "$(recipe 6)" '' 'there are five recipes'
+is "$(recipe 8)" '' 'there are seven recipes'
 
 run 1 'send, and see it waiting'
 like "$(cat "$T/.out")" 'admin@example\.org' 'the list shows where it goes'
@@ -51,4 +51,13 @@ run 5 'a whole list by one process'
 is "$(find queue/new -name '*,bulk,*' | wc -l)" 3 'three messages of stream bulk'
 smtp-deliver --relay "127.0.0.1:$PORT"
 ok 'each to its reader' has trap 'To: reader3@example.net'
+
+echo "route \"*\" { relay = \"127.0.0.1:$PORT\" }" >"$RELAYKIT_CONFIG"
+echo 'Subject: waits' | smtp-submit -odq waits@example.org
+run 6 'where mail goes, and what would happen'
+is "$(cut -f 2-4 "$T/.out" | tail -1)" "waits@example.org	send	127.0.0.1:$PORT" 'to all that waits'
+run 7 'sign everything that leaves'
+printf 'From: me@example.org\nSubject: signed\n\nx\n' | smtp-submit -odq -f me@example.org signed@example.net
+smtp-deliver
+ok 'it is signed' has trap 'd=example.org; s=s2026;'
 done_testing
