@@ -2,6 +2,7 @@
 #include "conf.h"
 #include "confserve.h"
 #include "door.h"
+#include "doorlimit.h"
 #include "events.h"
 #include "hall.h"
 #include "io.h"
@@ -9,6 +10,7 @@
 #include "owner.h"
 #include "prog.h"
 #include "queue.h"
+#include "quota.h"
 #include "sandbox.h"
 #include "serve.h"
 #include "spawn.h"
@@ -51,6 +53,7 @@ struct program {
 	struct login *login;
 	struct spawn *spawn;
 	struct events *events;
+	struct quota *quota;
 	struct stat *seen;      /* of the files of certificates, two each */
 	int *listeners;
 	size_t n_listeners;
@@ -222,6 +225,18 @@ open_log(struct program *p)
 	err_free(&e);
 }
 
+/* Without state/ nothing can be counted, and limits that nobody keeps are no limits. */
+static int
+open_meters(struct program *p, struct err *e)
+{
+	int state = queue_state_fd(p->house.queue);
+	int rc = state >= 0 ? quota_open(&p->quota, state, e) : 0;
+
+	if (!rc && state < 0 && doorlimit_wanted(&p->conf))
+		rc = err_set(e, EX_NOPERM, "limits are kept by the queue's user alone");
+	return rc;
+}
+
 static int
 one_client(struct program *p, int in, int out, struct err *e)
 {
@@ -233,7 +248,10 @@ one_client(struct program *p, int in, int out, struct err *e)
 		rc = open_queue(p, e);
 	if (!rc)
 		open_log(p);
+	if (!rc)
+		rc = open_meters(p, e);
 	c.events = p->events;
+	c.quota = p->quota;
 
 	if (!rc)
 		rc = serve_look(&c, in, out, e);
@@ -242,6 +260,8 @@ one_client(struct program *p, int in, int out, struct err *e)
 	if (!rc)
 		rc = serve(&c, e);
 	events_close(p->events);
+	quota_close(p->quota);
+	p->quota = NULL;
 	queue_close(p->house.queue);
 	p->house.queue = NULL;
 	p->events = NULL;

@@ -36,7 +36,8 @@ on_connect(void *arg, struct smtpd_verdict *v)
 {
 	struct door *d = arg;
 
-	(void)v;
+	if (d->limit && !d->front_end)
+		d->limit(d, METER_CONNECTIONS, v);
 	d->s.trusted = !d->has_peer ||
 		       (!d->front_end && in_networks(d->house->serve->networks, &d->peer));
 }
@@ -77,6 +78,8 @@ on_rcpt(void *arg, const struct esmtp_rcpt *r, struct span rcpt, struct smtpd_ve
 		smtpd_refuse(v, 550, "5.7.1", "relaying denied: log in first");
 	else if (r->to.domain.n == 0 && !is_postmaster(&r->to))
 		smtpd_refuse(v, 553, "5.1.3", "the recipient's address has no domain");
+	else if (d->limit)
+		d->limit(d, METER_RCPTS, v);
 }
 
 /* --- the message */
@@ -192,6 +195,10 @@ on_begin(void *arg, struct smtpd_verdict *v)
 	struct err e = ERR_INIT;
 	int rc;
 
+	if (d->limit)
+		d->limit(d, METER_MESSAGES, v);
+	if (v->code)
+		return;
 	buf_cut(&d->params, 0);
 	if (m->ret != ESMTP_RET_NONE)
 		put_param(&d->params, "RET", m->ret == ESMTP_RET_FULL ? SPAN("FULL") : SPAN("HDRS"));

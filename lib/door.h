@@ -8,6 +8,7 @@
 #define DOOR_H
 
 #include "confserve.h"
+#include "meter.h"
 #include "net.h"
 #include "smtpdo.h"
 #include "submit.h"
@@ -24,12 +25,16 @@ struct door_house { /* what all clients share; the caller's */
 };
 
 struct doorauth;
+struct doorlimit;
 
 struct door {
 	const struct door_house *house;
 	struct doorauth *auth;  /* NULL: nobody can log in */
 	/* Of a user who has: whether the address (local@domain) is his; NULL: any is. */
 	bool (*may_send)(const struct door *d, struct span sender);
+	struct doorlimit *limits;
+	/* One more connection, message or recipient; NULL: any number. */
+	void (*limit)(struct door *d, enum meter_what what, struct smtpd_verdict *v);
 	struct smtpd s;
 	struct smtpd_rules rules;
 	struct smtpd_world world;

@@ -1,11 +1,10 @@
 #include "doorauth.h"
 
+#include "doorlimit.h"
 #include "io.h"
 #include "tls.h"
 
 #include <time.h>
-
-#define FIRST_WAIT_MS 1000
 
 static struct doorauth *
 of(void *arg)
@@ -44,15 +43,13 @@ tell(struct doorauth *a, int code, const char *status, struct span why)
 		events_write(a->events, &v, io_time_us());
 }
 
-/* Guessing is slow: 1 s, 2 s, 4 s. */
+/* Guessing is slow. */
 static void
 wait_a_while(struct doorauth *a)
 {
-	uint32_t n = a->failures < 5 ? a->failures : 5;
-	int64_t ms = FIRST_WAIT_MS << n;
+	uint32_t ms = doorlimit_failed_ms(a->door->limits);
 	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
 
-	a->failures++;
 	nanosleep(&t, NULL);
 }
 
@@ -65,6 +62,7 @@ outcome(struct doorauth *a, enum sasl_is is, struct err *e)
 		buf_cut(&a->door->s.user, 0);
 		buf_str(&a->door->s.user, sasl_user(a->sasl));
 		tell(a, 235, "2.7.0", span_of(mech_name(a->mech)));
+		doorlimit_forgive(a->door->limits);
 		return SMTPD_AUTH_YES;
 	case SASL_NO:
 		tell(a, 535, "5.7.8", span_of(err_text(e)));

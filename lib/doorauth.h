@@ -21,10 +21,9 @@ struct doorauth {
 	struct buf exporter, unique, certificate;
 	struct sasl_server server;
 	struct login_session session;
-	uint32_t failures;
 };
 
-/* login NULL: nobody can log in.  The door is open, and closed after this. */
+/* login NULL: nobody can log in.  The door is open, with its limits, and closed after this. */
 void doorauth_open(struct doorauth *a, struct door *d, struct login *login, struct events *events);
 void doorauth_close(struct doorauth *a);
 void doorauth_tls(struct doorauth *a, const struct tls *t); /* the handshake is done */

@@ -2,6 +2,7 @@
 
 #include "conn.h"
 #include "doorauth.h"
+#include "doorlimit.h"
 #include "io.h"
 #include "proxy.h"
 #include "talk.h"
@@ -21,6 +22,7 @@
 struct serving {
 	const struct serve_client *c;
 	struct door door;
+	struct doorlimit limit;
 	struct doorauth auth;
 	struct conn conn;       /* of a socket */
 	int64_t session_ms;     /* when all is over */
@@ -203,6 +205,7 @@ serve(const struct serve_client *c, struct err *e)
 	int rc;
 
 	door_open(&v.door, c->house, c->has_peer ? &c->peer : NULL);
+	doorlimit_open(&v.limit, &v.door, c->quota);
 	doorauth_open(&v.auth, &v.door, c->login, c->events);
 	v.door.has_peer = !c->local;
 	v.session_ms = io_now_ms() + (int64_t)c->house->serve->session_s * 1000;

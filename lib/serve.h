@@ -15,6 +15,7 @@ struct serve_client {
 	const struct door_house *house;
 	const struct tls_identity *identity; /* NULL: no TLS */
 	struct login *login;    /* NULL: nobody can log in */
+	struct quota *quota;    /* NULL: nothing is counted */
 	struct events *events;  /* NULL: nothing is logged */
 	int in, out;            /* the same for a socket */
 	bool socket;

@@ -235,6 +235,7 @@ end_message(struct smtpd *s)
 		next = smtpd_wrong_verdict(s, &v);
 	} else {
 		s->messages++;
+		s->hurry = true;
 		s->idle = 0;
 		buf_fmt(&s->out, "250 2.0.0 Ok: queued as %s\r\n", id.s);
 		next = SMTPD_READ;

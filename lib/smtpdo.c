@@ -623,7 +623,7 @@ smtpd_feed(struct smtpd *s, struct span in, size_t *taken)
 	enum smtpd_next next = s->at == SMTPD_AT_END ? SMTPD_CLOSE : SMTPD_READ;
 
 	*taken = 0;
-	while (next == SMTPD_READ && *taken < in.n && s->out.len < OUT_FULL) {
+	while (next == SMTPD_READ && *taken < in.n && s->out.len < OUT_FULL && !s->hurry) {
 		struct span rest = {in.p + *taken, in.n - *taken};
 		size_t n = 0;
 

@@ -14,6 +14,7 @@ send_out(struct talk *t, struct err *e)
 	int rc = out->len > 0 ? t->send(t->arg, out, e) : 0;
 
 	buf_cut(out, 0);
+	t->door->s.hurry = false;
 	return rc;
 }
 
@@ -63,7 +64,7 @@ talk(struct talk *t, struct err *e)
 			return e->code;
 		next = smtpd_feed(s, t->waiting(t->arg), &n);
 		t->taken(t->arg, n);
-		if (n == 0 && send_out(t, e)) /* full: out first */
+		if ((n == 0 || s->hurry) && send_out(t, e)) /* full: out first */
 			return e->code;
 	}
 	return send_out(t, e);

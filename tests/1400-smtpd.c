@@ -167,6 +167,7 @@ talk(const char *in, size_t n, size_t step, struct buf *got, struct buf *all)
 		codes(&s.out, got);
 		buf_add(all, s.out.s, s.out.len);
 		buf_cut(&s.out, 0);
+		s.hurry = false;
 		if (next == SMTPD_SECURE) {
 			buf_str(got, "+");
 			smtpd_secured(&s);

@@ -177,6 +177,7 @@ converse(struct told *t, const struct smtpd_rules *rules, const char *p, size_t 
 		clean(&s.out);
 		buf_add(&t->replies, s.out.s, s.out.len);
 		buf_cut(&s.out, 0);
+		s.hurry = false;
 		if (next == SMTPD_SECURE)
 			smtpd_secured(&s);
 	}

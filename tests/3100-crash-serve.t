@@ -1,0 +1,89 @@
+#!/bin/sh
+# smtp-serve, struck at every system call that changes something, for DATA and for BDAT: what was
+# answered with 250 is in the queue once and whole; what was not is there once or not at all; what was
+# refused is not there; the next one works.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/faults/sweep.sh"
+need_faultrun
+need smtp-serve smtp-submit smtp-queue
+
+mkdir "$T/letters"
+letter 1 >"$T/letters/1"
+letter 2 >"$T/letters/2"
+letter 3 600000 >"$T/letters/3"
+# The process serves; what it has to say about a disk it says to its client and on standard error.
+plain_death() {
+	case $how:$rc in
+	-k:137 | -a:137) ;;
+	*:124) echo "it hangs; " ;;
+	*:125 | *:126 | *:127) echo "the test is wrong; " ;;
+	*:12[89] | *:1[3-9]? | *:2??) echo "it died of a signal; " ;;
+	esac
+}
+bytes() {
+	wc -c <"$1"
+}
+# A conversation with two messages
+{
+	printf 'EHLO me\r\n'
+	for i in 1 2; do
+		printf 'MAIL FROM:<a@example.org>\r\nRCPT TO:<b%s@example.net>\r\nDATA\r\n' $i
+		sed 's/^\./../' "$T/letters/$i"
+		printf '.\r\n'
+	done
+	printf 'QUIT\r\n'
+} >"$T/data"
+{
+	printf 'EHLO me\r\n'
+	for i in 1 3; do
+		printf 'MAIL FROM:<a@example.org>\r\nRCPT TO:<b%s@example.net>\r\n' $i
+		printf 'BDAT 10\r\n'
+		head -c 10 "$T/letters/$i"
+		printf 'BDAT %s LAST\r\n' $(($(bytes "$T/letters/$i") - 10))
+		tail -c +11 "$T/letters/$i"
+	done
+	printf 'QUIT\r\n'
+} >"$T/bdat"
+
+sound() {
+	[ -z "$(entries "$T/q" damaged)" ] || echo "an entry was set aside"
+	for f in "$T"/q/new/.[!.]*; do
+		[ ! -e "$f" ] || killed || echo "${f##*/} was left behind"
+	done
+	smtp-submit --queue "$T/q" -odq -f a@example.org x@example.org <"$T/letters/1" 2>"$T/.err" ||
+		echo "the next one: $(cat "$T/.err")"
+	smtp-queue --queue "$T/q" check >"$T/.check" 2>&1 || echo "check: $(cat "$T/.check")"
+}
+prepare() {
+	rm -rf "$T/q"
+	smtp-submit --queue "$T/q" -odq x@example.org <"$T/letters/1"
+	rm -f "$T"/q/new/*
+}
+verify() {
+	tr -d '\r' <"$T/ack" | sed -n 's/^250 2\.0\.0 Ok: queued as \([0-9a-z]\{16\}\)$/\1/p' >"$T/acked"
+	refused=$(grep -c '^[45]' "$T/ack")
+	found=0 numbers=
+	for id in $(entries "$T/q" | ids); do
+		found=$((found + 1))
+		number=$(entry_ok "$T/q" "$id")
+		case " $numbers " in
+		*" ${number:-none} "*) echo "letter $number is there twice" ;;
+		esac
+		[ -n "$number" ] || echo "$id is not whole"
+		numbers="$numbers $number"
+	done
+	while read -r id; do
+		[ -n "$(find "$T/q/new" -name "*.$id,*")" ] || echo "$id was acknowledged and is not there"
+	done <"$T/acked"
+	[ "$found" -le $((2 - (refused > 0))) ] || [ "$refused" -eq 0 ] || echo "$found entries, $refused refused"
+	[ "$found" -le 2 ] || echo "$found entries of two messages"
+	# An answer that could not be written leaves one open.
+	[ "$found" -le $(($(wc -l <"$T/acked") + 1)) ] || echo "$found entries, $(wc -l <"$T/acked") acknowledged"
+	sound
+}
+victim="smtp-serve --queue $T/q --no-sandbox"
+input=$T/data
+sweep 'DATA'
+input=$T/bdat
+sweep 'BDAT'
+done_testing
