@@ -125,9 +125,11 @@ exchange(struct smtp *s, const struct smtpauth *a, struct sasl *sasl, struct err
 	if (s->reply.code != 235)
 		return verdict(s, a, sasl, e);
 	rc = sasl_client_end(sasl, e);
-	/* It let us in without knowing the password: it is not who we think. */
-	if (rc)
+	if (rc) { /* it let us in without knowing the password: it is not who we think */
 		s->tls_status = "4.7.8";
+		reply_clear(&s->reply);
+		err_in(e, "login as %s", a->user);
+	}
 	return rc;
 }
 

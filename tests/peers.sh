@@ -184,9 +184,11 @@ exim_conf() {
 	  user = mail
 	  group = mail
 	END
+	printf '%s\n' "${EXIM_AUTH-}"
 }
 
 # exim_start DIR CERT KEY [HOSTS-THAT-MAY-CHUNK]: delivers into DIR/mail/new; EXIM_PORT and EXIM_PID are set.
+# EXIM_AUTH is the end of its configuration: authenticators.
 # Its binary looks for the user Debian-exim, who exists in its own view of /etc/passwd only.
 exim_start() {
 	EXIM_DIR=$1
