@@ -152,8 +152,18 @@ utf8_len(const char *text, size_t n)
 bool
 utf8_valid(struct span s)
 {
-	for (size_t i = 0, len; i < s.n; i += len)
-		if ((len = utf8_len(s.p + i, s.n - i)) == 0)
+	for (size_t i = 0, len; i < s.n; i += len) {
+		uint64_t eight;
+
+		len = sizeof eight;
+		if (s.n - i >= sizeof eight) { /* most of it is ASCII */
+			memcpy(&eight, s.p + i, sizeof eight);
+			if ((eight & 0x8080808080808080u) == 0)
+				continue;
+		}
+		len = utf8_len(s.p + i, s.n - i);
+		if (len == 0)
 			return false;
+	}
 	return true;
 }

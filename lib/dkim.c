@@ -398,6 +398,16 @@ is_tag_value(int c)
 	return is_fws(c) || (c > ' ' && c < 127 && c != ';') || c > 127;
 }
 
+static struct span
+tag_value(struct cur *c)
+{
+	const char *from = c->p;
+
+	while (c->p < c->end && is_tag_value((unsigned char)*c->p))
+		c->p++;
+	return (struct span){from, (size_t)(c->p - from)};
+}
+
 /* tag-spec = [FWS] tag-name [FWS] "=" [FWS] tag-value [FWS] */
 static int
 tag_spec(struct cur *c, struct dkim_tag *t, struct err *e)
@@ -409,7 +419,7 @@ tag_spec(struct cur *c, struct dkim_tag *t, struct err *e)
 	cur_while(c, is_fws);
 	if (!cur_ch(c, '='))
 		return err_set(e, EX_DATAERR, "tag list: no \"=\" behind \"%.*s\"", SPAN_ARG(t->name));
-	t->value = span_trim(cur_while(c, is_tag_value));
+	t->value = span_trim(tag_value(c));
 	if (!cur_end(c) && cur_peek(c) != ';')
 		return err_set(e, EX_DATAERR, "tag list: byte 0x%02x in the value of \"%.*s\"",
 		    (unsigned)cur_peek(c), SPAN_ARG(t->name));
