@@ -375,8 +375,11 @@ transact(struct attempt *a, size_t *again, struct err *e)
 	if (rc && (a->unnoted || p->d->trouble))
 		return PARCEL_LOST;
 	a->way->useless = a->m->useless;
+	a->way->unfit = a->m->unfit;
 	a->way->lost = rc != 0;
 	if ((rc && a->m->stale) || (a->m->useless && a->way->elsewhere && !doubt_matters(a)))
+		return PARCEL_STALE;
+	if (a->m->unfit && a->way->elsewhere) /* RFC 8689 4.2.1: each host, before it is given up */
 		return PARCEL_STALE;
 	if (rc && doubt_matters(a))
 		return leave_in_doubt(a, e);

@@ -45,14 +45,15 @@ struct parcel_way {
 	uint64_t connect_us;
 	bool elsewhere; /* another host may be tried within this attempt */
 	bool useless;   /* out: what smtp_mail says of the last transaction */
+	bool unfit;     /* out: likewise */
 	bool lost;      /* out: it ended without an answer for somebody */
 	void (*meanwhile)(void *arg); /* as in struct smtp_mail */
 	void *arg;
 };
 enum parcel_sent {
 	PARCEL_SENT,  /* every recipient of the group has an outcome */
-	PARCEL_STALE, /* the connection takes no more: the rest at once over a fresh one; way->useless:
-	               * to another host */
+	PARCEL_STALE, /* the connection takes no more: the rest at once over a fresh one; way->useless or
+	               * unfit: to another host */
 	PARCEL_LOST,  /* local trouble, told already: nothing was sent, leave it as it is */
 	PARCEL_UNSIGNED /* it cannot be signed, e says why: nothing was sent, the site had no part in it */
 };

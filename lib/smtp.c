@@ -116,6 +116,7 @@ sort_out(struct smtp *s, struct smtp_mail *m)
 	struct span why = forbidden(s, m, &status);
 	size_t plain = 0, n = 0;
 
+	m->unfit = why.n > 0;
 	for (size_t i = 0; i < m->n; i++) {
 		struct smtp_rcpt *r = &m->rcpts[i];
 
@@ -620,7 +621,7 @@ smtp_send(struct smtp *s, struct smtp_mail *m, struct err *e)
 	bool utf8;
 	int rc;
 
-	m->asked = m->in_doubt = m->stale = m->useless = s->whole = false;
+	m->asked = m->in_doubt = m->stale = m->useless = m->unfit = s->whole = false;
 	s->wait_hint_s = 0;
 	utf8 = sort_out(s, m);
 	if (undecided(m) == 0)

@@ -508,9 +508,9 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 {
 	struct run_state *r = w->r;
 	struct plan_site *s = load_site(r, site);
-	struct parcel_way way = {&w->c.s, span_of(s->name), span_of(w->c.host),
-	    {w->c.addr.s, w->c.addr.len}, w->c.connect_us, reach_has_other(&w->c, s), false, false,
-	    look_ahead, w};
+	struct parcel_way way = {.s = &w->c.s, .site = span_of(s->name), .host = span_of(w->c.host),
+	    .addr = {w->c.addr.s, w->c.addr.len}, .connect_us = w->c.connect_us,
+	    .elsewhere = reach_has_other(&w->c, s), .meanwhile = look_ahead, .arg = w};
 	struct err e = ERR_INIT;
 	enum parcel_sent sent = parcel_send(l->p, l->rcpts, &l->n, &way, &e);
 
@@ -523,7 +523,7 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 		load_verdict(r, l, JOURNAL_DEFERRED, 0, "4.7.5", err_text(&e), s->name);
 	}
 	err_free(&e);
-	if (sent == PARCEL_STALE && way.useless)
+	if (sent == PARCEL_STALE && (way.useless || way.unfit))
 		reach_avoid(&w->c, s);
 	return sent != PARCEL_STALE;
 }
@@ -625,7 +625,7 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 		}
 		if (l.p || load_take(r, &l)) {
 			if (!send_load(w, site, &l)) {
-				smtp_close(&w->c.s); /* stale: the same message over a fresh one, once */
+				smtp_quit(&w->c.s); /* stale: the same message over a fresh one, once */
 				rc = reach_site(&w->c, s, status, &e);
 				continue;
 			}
