@@ -73,8 +73,7 @@ load_rules(struct tool *t, struct err *e)
 	for (size_t i = 0; i < t->n_files; i++)
 		local_rules(t, t->files[i], false, e);
 	local_rules(t, RULES_LOCAL, true, e);
-	or_die(rules_add(&t->rules, (struct span){rules_shipped, rules_shipped_len}, "bounce.rules", e),
-	    e);
+	rules_add_shipped(&t->rules);
 	rules_ready(&t->rules);
 }
 

@@ -265,7 +265,8 @@ phase_in(struct bounce_reader *b, struct span text)
 		text.n = REASON_TEXT_MAX;
 	buf_cut(&b->scratch, 0);
 	rules_fold(text, &b->scratch);
-	rules_begin(&s, b->rules, &b->rules->lines, (struct span){b->scratch.s, b->scratch.len}, &none);
+	rules_begin(&s, b->rules, &b->rules->lines, (struct span){b->scratch.s, b->scratch.len}, &none,
+	    true);
 	while ((r = rules_next(&s)))
 		for (unsigned i = RULES_CONN; i <= RULES_DATA; i++)
 			if (span_eq((struct span){r->what.p + 1, r->what.n - 1},

@@ -160,7 +160,7 @@ evidence(struct bouncetext *t, const struct rule *rule)
 }
 
 static void
-scan(struct bouncetext *t, struct span line, struct rules_scan *c)
+scan(struct bouncetext *t, struct span line, struct rules_scan *c, bool header)
 {
 	static const struct rules_facts none;
 
@@ -168,7 +168,8 @@ scan(struct bouncetext *t, struct span line, struct rules_scan *c)
 		line.n = BOUNCETEXT_LINE_MAX;
 	buf_cut(&t->folded, 0);
 	rules_fold(line, &t->folded);
-	rules_begin(c, t->rules, &t->rules->lines, (struct span){t->folded.s, t->folded.len}, &none);
+	rules_begin(c, t->rules, &t->rules->lines, (struct span){t->folded.s, t->folded.len}, &none,
+	    header);
 }
 
 void
@@ -193,7 +194,7 @@ bouncetext_header(struct bouncetext *t, struct span header)
 		buf_cut(&t->pending, 0);
 		buf_fmt(&t->pending, "%.*s: ", SPAN_ARG(f.name));
 		mimeread_words(f.value, &t->pending);
-		scan(t, (struct span){t->pending.s, t->pending.len}, &s);
+		scan(t, (struct span){t->pending.s, t->pending.len}, &s, true);
 		while ((rule = rules_next(&s)))
 			evidence(t, rule);
 	}
@@ -210,7 +211,7 @@ body_line(struct bouncetext *t, struct span line, bool *with)
 	struct span addr = {"", 0};
 	bool skip = false, named = false, end = false, told = false;
 
-	scan(t, line, &s);
+	scan(t, line, &s, false);
 	while ((rule = rules_next(&s))) {
 		if (evidence(t, rule)) {
 			told = true;

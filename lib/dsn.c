@@ -32,7 +32,7 @@ dsn_typed(struct span value, struct span *type)
 static struct span
 between(struct span s, char open, char close)
 {
-	const char *a = memrchr(s.p, open, s.n);
+	const char *a = s.n > 0 ? memrchr(s.p, open, s.n) : NULL;
 	const char *z = a ? memchr(a, close, (size_t)(s.p + s.n - a)) : NULL;
 
 	return z ? (struct span){a + 1, (size_t)(z - a - 1)} : s;

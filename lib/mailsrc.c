@@ -246,7 +246,8 @@ mailsrc_fd(int fd, struct span name, const struct mailsrc_sink *sink, struct err
 {
 	struct source s = {.sink = sink, .file = name, .held = BUF_INIT, .before = "\n\n\n"};
 	struct opened o = {sink, name, 0};
-	char *block = mem_alloc(BLOCK);
+	struct buf room = BUF_INIT; /* not zeroed: a maildir has many small files */
+	char *block = buf_room(&room, BLOCK);
 	size_t got = 0, n;
 	int rc = 0, sink_rc;
 
@@ -256,18 +257,18 @@ mailsrc_fd(int fd, struct span name, const struct mailsrc_sink *sink, struct err
 		got += n;
 	} while (!rc && n > 0 && got < ARCHIVE_HEAD);
 	if (rc) {
-		free(block);
+		buf_free(&room);
 		return bad(sink, name, e);
 	}
 	if (archive_is((struct span){block, got})) {
 		rc = archive_members(fd, (struct span){block, got}, member, &o, e);
-		free(block);
+		buf_free(&room);
 		return o.rc ? o.rc : rc ? bad(sink, name, e) : 0;
 	}
 	sink_rc = first(&s, (struct span){block, got}, e);
 	while (!sink_rc && n > 0 && (rc = io_read(fd, block, BLOCK, &n, e)) == 0 && n > 0)
 		sink_rc = more(&s, (struct span){block, n}, e);
-	free(block);
+	buf_free(&room);
 	sink_rc = finish(&s, sink_rc, e);
 	return sink_rc ? sink_rc : rc ? bad(sink, name, e) : 0;
 }

@@ -25,6 +25,7 @@ struct mimeread {
 	unsigned depth, messages, parts;
 	enum coding coding;
 	bool in_header, message, digest, wanted, cut, was_cut;
+	bool begun;          /* the header has a line */
 	bool piece;          /* in the middle of a long line */
 	unsigned quad, bits; /* base64 */
 	bool ended;          /* base64: "=" has come */
@@ -218,17 +219,32 @@ struct wanted {
 	struct buf *out;
 };
 
+/* Behind the next ";" that stands in no comment and no quotes. */
+static bool
+next_parameter(struct cur *c)
+{
+	while (!cur_end(c)) {
+		if (*c->p == '(')
+			skip_white(c);
+		else if (cur_ch(c, ';'))
+			return true;
+		else if (cur_ch(c, '"')) {
+			while (!cur_end(c) && !cur_ch(c, '"'))
+				c->p += *c->p == '\\' && c->p + 1 < c->end ? 2 : 1;
+		} else
+			c->p++;
+	}
+	return false;
+}
+
 static void
 parameters(struct cur *c, const struct wanted *w, size_t n)
 {
 	struct buf value = BUF_INIT;
 
-	for (;;) {
+	while (next_parameter(c)) {
 		struct span name;
 
-		cur_until(c, ';');
-		if (!cur_ch(c, ';'))
-			break;
 		skip_white(c);
 		name = cur_while(c, is_token);
 		skip_white(c);
@@ -396,6 +412,7 @@ begin(struct mimeread *m, unsigned depth, unsigned messages, bool message, bool 
 	m->message = message;
 	m->digest = digest;
 	m->in_header = true;
+	m->begun = false;
 	buf_cut(&m->header, 0);
 }
 
@@ -437,18 +454,19 @@ header_line(struct mimeread *m, struct span line, bool first, bool whole)
 {
 	if (first && line.n == 0) {
 		/* Empty lines and the line of an mbox in front of a message are no header yet. */
-		if (m->message && m->header.len == 0)
+		if (m->message && !m->begun)
 			return;
 		announce(m);
 		return;
 	}
-	if (first && m->message && m->header.len == 0) {
+	if (first && m->message && !m->begun) {
 		struct cur c = cur_span(line);
 
 		cur_ch(&c, '>');
 		if (cur_lit(&c, "From "))
 			return;
 	}
+	m->begun = true;
 	if (m->header.len + line.n + 1 > MIMEREAD_HEADER_MAX) {
 		m->cut = true;
 		return;
@@ -550,7 +568,7 @@ mimeread_end(struct mimeread *m)
 	else if (m->piece)
 		take_line(m, (struct span){"", 0}, true);
 	while (m->in_header) /* a message whose header is all there is; it may hold another */
-		if (m->header.len == 0 && m->message && m->depth > 0)
+		if (!m->begun && m->message && m->depth > 0)
 			m->in_header = false;
 		else
 			announce(m);
@@ -650,7 +668,7 @@ begins(struct span s, const char *with)
 void
 mimeread_utf8(struct span charset, struct span text, struct buf *out)
 {
-	bool escapes = memchr(text.p, 27, text.n) != NULL;
+	bool escapes = text.n > 0 && memchr(text.p, 27, text.n);
 
 	if (begins(charset, "utf-16"))
 		from_utf16(text, begins(charset, "utf-16le"), out);

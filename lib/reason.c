@@ -117,7 +117,7 @@ reason_find(const struct rules *r, const struct reason_in *in, struct buf *scrat
 		text.n = REASON_TEXT_MAX;
 	buf_cut(scratch, 0);
 	rules_fold(text, scratch);
-	rules_begin(&scan, r, &r->reasons, (struct span){scratch->s, scratch->len}, &f);
+	rules_begin(&scan, r, &r->reasons, (struct span){scratch->s, scratch->len}, &f, false);
 	out->rule = rules_next(&scan);
 	out->word = out->rule ? choose(out->rule->what, in) : scratch->len > 0 ? SPAN("onhold") : SPAN("undefined");
 	out->hard = reason_hard(out->word, in->code, in->status);

@@ -374,15 +374,30 @@ is_site(const struct rule *r)
 }
 
 static int
-rule_line(struct rules *r, struct span line, const char *file, unsigned no, struct err *e)
+check_rule(const struct rule *rule, struct err *e)
 {
 	static const struct rules_facts none;
+	const char *why = rules_pattern_bad(rule->pattern);
+	struct span bad;
+
+	if (*rule->what.p == '|' || rule->what.p[rule->what.n - 1] == '|')
+		return err_set(e, EX_CONFIG, "%s:%u: a reason is missing beside \"|\"", rule->file, rule->line);
+	rules_when(rule->when, &none, &bad);
+	if (bad.n > 0)
+		return err_set(e, EX_CONFIG, "%s:%u: \"%.*s\" is no condition", rule->file, rule->line,
+		    SPAN_ARG(bad));
+	return !why || is_site(rule) ? 0 : err_set(e, EX_CONFIG, "%s:%u: %s", rule->file, rule->line, why);
+}
+
+static int
+rule_line(struct rules *r, struct span line, const char *file, unsigned no, bool check,
+    struct err *e)
+{
 	struct rule rule = {.file = file, .line = no};
 	struct span *columns[] = {&rule.what, &rule.site, &rule.when, &rule.pattern, &rule.sample};
 	struct cur c = cur_span(line);
-	struct span bad;
-	const char *why;
 	size_t n = 0;
+	int rc;
 
 	for (; n < 5; n++) {
 		*columns[n] = cur_until(&c, '\t');
@@ -396,12 +411,9 @@ rule_line(struct rules *r, struct span line, const char *file, unsigned no, stru
 	if (n < 4 || !cur_end(&c))
 		return err_set(e, EX_CONFIG, "%s:%u: not four or five columns with a TAB between two",
 		    file, no);
-	rules_when(rule.when, &none, &bad);
-	if (bad.n > 0)
-		return err_set(e, EX_CONFIG, "%s:%u: \"%.*s\" is no condition", file, no, SPAN_ARG(bad));
-	why = rules_pattern_bad(rule.pattern);
-	if (why && !is_site(&rule))
-		return err_set(e, EX_CONFIG, "%s:%u: %s", file, no, why);
+	rc = check ? check_rule(&rule, e) : 0;
+	if (rc)
+		return rc;
 	if (r->n == RULES_MAX)
 		return err_set(e, EX_CONFIG, "%s:%u: over %d rules", file, no, RULES_MAX);
 	if (r->n == r->cap) {
@@ -412,8 +424,8 @@ rule_line(struct rules *r, struct span line, const char *file, unsigned no, stru
 	return 0;
 }
 
-int
-rules_add(struct rules *r, struct span text, const char *file, struct err *e)
+static int
+add_text(struct rules *r, struct span text, const char *file, bool check, struct err *e)
 {
 	struct cur c = cur_span(text);
 	struct span line;
@@ -423,76 +435,82 @@ rules_add(struct rules *r, struct span text, const char *file, struct err *e)
 	while (!rc && cur_line(&c, &line)) {
 		no++;
 		if (line.n > 0 && *line.p != '#')
-			rc = rule_line(r, line, file, no, e);
+			rc = rule_line(r, line, file, no, check, e);
 	}
 	return rc;
 }
 
-/* Calls each for every four bytes in a row that the pattern must contain. */
-static void
-grams(struct span pattern, void (*each)(void *arg, uint32_t gram), void *arg)
+int
+rules_add(struct rules *r, struct span text, const char *file, struct err *e)
 {
-	size_t run = 0;
+	return add_text(r, text, file, true, e);
+}
 
-	for (size_t i = 0; i < pattern.n; i++) {
-		run = is_plain((unsigned char)pattern.p[i]) ? run + 1 : 0;
-		if (pattern.p[i] == '%' || pattern.p[i] == '\\')
+void
+rules_add_shipped(struct rules *r)
+{
+	struct err e = ERR_INIT;
+
+	add_text(r, (struct span){rules_shipped, rules_shipped_len}, "bounce.rules", false, &e);
+	err_free(&e);
+}
+
+/* The next four bytes in a row that the pattern must contain, from *at on: false at the end. */
+static inline bool
+next_gram(struct span pattern, size_t *at, size_t *run, uint32_t *gram)
+{
+	for (size_t i = *at; i < pattern.n; i++) {
+		char c = pattern.p[i];
+
+		*run = is_plain((unsigned char)c) ? *run + 1 : 0;
+		if (c == '%' || c == '\\')
 			i++;
-		if (run >= RULES_GRAM)
-			each(arg, gram_at(pattern.p + i + 1 - RULES_GRAM));
+		if (*run >= RULES_GRAM) {
+			*gram = gram_at(pattern.p + i + 1 - RULES_GRAM);
+			*at = i + 1;
+			return true;
+		}
 	}
-}
-
-struct choice { /* of the gram that fewest patterns have */
-	const uint16_t *count; /* by bucket; NULL: any will do */
-	uint32_t gram;
-	uint16_t best;
-	bool any;
-};
-
-static void
-count_gram(void *arg, uint32_t gram)
-{
-	uint16_t *count = arg;
-
-	count[bucket_of(gram)]++;
-}
-
-static void
-choose_gram(void *arg, uint32_t gram)
-{
-	struct choice *c = arg;
-	uint16_t n = c->count ? c->count[bucket_of(gram)] : 1;
-
-	if (!c->any || n < c->best) {
-		c->any = true;
-		c->best = n;
-		c->gram = gram;
-	}
+	return false;
 }
 
 static bool
 has_gram(struct span pattern)
 {
-	struct choice c = {.count = NULL};
+	size_t at = 0, run = 0;
+	uint32_t gram;
 
-	grams(pattern, choose_gram, &c);
-	return c.any;
+	return next_gram(pattern, &at, &run, &gram);
 }
 
 static void
+count_grams(struct span pattern, uint16_t *count)
+{
+	size_t at = 0, run = 0;
+	uint32_t gram;
+
+	while (next_gram(pattern, &at, &run, &gram))
+		count[bucket_of(gram)]++;
+}
+
+/* Filed under the gram that fewest patterns have. */
+static void
 file_under(const struct rules *r, struct rules_set *s, size_t i, const uint16_t *count)
 {
-	struct choice c = {.count = count};
-	size_t b;
+	size_t at = 0, run = 0, b;
+	unsigned best = UINT16_MAX + 1u;
+	uint32_t gram;
 
-	grams(r->v[s->v[i]].pattern, choose_gram, &c);
-	if (!c.any) {
+	while (next_gram(r->v[s->v[i]].pattern, &at, &run, &gram))
+		if (count[bucket_of(gram)] < best) {
+			best = count[bucket_of(gram)];
+			s->gram[i] = gram;
+		}
+	if (best > UINT16_MAX) {
 		s->always[i / 64] |= (uint64_t)1 << i % 64;
 		return;
 	}
-	s->gram[i] = c.gram;
-	b = bucket_of(c.gram);
+	b = bucket_of(s->gram[i]);
 	s->next[i] = s->bucket[b];
 	s->bucket[b] = (uint16_t)(i + 1);
 }
@@ -512,7 +530,7 @@ set_ready(const struct rules *r, struct rules_set *s, bool lines)
 			s->v[s->n++] = (uint16_t)i;
 	count = mem_alloc(RULES_BUCKETS * sizeof *count);
 	for (size_t i = 0; i < s->n; i++)
-		grams(r->v[s->v[i]].pattern, count_gram, count);
+		count_grams(r->v[s->v[i]].pattern, count);
 	for (size_t i = 0; i < s->n; i++)
 		file_under(r, s, i, count);
 	free(count);
@@ -588,18 +606,22 @@ rules_free(struct rules *r)
 
 void
 rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set *s,
-    struct span t, const struct rules_facts *f)
+    struct span t, const struct rules_facts *f, bool header)
 {
+	struct cur start = cur_span(t);
+
 	c->r = r;
 	c->s = s;
 	c->f = f;
 	c->text = t;
 	c->word = 0;
 	/* Lines that are filed under nothing look for an address. */
-	if (s == &r->lines && !memchr(t.p, '@', t.n))
+	c->begins_address = false;
+	if (header || (s == &r->lines && !memchr(t.p, '@', t.n)))
 		memset(c->bits, 0, (s->n / 64 + 1) * sizeof *c->bits);
 	else
 		memcpy(c->bits, s->always, (s->n / 64 + 1) * sizeof *c->bits);
+	c->begins_address = address(&start, NULL);
 	for (size_t i = 0; i + RULES_GRAM <= t.n; i++) {
 		uint32_t g = gram_at(t.p + i);
 
@@ -609,11 +631,34 @@ rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set 
 	}
 }
 
+/* What most rules fail by comes first. */
+static bool
+holds(struct rules_scan *c, const struct rule *rule)
+{
+	struct span p = rule->pattern, bad;
+
+	if (p.n == 1 && *p.p == '*') {
+		if (c->f->site_only)
+			return false;
+	} else if (p.n > 2 && p.p[0] == '^') {
+		if (p.p[1] == '%' && p.p[2] == 'a') {
+			if (!c->begins_address)
+				return false;
+		} else if (is_plain((unsigned char)p.p[1]) && (c->text.n == 0 || *c->text.p != p.p[1]))
+			return false;
+	}
+	/* Of a line's rule the site is what it tells, not what it asks. */
+	if (c->s != &c->r->lines && !site_is(rule->site, c->f))
+		return false;
+	if (!(p.n == 1 && *p.p == '*') && !rules_matches(p, c->text, &c->addr))
+		return false;
+	return rules_when(rule->when, c->f, &bad);
+}
+
 const struct rule *
 rules_next(struct rules_scan *c)
 {
 	size_t words = c->s->n / 64 + 1;
-	struct span bad;
 
 	for (; c->word < words; c->word++)
 		while (c->bits[c->word]) {
@@ -622,10 +667,7 @@ rules_next(struct rules_scan *c)
 
 			c->bits[c->word] &= c->bits[c->word] - 1;
 			c->addr = (struct span){"", 0};
-			/* Of a line's rule the site is what it tells, not what it asks. */
-			if ((c->s == &c->r->lines || site_is(rule->site, c->f)) && rules_when(rule->when, c->f, &bad) &&
-			    ((span_eq(rule->pattern, SPAN("*")) && !c->f->site_only) ||
-			     rules_matches(rule->pattern, c->text, &c->addr)))
+			if (holds(c, rule))
 				return rule;
 		}
 	return NULL;

@@ -55,8 +55,9 @@ extern const char rules_shipped[]; /* the text of share/bounce.rules, without sa
 extern const size_t rules_shipped_len;
 
 /* text and file are lent until rules_free().  EX_CONFIG "FILE:LINE: what".  rules_ready() comes behind
- * the last text. */
+ * the last text.  The shipped text is not checked again: its test did that, and it costs a start 0.5 ms. */
 int rules_add(struct rules *r, struct span text, const char *file, struct err *e);
+void rules_add_shipped(struct rules *r);
 void rules_ready(struct rules *r);
 void rules_free(struct rules *r);
 
@@ -80,18 +81,20 @@ struct rules_facts {
 /* False: no "@" rule begins with "^name:", so the field need not be asked about. */
 bool rules_field(const struct rules *r, struct span name);
 
-/* All rules of a set that hold for a folded text, in their order: begin, then next until NULL.
+/* All rules of a set that hold for a folded text, in their order: begin, then next until NULL.  header:
+ * rules that are filed under nothing (they look for addresses, or at codes) are left out.
  * addr is what the %a of the last one matched, lent by the text; empty where it has none. */
 struct rules_scan {
 	const struct rules *r;
 	const struct rules_set *s;
 	const struct rules_facts *f;
 	struct span text, addr;
+	bool begins_address; /* the text does: "^%a" is worth a try */
 	size_t word;
 	uint64_t bits[RULES_MAX / 64 + 1];
 };
 void rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set *s,
-    struct span folded, const struct rules_facts *f);
+    struct span folded, const struct rules_facts *f, bool header);
 const struct rule *rules_next(struct rules_scan *c);
 
 /* The names of the sites that a host belongs to, by @site rules; how many were put into out. */

@@ -123,6 +123,8 @@ texts(void)
 	        "f:1: a pattern has four characters in a row that stand for themselves"},
 	    {"a\t*\t*\tab*cd\n",
 	        "f:1: a pattern has four characters in a row that stand for themselves"},
+	    {"a|\t*\t*\tdddd\n", "f:1: a reason is missing beside \"|\""},
+	    {"|a\t*\t*\tdddd\n", "f:1: a reason is missing beside \"|\""},
 	    {"a\t*\t*\tDDDD\n", "f:1: a pattern is in lower case"},
 	    {"a\t*\t*\tdddd %x\n", "f:1: % stands before a or w"},
 	    {"a\t*\t*\tdddd\\\n", "f:1: a backslash ends the pattern"},
@@ -240,7 +242,7 @@ sample_holds(const struct rules *r, const struct rule *rule, struct buf *b, cons
 		return false;
 	}
 	facts_for(rule, &f, status);
-	rules_begin(&scan, r, line ? &r->lines : &r->reasons, (struct span){b->s, b->len}, &f);
+	rules_begin(&scan, r, line ? &r->lines : &r->reasons, (struct span){b->s, b->len}, &f, false);
 	while ((*got = rules_next(&scan)) && line && *got != rule)
 		;
 	return *got == rule;
