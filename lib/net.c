@@ -263,7 +263,9 @@ bind_and_listen(int fd, struct net_addr *at, int backlog, bool shared, struct er
 	socklen_t n = sizeof at->u;
 	int one = 1;
 
-	setsockopt(fd, SOL_SOCKET, shared ? SO_REUSEPORT : SO_REUSEADDR, &one, sizeof one);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (shared)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
 	if (at->u.sa.sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
 	if (bind(fd, &at->u.sa, addr_size(at)) < 0 || listen(fd, backlog) < 0)

@@ -24,7 +24,7 @@ has() {
 
 trap_start
 OTHER=$(free_port)
-is "$(recipe 8)" '' 'there are seven recipes'
+is "$(recipe 9)" '' 'there are eight recipes'
 
 run 1 'send, and see it waiting'
 like "$(cat "$T/.out")" 'admin@example\.org' 'the list shows where it goes'
@@ -60,4 +60,15 @@ run 7 'sign everything that leaves'
 printf 'From: me@example.org\nSubject: signed\n\nx\n' | smtp-submit -odq -f me@example.org signed@example.net
 smtp-deliver
 ok 'it is signed' has trap 'd=example.org; s=s2026;'
+
+run 8 'a server to log in at'
+like "$(printf 'EHLO me\r\nQUIT\r\n' | python3 -c '
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+f = s.makefile("rwb")
+f.readline()
+f.write(sys.stdin.buffer.read())
+f.flush()
+print(f.read().decode())' "$OTHER" | tr -d '\r')" '^250-AUTH SCRAM-SHA-256' 'which asks for a proof, not for a password'
+kill "$(cat trap.pid)"
 done_testing
