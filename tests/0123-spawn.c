@@ -1,0 +1,170 @@
+/* spawn: programs of a closed list, what they read, print and are told, and their end. */
+#include "io.h"
+#include "spawn.h"
+
+#include "tap.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ECHO, SH, NONE, ENV };
+static const char *const echo_argv[] = {"/bin/echo", "-n", NULL};
+static const char *const sh_argv[] = {"/bin/sh", "-c", NULL};
+static const char *const none_argv[] = {"/nonexistent/program", NULL};
+static const char *const env_argv[] = {"/usr/bin/env", NULL};
+static const char *const *const programs[] = {echo_argv, sh_argv, none_argv, env_argv};
+
+static struct spawn *s;
+
+static int
+run(uint32_t program, const char *arg, struct span in, int in_at, size_t out_max, int64_t ms,
+    struct buf *out, int *status)
+{
+	const char *args[] = {arg, NULL}, *env[] = {"ADDED=yes", NULL};
+	struct spawn_job j = SPAWN_JOB_INIT;
+	struct err e = ERR_INIT;
+	int rc;
+
+	j.program = program;
+	j.args = arg ? args : NULL;
+	j.env = env;
+	j.in = in;
+	j.in_at = in_at;
+	j.out_max = out_max;
+	j.deadline_ms = io_now_ms() + ms;
+	buf_cut(out, 0);
+	rc = spawn_run(s, &j, out, status, &e);
+	err_free(&e);
+	return rc;
+}
+
+static void *
+many(void *arg)
+{
+	size_t *bad = arg;
+	struct buf out = BUF_INIT;
+
+	for (int i = 0; i < 20; i++) {
+		char text[32];
+		int status;
+
+		snprintf(text, sizeof text, "%p %d", arg, i);
+		if (run(ECHO, text, SPAN(""), 0, 100, 20000, &out, &status) || strcmp(out.s, text) != 0)
+			++*bad;
+	}
+	buf_free(&out);
+	return NULL;
+}
+
+static bool
+gone(const char *pid)
+{
+	pid_t p = (pid_t)strtol(pid, NULL, 10);
+
+	for (int i = 0; i < 200; i++) {
+		if (p <= 1 || kill(p, 0) < 0)
+			return p > 1;
+		usleep(20000);
+	}
+	return false;
+}
+
+static void
+test_words(void)
+{
+	static const struct {
+		const char *text;
+		int rc;
+		size_t n;
+		const char *last;
+	} t[] = {
+	    {"/bin/x", 0, 1, "/bin/x"}, {"  /bin/x  a\tb ", 0, 3, "b"}, {"/bin/x 'a b' c", 0, 3, "c"},
+	    {"/bin/x \"a 'b\"", 0, 2, "a 'b"}, {"/bin/x a' 'b", 0, 2, "a b"}, {"/bin/x ''", 0, 2, ""},
+	    {"/bin/x a\\ b $HOME", 0, 4, "$HOME"}, {"/bin/x 'a", EX_CONFIG, 0, NULL}, {"", EX_CONFIG, 0, NULL},
+	    {"x", EX_CONFIG, 0, NULL}, {"''", EX_CONFIG, 0, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		struct err e = ERR_INIT;
+		char **v = NULL;
+		size_t n = 0;
+
+		is_num(spawn_words(t[i].text, &v, &e), t[i].rc, t[i].text);
+		while (v && v[n])
+			n++;
+		is_num((long long)n, (long long)t[i].n, "words");
+		if (n > 0)
+			is_str(v[n - 1], t[i].last, "the last of them");
+		free(v);
+		err_free(&e);
+	}
+}
+
+int
+main(void)
+{
+	struct err e = ERR_INIT;
+	struct buf out = BUF_INIT, big = BUF_INIT;
+	pthread_t threads[8];
+	size_t bad[8] = {0}, all = 0;
+	int status = 0, held = open("/dev/null", O_RDONLY); /* not close-on-exec: for a child to find */
+	int64_t begun;
+
+	signal(SIGPIPE, SIG_IGN);
+	test_words();
+	is_num(spawn_start(&s, programs, 4, &e), 0, "started");
+	is_num(run(ECHO, "a b;c", SPAN(""), 0, 100, 10000, &out, &status), 0, "a program");
+	is_str(out.s, "a b;c", "its argument, without a shell");
+	is_num(run(SH, "cat; exit 7", SPAN("in\0put"), 0, 100, 10000, &out, &status), 0, "input");
+	is_mem(out.s, out.len, B("in\0put"), "is read and printed");
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 7, "its exit");
+	is_num(run(SH, "cat <&3; cat", SPAN("three"), 3, 100, 10000, &out, &status), 0, "input at 3");
+	is_str(out.s, "three", "and nothing at 0");
+	is_num(run(SH, "kill -9 $$", SPAN(""), 0, 100, 10000, &out, &status), 0, "a signal");
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "is told");
+	is_num(run(NONE, NULL, SPAN(""), 0, 100, 10000, &out, &status), 0, "a program that is not there");
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 127, "127");
+	is_num(run(9, NULL, SPAN(""), 0, 100, 10000, &out, &status), 0, "one that is not in the list");
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 127, "127, too");
+	setenv("SECRET", "x", 1);
+	is_num(run(ENV, NULL, SPAN(""), 0, 1000, 10000, &out, &status), 0, "its environment");
+	ok(strstr(out.s, "ADDED=yes\n") && strstr(out.s, "PATH=") && !strstr(out.s, "SECRET"),
+	    "is what was added, and little else");
+	is_num(run(SH, "ls /proc/$$/fd | tr '\\n' ' '", SPAN(""), 0, 100, 10000, &out, &status), 0, "descriptors");
+	ok(strncmp(out.s, "0 1 2 ", 6) == 0 && !strchr(out.s + 6, '3'), "none of ours (%s), not even %d", out.s, held);
+	is_num(run(SH, "printf 12345", SPAN(""), 0, 5, 10000, &out, &status), 0, "as much as it may print");
+	is_num(run(SH, "printf 123456", SPAN(""), 0, 5, 10000, &out, &status), EX_DATAERR, "a byte more");
+	is_num(run(SH, "echo x; exit 0", SPAN(""), 0, 0, 10000, &out, &status), 0, "nothing may be printed");
+	is_num((long long)out.len, 0, "and nothing is");
+	for (int i = 0; i < 300000; i++)
+		buf_str(&big, "0123456789");
+	is_num(run(SH, "cat", (struct span){big.s, big.len}, 0, 4000000, 20000, &out, &status), 0, "3 MB through cat");
+	is_mem(out.s, out.len, big.s, big.len, "come back");
+	is_num(run(SH, "exit 0", (struct span){big.s, big.len}, 0, 10, 10000, &out, &status), 0,
+	    "who does not read is none the worse");
+	begun = io_now_ms();
+	is_num(run(SH, "echo $$; sleep 100 & echo $!; wait", SPAN(""), 0, 100, 500, &out, &status), EX_TEMPFAIL,
+	    "one that is late");
+	ok(io_now_ms() - begun < 5000, "is not waited for");
+	ok(gone(out.s) && gone(strchr(out.s, '\n') ? strchr(out.s, '\n') + 1 : ""), "and killed, with its children");
+	is_num(run(SH, "sleep 100 >/dev/null & echo $!", SPAN(""), 0, 100, 5000, &out, &status), 0,
+	    "one that leaves another behind");
+	ok(gone(out.s), "which is killed too");
+	for (int i = 0; i < 8; i++)
+		pthread_create(&threads[i], NULL, many, &bad[i]);
+	for (int i = 0; i < 8; i++) {
+		pthread_join(threads[i], NULL);
+		all += bad[i];
+	}
+	is_num((long long)all, 0, "eight threads, each its own answers");
+	spawn_stop(s);
+	is_num(wait(NULL), -1, "the spawner has ended");
+	buf_free(&out);
+	buf_free(&big);
+	err_free(&e);
+	return tap_done();
+}
