@@ -3,6 +3,7 @@
 #include "dkimkeys.h"
 #include "dnsconf.h"
 #include "dryrun.h"
+#include "keyring.h"
 #include "owner.h"
 #include "prog.h"
 #include "reaper.h"
@@ -210,8 +211,10 @@ dry_run(const struct conf *c, struct queue *q, const struct wish *w, struct err 
 	struct route_self self = {&name, 1, NULL, 0};
 	struct dryrun r = {.conf = c, .self = &self, .q = q, .depth = w->depth, .now = w->o.now,
 	    .ids = w->o.ids, .n_ids = w->o.n_ids, .site = w->o.site, .each = print_line};
-	int rc = net_own_addrs(&own, &self.n_addrs, e);
+	int rc = w->depth == DRYRUN_RCPT ? keyring_open(&r.keys, c, e) : 0;
 
+	if (!rc)
+		rc = net_own_addrs(&own, &self.n_addrs, e);
 	self.addrs = own;
 	if (!rc)
 		rc = dns_open(&r.dns, c->resolver, e);
@@ -224,6 +227,7 @@ dry_run(const struct conf *c, struct queue *q, const struct wish *w, struct err 
 		rc = dryrun(&r, e);
 	dns_close(r.dns);
 	cert_store_free(cas);
+	keyring_close(r.keys);
 	free(own);
 	return rc;
 }

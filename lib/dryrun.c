@@ -6,6 +6,7 @@
 #include "map.h"
 #include "names.h"
 #include "smtp.h"
+#include "smtpauth.h"
 #include "taken.h"
 
 #include <stdio.h>
@@ -225,8 +226,11 @@ say_rcpts(struct work *w, struct known *k, const struct queue_entry *t, struct s
 static bool
 open_connection(struct work *w, struct known *k, const struct mxlook_host *h)
 {
+	const struct route_host *host = &k->m.route.hosts[h - k->m.hosts];
+
 	err_free(&k->why);
-	return !smtp_used_up(&k->s) || mxlook_open(&w->with, h, &k->s, &k->why) == 0;
+	return !smtp_used_up(&k->s) || (mxlook_open(&w->with, h, &k->s, &k->why) == 0 &&
+	    smtpauth_route(&k->s, k->m.route.login, host->name, host->port, w->r->keys, &k->why) == 0);
 }
 
 /* --- one message */

@@ -55,7 +55,7 @@ set_opening(struct reach *c, int fd)
 
 static int
 open_at(struct reach *c, const struct net_addr *a, const char *host, const struct tlspolicy *p,
-    enum smtp_tls tls, const struct smtpauth *login, struct err *e)
+    enum smtp_tls tls, const struct route *r, uint16_t port, struct err *e)
 {
 	const struct conf *conf = c->env->conf;
 	struct smtp_options o = {conf->hostname, tls, p->because, tlspolicy_trust, (void *)(uintptr_t)p,
@@ -72,8 +72,8 @@ open_at(struct reach *c, const struct net_addr *a, const char *host, const struc
 	if (!rc)
 		rc = smtp_open(&c->s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o,
 		    e);
-	if (!rc && login)
-		rc = smtpauth_login(&c->s, login, e);
+	if (!rc)
+		rc = smtpauth_route(&c->s, r->login, host, port, c->env->keys, e);
 	if (set_opening(c, -1) && !rc) {
 		/* All was read before it was cut: a message would find that out, and be deferred for it. */
 		smtp_close(&c->s);
@@ -101,51 +101,12 @@ use_tls(const struct reach_env *r, struct plan_site *s, size_t host, const struc
 	return may ? SMTP_TLS_MAY : SMTP_TLS_NEVER;
 }
 
-/* What the route says of its login, for this host. */
-struct ticket {
-	struct keyring *keys;
-	const struct conf_route *route;
-	struct smtpauth is;
-};
-
-static int
-on_secret(void *arg, struct buf *out, struct err *e)
-{
-	const struct ticket *t = arg;
-
-	return keyring_get(t->keys, t->route, out, e);
-}
-
-static void
-on_refused(void *arg)
-{
-	const struct ticket *t = arg;
-
-	keyring_refused(t->keys, t->route);
-}
-
-static const struct smtpauth *
-ticket(struct ticket *t, const struct reach *c, const struct route *r, const struct route_host *h)
-{
-	const struct conf_route *by = r->login;
-
-	if (!by)
-		return NULL;
-	*t = (struct ticket){.keys = c->env->keys, .route = by};
-	t->is = (struct smtpauth){.user = by->user, .host = h->name, .port = h->port,
-	    .mechs = by->auth ? mech_set(span_of(by->auth), NULL) : SMTPAUTH_USUAL,
-	    .bare_clear = by->auth_clear, .secret = on_secret, .refused = on_refused, .arg = t};
-	return &t->is;
-}
-
 static int
 try_addr(struct reach *c, struct plan_site *s, size_t host, const struct tlspolicy *p,
     struct net_addr *a, struct err *e)
 {
 	const struct route_host *h = &s->route.hosts[host];
 	uint64_t begun = io_time_us();
-	struct ticket t;
-	const struct smtpauth *login = ticket(&t, c, &s->route, h);
 	int rc;
 
 	if (a->u.sa.sa_family == AF_INET6)
@@ -154,10 +115,11 @@ try_addr(struct reach *c, struct plan_site *s, size_t host, const struct tlspoli
 		a->u.in4.sin_port = htons(h->port);
 	buf_cut(&c->addr, 0);
 	net_endpoint_text(a, &c->addr);
-	rc = open_at(c, a, h->name, p, use_tls(c->env, s, host, p, false), login, e);
+	rc = open_at(c, a, h->name, p, use_tls(c->env, s, host, p, false), &s->route, h->port, e);
 	if (rc && c->s.tls_failed && p->level == TLSPOLICY_MAY && !*c->env->stop) {
 		/* Opportunistic: better in clear than not at all, within the same attempt. */
-		rc = open_at(c, a, h->name, p, use_tls(c->env, s, host, p, true), login, e);
+		rc = open_at(c, a, h->name, p, use_tls(c->env, s, host, p, true), &s->route, h->port,
+		    e);
 	}
 	if (rc)
 		return err_in(e, "%s[%s]", h->name, c->addr.s);

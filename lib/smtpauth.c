@@ -176,3 +176,40 @@ smtpauth_login(struct smtp *s, const struct smtpauth *a, struct err *e)
 		smtp_close(s);
 	return rc;
 }
+
+struct ticket {
+	struct keyring *keys;
+	const struct conf_route *by;
+};
+
+static int
+on_secret(void *arg, struct buf *out, struct err *e)
+{
+	const struct ticket *t = arg;
+
+	return keyring_get(t->keys, t->by, out, e);
+}
+
+static void
+on_refused(void *arg)
+{
+	const struct ticket *t = arg;
+
+	keyring_refused(t->keys, t->by);
+}
+
+int
+smtpauth_route(struct smtp *s, const struct conf_route *by, const char *host, uint16_t port,
+    struct keyring *keys, struct err *e)
+{
+	struct ticket t = {keys, by};
+	struct smtpauth a = {.host = host, .port = port, .secret = on_secret, .refused = on_refused,
+	    .arg = &t};
+
+	if (!by)
+		return 0;
+	a.user = by->user;
+	a.mechs = by->auth ? mech_set(span_of(by->auth), NULL) : SMTPAUTH_USUAL;
+	a.bare_clear = by->auth_clear;
+	return smtpauth_login(s, &a, e);
+}

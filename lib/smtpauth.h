@@ -7,6 +7,7 @@
 #ifndef SMTPAUTH_H
 #define SMTPAUTH_H
 
+#include "keyring.h"
 #include "mech.h"
 #include "session.h"
 
@@ -28,5 +29,9 @@ struct smtpauth {
 /* After smtp_open().  EX_TEMPFAIL, EX_PROTOCOL: the connection is closed, e says why and
  * s->tls_status is what to report: "4.7.8" for a refusal, "4.7.9" where there is no mechanism to use. */
 int smtpauth_login(struct smtp *s, const struct smtpauth *a, struct err *e);
+
+/* The same as a route says, with its secret from the keyring; by NULL: nothing to do. */
+int smtpauth_route(struct smtp *s, const struct conf_route *by, const char *host, uint16_t port,
+    struct keyring *keys, struct err *e);
 
 #endif

@@ -55,6 +55,9 @@ like "$DONE" '^delivered 250' 'OAUTHBEARER'
 deliver "user = \"ann\" password_file = \"secret\" tls = none"
 like "$DONE" '^delivered 250' 'without TLS by what does not show the password'
 
+printf 'Subject: x\n\nhello\n' |
+    smtp-submit -C deliver.conf --queue dq -odq -f ann@example.org bob@example.net
+like "$(smtp-deliver -C deliver.conf --queue dq --now --dry-run=rcpt)" 'bob@example.net.*would be taken' 'a dry run logs in, too'
 printf '#!/bin/sh\necho old.token\n' >command
 deliver "user = \"ann\" password_command = \"$T/command\" auth = \"OAUTHBEARER\""
 like "$DONE" '^deferred 535 5?\.?.*login as ann by OAUTHBEARER: 535 5.7.8 Authentication credentials invalid: ..status.:.invalid_token' \
