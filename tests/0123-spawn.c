@@ -134,8 +134,9 @@ main(void)
 	is_num(run(ENV, NULL, SPAN(""), 0, 1000, 10000, &out, &status), 0, "its environment");
 	ok(strstr(out.s, "ADDED=yes\n") && strstr(out.s, "PATH=") && !strstr(out.s, "SECRET"),
 	    "is what was added, and little else");
-	is_num(run(SH, "ls /proc/$$/fd | tr '\\n' ' '", SPAN(""), 0, 100, 10000, &out, &status), 0, "descriptors");
-	ok(strncmp(out.s, "0 1 2 ", 6) == 0 && !strchr(out.s + 6, '3'), "none of ours (%s), not even %d", out.s, held);
+	is_num(run(SH, "i=3; while [ $i -lt 30 ]; do [ ! -e /proc/$$/fd/$i ] || echo $i; i=$((i + 1)); done", SPAN(""),
+	    0, 100, 10000, &out, &status), 0, "descriptors");
+	ok(held > 2 && out.len == 0, "none of ours (%s), not even %d", out.s, held);
 	is_num(run(SH, "printf 12345", SPAN(""), 0, 5, 10000, &out, &status), 0, "as much as it may print");
 	is_num(run(SH, "printf 123456", SPAN(""), 0, 5, 10000, &out, &status), EX_DATAERR, "a byte more");
 	is_num(run(SH, "echo x; exit 0", SPAN(""), 0, 0, 10000, &out, &status), 0, "nothing may be printed");
