@@ -129,7 +129,8 @@ option(struct tool *t, int c)
 	}
 	switch (c) {
 	case 'd':
-		if (idn_to_ascii(span_of(optarg), &t->domain, &e))
+		buf_cut(&t->domain, 0);
+		if (idn_to_ascii(span_of(optarg), &t->domain, &e) || dkimsign_check_domain(t->domain.s, &e))
 			wrong(&e, "-d");
 		break;
 	case 's':

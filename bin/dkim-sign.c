@@ -136,7 +136,7 @@ ascii_domain(const char *text)
 	struct buf b = BUF_INIT;
 	struct err e = ERR_INIT;
 
-	if (idn_to_ascii(span_of(text), &b, &e))
+	if (idn_to_ascii(span_of(text), &b, &e) || dkimsign_check_domain(b.s, &e))
 		wrong(&e, "-d");
 	return buf_steal(&b);
 }

@@ -53,7 +53,7 @@ flush(struct dkim_body *b)
 }
 
 static void
-emit(struct dkim_body *b, const char *p, size_t n)
+emit_large(struct dkim_body *b, const char *p, size_t n)
 {
 	uint64_t left = b->len < b->limit ? b->limit - b->len : 0;
 
@@ -70,7 +70,20 @@ emit(struct dkim_body *b, const char *p, size_t n)
 	b->held += n;
 }
 
-static void
+/* Line by line, where line ends are LF: the few bytes that a call would cost count. */
+static inline void
+emit(struct dkim_body *b, const char *p, size_t n)
+{
+	if (n > DKIM_GATHER - b->held || b->len + n > b->limit || b->len + n < n) {
+		emit_large(b, p, n);
+		return;
+	}
+	memcpy(b->gather + b->held, p, n);
+	b->held += n;
+	b->len += n;
+}
+
+static inline void
 emit_line_ends(struct dkim_body *b)
 {
 	for (; b->pending > 0; b->pending--)

@@ -360,8 +360,8 @@ choose_group(const struct dkimkeys *ks, const struct group *g, struct dkimkeys_c
 		out->wants = mem_grow(out->wants, out->n + 1, sizeof *out->wants);
 		w = &out->wants[out->n++];
 		*w = g->v[i].form;
-		if (!w->domain)
-			w->domain = out->from;
+		if (!w->domain && dkimsign_check_domain(w->domain = out->from, e))
+			return e->code = EX_DATAERR;
 		if (w->identity) {
 			int rc = dkimsign_check_identity(w->identity, w->domain, e);
 

@@ -80,21 +80,34 @@ dkimsign_check_names(const char *names, bool need_from, struct err *e)
 	return 0;
 }
 
+/* sub-domain *( "." sub-domain ), where "_" is in use, too */
+static bool
+is_dns_name(const char *text)
+{
+	struct buf name = BUF_INIT;
+	struct err ignored = ERR_INIT;
+	struct cur c = cur_span(span_of(text));
+	bool good = true;
+
+	for (; good && !cur_end(&c); c.p++)
+		good = is_alnum(cur_peek(&c)) || strchr("-._", cur_peek(&c));
+	good = good && idn_to_ascii(span_of(text), &name, &ignored) == 0;
+	buf_free(&name);
+	err_free(&ignored);
+	return good;
+}
+
+int
+dkimsign_check_domain(const char *domain, struct err *e)
+{
+	return is_dns_name(domain) ? 0 : err_set(e, EX_USAGE, "\"%s\" is not a domain", domain);
+}
+
 int
 dkimsign_check_selector(const char *selector, struct err *e)
 {
-	struct buf name = BUF_INIT;
-	struct cur c = cur_span(span_of(selector));
-	bool good = true;
-
-	/* selector = sub-domain *( "." sub-domain ); "_" is in use */
-	while (good && !cur_end(&c))
-		good = is_alnum(cur_peek(&c)) || strchr("-._", cur_peek(&c)), c.p++;
-	if (good && idn_to_ascii(span_of(selector), &name, e) == 0) {
-		buf_free(&name);
+	if (is_dns_name(selector))
 		return 0;
-	}
-	buf_free(&name);
 	return err_set(e, EX_USAGE, "\"%s\" is not a selector: letters, digits, \"-\", \"_\" and dots "
 	    "between them", selector);
 }

@@ -38,6 +38,8 @@ extern const char dkimsign_oversign[];
 
 /* EX_USAGE says why a list of names is none, or that it lacks From where that must be (5.4). */
 int dkimsign_check_names(const char *names, bool need_from, struct err *e);
+/* EX_USAGE: no domain that d= can name: other bytes than letters, digits, "-", "_" and dots. */
+int dkimsign_check_domain(const char *domain, struct err *e);
 /* EX_USAGE: not a selector, 3.1; an i= whose domain is not d= or below it, 3.5. */
 int dkimsign_check_selector(const char *selector, struct err *e);
 int dkimsign_check_identity(const char *identity, const char *domain, struct err *e);

@@ -140,6 +140,10 @@ is "$(by_domain empty.example.com --keydir keys)" ' d=example.com; s=e1  d=examp
 is "$(by_domain example.com --keydir keys -s r1)" ' d=example.com; s=r1 ' 'selectors chosen'
 is "$(by_domain example.com --keydir keys -a rsa-sha256)" ' d=example.com; s=r1 ' 'algorithms chosen'
 is "$(by_domain badexample.com --keydir keys)" 'no key for badexample.com ' 'another domain with the same end'
+printf 'From: a@[192.0.2.1]\n\nx\n' >literal
+refused 'an address literal is no d=' 65 '"[192.0.2.1]" is not a domain' literal -s e -k e.pem
+unchanged 'but somebody may sign it' literal -d example.com -s e -k e.pem
+refused 'a domain that ends the tag' 64 '-d: "a;b.example" is not a domain' lf.eml -d 'a;b.example' -s e -k e.pem
 refused 'no key for it' 65 'no key for example.org' /dev/stdin --keydir keys <<'M'
 From: a@example.org
 

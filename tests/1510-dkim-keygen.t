@@ -36,6 +36,7 @@ fails '1023 bits' 64 'dkim-keygen: -b: "1023" is not a number from 1024 to 8192'
 fails '8193 bits' 64 'dkim-keygen: -b: "8193" is not a number from 1024 to 8192' dkim-keygen -d a.example -s s -b 8193 -o n.pem
 fails '1024 bits' 0 'dkim-keygen: 1024 bits are weak, use 2048 (RFC 8301)' dkim-keygen -d a.example -s s -b 1024 -o n.pem
 fails 'no place for it' 64 'dkim-keygen: -o says where a new key goes' dkim-keygen -d a.example -s s
+fails 'not a domain' 64 'dkim-keygen: -d: "a;b" is not a domain' dkim-keygen -d 'a;b' -s s -o m.pem
 fails 'no domain' 64 'dkim-keygen: which domain? -d says it' dkim-keygen -s s -o m.pem
 fails 'a path as selector' 64 'dkim-keygen: -s: "a/b" is not a selector: letters, digits, "-", "_" and dots between them' \
     dkim-keygen -d a.example -s a/b -o m.pem
@@ -83,7 +84,7 @@ cp a.zone zone
 step publish a
 is "$? $(ls keys/example.com)" '0 a.seen' 'publish'
 ok 'again' step publish a
-is "$(step switch a --wait 0)" 'dkim-keygen: a has been seen for 0 seconds, and resolvers may not know it before 300' \
+like "$(step switch a --wait 0)" '^dkim-keygen: a has been seen for [0-9]+ seconds, and resolvers may not know it before 300$' \
     'not before the TTL is over'
 touch -d '200 seconds ago' keys/example.com/a.seen
 like "$(step switch a --wait 0)" '^dkim-keygen: a has been seen for 20[0-9] seconds' 'still not'
@@ -106,7 +107,7 @@ touch -d '2 hours ago' keys/example.com/*.seen
 is "$(step switch c)" '' 'one of another kind makes nobody go'
 is "$(step switch b)" 'a signs no more' 'one of the same does'
 is "$(dkim-sign --keydir keys <m | grep -o 's=[a-z];' | tr '\n' ' ')" 's=b; s=c; ' 'both sign'
-is "$(step retire a)" 'dkim-keygen: a has been off for 0 seconds, and messages may be on their way for 604800' 'retire too early'
+like "$(step retire a)" '^dkim-keygen: a has been off for [0-9]+ seconds, and messages may be on their way for 604800$' 'retire too early'
 is "$(step retire b)" 'dkim-keygen: b has not been switched off' 'retire what signs'
 is "$(dkim-keygen -d example.com --keydir keys --rotate status | cut -f1,2 | tr '\t\n' '= ')" 'a=off b=signs c=signs ' 'status'
 is "$(step make a)" 'dkim-keygen: there is a key a.old already: take another selector' 'not under an old name'
