@@ -492,11 +492,11 @@ take_line(struct mimeread *m, struct span line, bool whole)
 		content(m, line, whole);
 }
 
-/* The first line end in p: false: there is none, or what follows decides (and it may follow). */
+/* The first line end in p; lf: the first LF in it, if any.  False: there is none, or what follows decides
+ * (and it may follow). */
 static bool
-line_end(const char *p, size_t n, bool last, size_t *len, size_t *taken)
+line_end(const char *p, size_t n, const char *lf, bool last, size_t *len, size_t *taken)
 {
-	const char *lf = memchr(p, '\n', n);
 	size_t to = lf ? (size_t)(lf - p) : n;
 	const char *cr = memchr(p, '\r', to);
 	size_t at;
@@ -522,11 +522,17 @@ line_end(const char *p, size_t n, bool last, size_t *len, size_t *taken)
 static size_t
 take_lines(struct mimeread *m, const char *p, size_t n, bool last)
 {
+	const char *lf = n > 0 ? memchr(p, '\n', n) : NULL;
 	size_t at = 0, len, taken;
 
-	while (at < n && line_end(p + at, n - at, last, &len, &taken)) {
+	while (at < n && line_end(p + at, n - at, lf, last, &len, &taken)) {
 		take_line(m, (struct span){p + at, len}, true);
 		at += taken;
+		/* Looked for once, not at each of a million lines that end in CR. */
+		if (lf && at < n && lf < p + at)
+			lf = memchr(p + at, '\n', n - at);
+		else if (lf && at >= n)
+			lf = NULL;
 	}
 	return at;
 }

@@ -171,4 +171,22 @@ dir/a' 'a large one between others'
 set --
 for i in 1 2 3 4 5 6 7 8 9 10 11 12; do set -- "$@" large many large; done
 is "$(timeout 60 bounce-parse --threads 3 "$@" | wc -l)" 5208 'large ones between many'
+# --- any size in little memory and little time; each is the worst for one way of reading
+# hostile WHAT COMMAND: what it writes stands behind the head of a bounce
+hostile() {
+	{ printf 'From: MAILER-DAEMON@x\nSubject: failure notice\n\n'; eval "$2"; } |
+	    (ulimit -v 200000; timeout 20 bounce-parse >.out 2>.err)
+	is "$?" 0 "$1: in time and in 200 MB"
+}
+if [ -z "$(find "$BUILD/bin/bounce-parse" -newermt 1970-01-02 -exec grep -l __asan_init {} + 2>/dev/null)" ]; then
+	hostile 'zeroes' 'head -c 50000000 /dev/zero'
+	hostile 'noise' 'head -c 20000000 /dev/urandom'
+	hostile 'nothing but CR' 'head -c 20000000 /dev/zero | tr "\\0" "\\r"'
+	hostile 'nothing but LF' 'head -c 20000000 /dev/zero | tr "\\0" "\\n"'
+	hostile 'recipients' "yes '<a@b.example>: 550 no' | head -c 20000000"
+	hostile 'a million recipients' "awk 'BEGIN { for (i = 0; i < 300000; i++) print \"<u\" i \"@b.example>: 550 no\" }'"
+	hostile 'at signs' 'head -c 5000000 /dev/zero | tr "\\0" "@"'
+	hostile 'mailboxes' "yes 'a@' | head -c 5000000"
+	hostile 'starts of encoded words' "yes '=?utf-8?q?' | tr -d '\\n' | head -c 5000000"
+fi
 done_testing
