@@ -372,6 +372,7 @@ told(struct sasl *s, int rc, struct err *e)
 {
 	if (rc == 0)
 		return SASL_YES;
+	err_free(e);
 	*e = s->trouble;
 	s->trouble = (struct err)ERR_INIT;
 	if (!e->text)
