@@ -316,13 +316,12 @@ by_text(const struct reason *r)
 static struct span
 innermost(struct span text)
 {
-	for (size_t i = 0; i + 10 < text.n; i++) {
-		const char *p = text.p + i;
+	const char *p = text.p, *end = text.p + text.n;
 
-		if (p[0] == ' ' && (p[1] == '4' || p[1] == '5') && is_digit((unsigned char)p[2]) &&
-		    is_digit((unsigned char)p[3]) && p[4] == '-' && p[5] == '\'')
-			return (struct span){p + 1, text.n - i - 1};
-	}
+	for (; text.n > 0 && (p = memmem(p, (size_t)(end - p), "-'", 2)); p++)
+		if (p - text.p >= 4 && p[-4] == ' ' && (p[-3] == '4' || p[-3] == '5') &&
+		    is_digit((unsigned char)p[-2]) && is_digit((unsigned char)p[-1]))
+			return (struct span){p - 3, (size_t)(end - p) + 3};
 	return text;
 }
 

@@ -556,6 +556,15 @@ field_bit(struct span name)
 	return h % RULES_FIELD_BITS;
 }
 
+/* What a field can tell; the other words are about lines of the text alone. */
+static bool
+about_header(struct span what)
+{
+	return span_eq(what, SPAN("@bounce")) || span_eq(what, SPAN("@auto")) ||
+	    span_eq(what, SPAN("@daemon")) || span_eq(what, SPAN("@delayed")) ||
+	    span_eq(what, SPAN("@feedback"));
+}
+
 static void
 note_field(struct rules *r, const struct rule *rule)
 {
@@ -563,7 +572,7 @@ note_field(struct rules *r, const struct rule *rule)
 	struct span name;
 	size_t bit;
 
-	if (*rule->what.p != '@' || !cur_ch(&c, '^'))
+	if (!about_header(rule->what) || !cur_ch(&c, '^'))
 		return;
 	name = cur_until(&c, ':');
 	bit = field_bit(name);
