@@ -174,12 +174,14 @@ is_user(const char *text)
 	return *text && cur_end(&c) && utf8_valid(span_of(text));
 }
 
+/* EXTERNAL is not among them: a client of ours has no certificate to show. */
 static bool
 is_mechs(const char *text)
 {
 	struct span unknown;
+	unsigned set = mech_set(span_of(text), &unknown);
 
-	return mech_set(span_of(text), &unknown) != 0 && unknown.n == 0;
+	return set != 0 && unknown.n == 0 && !(set & MECH_BIT(MECH_EXTERNAL));
 }
 
 /* How to log in, and where: an MX is not somewhere we have a password for. */
@@ -187,7 +189,6 @@ static int
 check_route(const void *item, struct err *e)
 {
 	const struct conf_route *r = item;
-	bool external = r->auth && mech_set(span_of(r->auth), NULL) == MECH_BIT(MECH_EXTERNAL);
 	int sources = !!r->password_file + !!r->password_env + !!r->password_command;
 
 	if (!r->user)
@@ -195,7 +196,7 @@ check_route(const void *item, struct err *e)
 		    ? err_set(e, EX_CONFIG, "route \"%s\": a login without user", r->match) : 0;
 	if (!r->relay || !*r->relay || strcmp(r->relay, "mx") == 0)
 		return err_set(e, EX_CONFIG, "route \"%s\": user is for a relay", r->match);
-	if (sources != (external ? 0 : 1))
+	if (sources != 1)
 		return err_set(e, EX_CONFIG, "route \"%s\": user wants one of password_file, password_env, "
 		    "password_command", r->match);
 	return 0;
@@ -210,7 +211,7 @@ static const struct conftab_key route_keys[] = {
     ROUTE_TEXT("password_file", password_file, conftab_some, "a path"),
     ROUTE_TEXT("password_env", password_env, conftab_some, "a variable's name"),
     ROUTE_TEXT("password_command", password_command, conftab_some, "a command"),
-    ROUTE_TEXT("auth", auth, is_mechs, "a list of SASL mechanisms"),
+    ROUTE_TEXT("auth", auth, is_mechs, "a list of SASL mechanisms that a client of ours has"),
     {"auth_clear", CONFTAB_BOOL, "no", offsetof(struct conf_route, auth_clear), 0, 0, NULL, NULL, NULL},
 };
 static const struct conftab_section route = {.name = "route", .keys = route_keys,
