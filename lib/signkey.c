@@ -14,8 +14,6 @@
 
 #define PASSWORD_MAX 4096
 
-extern char **environ;
-
 struct signkey {
 	struct crypt_key *key;
 	struct rsa *fast; /* NULL: GnuTLS signs */

@@ -51,14 +51,9 @@ $TTL 300
 two  MX  7 mx1.example.
 END
 
-free_udp_port() {
-	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Proto => "udp",
-	    LocalAddr => "127.0.0.1")->sockport'
-}
-
-NSD=$(free_udp_port)
+NSD=$(free_port)
 nsd_conf "127.0.0.1@$NSD" example other >"$T/nsd.conf"
-UNBOUND=$(free_udp_port)
+UNBOUND=$(free_port)
 cat >"$T/unbound.conf" <<END
 server:
 	interface: 127.0.0.1@$UNBOUND
