@@ -119,9 +119,10 @@ foreign(struct check *c, struct err *e)
 /* --- all of it */
 
 static int
-add(void *arg, const struct queue_at *at, const char *name, size_t len)
+add(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
 {
-	names_add(arg, at, name, len);
+	(void)n;
+	names_add(arg, at, name);
 	return 0;
 }
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define ALWAYS_FITS 19 /* digits in 64 bits */
+
 struct span
 span_of(const char *s)
 {
@@ -121,9 +123,13 @@ cur_u64(struct cur *c, uint64_t max, uint64_t *out)
 	if (d.n == 0)
 		return false;
 	for (size_t i = 0; i < d.n; i++)
-		if (__builtin_mul_overflow(v, 10, &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(d.p[i] - '0'), &v) || v > max)
+		if (i < ALWAYS_FITS)
+			v = v * 10 + (uint64_t)(d.p[i] - '0');
+		else if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(d.p[i] - '0'), &v))
 			return false;
+	if (v > max)
+		return false;
 	*out = v;
 	*c = t;
 	return true;

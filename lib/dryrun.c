@@ -44,13 +44,12 @@ wanted(const struct dryrun *r, const struct entry_name *n, enum queue_place plac
 }
 
 static int
-on_name(void *arg, const struct queue_at *at, const char *name, size_t len)
+on_name(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
 {
 	struct work *w = arg;
-	struct entry_name n;
 
-	if (entry_name_parse((struct span){name, len}, &n) && wanted(w->r, &n, at->place))
-		names_add(&w->names, at, name, len);
+	if (wanted(w->r, n, at->place))
+		names_add(&w->names, at, name);
 	return 0;
 }
 

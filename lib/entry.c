@@ -26,13 +26,6 @@ exactly(struct cur *c, struct span s)
 
 /* --- id */
 
-static bool
-is_id(int c)
-{
-	return is_digit(c) ||
-	    (c >= 'a' && c <= 'z' && c != 'i' && c != 'l' && c != 'o' && c != 'u');
-}
-
 void
 entry_id(char out[ENTRY_ID + 1], uint64_t time_us, uint32_t random)
 {
@@ -46,27 +39,31 @@ entry_id(char out[ENTRY_ID + 1], uint64_t time_us, uint32_t random)
 	out[ENTRY_ID] = '\0';
 }
 
+/* What each byte stands for, and one more; the letters left out of id_digits, and all else, for
+ * nothing. */
+static const unsigned char id_value[256] = {['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5,
+    ['5'] = 6, ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13,
+    ['d'] = 14, ['e'] = 15, ['f'] = 16, ['g'] = 17, ['h'] = 18, ['j'] = 19, ['k'] = 20, ['m'] = 21,
+    ['n'] = 22, ['p'] = 23, ['q'] = 24, ['r'] = 25, ['s'] = 26, ['t'] = 27, ['v'] = 28, ['w'] = 29,
+    ['x'] = 30, ['y'] = 31, ['z'] = 32};
+
 bool
 entry_id_ok(struct span id)
 {
-	struct cur c = cur_span(id);
+	bool ok = id.n == ENTRY_ID;
 
-	return id.n == ENTRY_ID && cur_while(&c, is_id).n == ENTRY_ID;
+	for (size_t i = 0; ok && i < ENTRY_ID; i++)
+		ok = id_value[(unsigned char)id.p[i]] > 0;
+	return ok;
 }
 
 uint64_t
 entry_id_us(const char *id)
 {
-	/* What each byte stands for; the letters left out of id_digits, and all else, for nothing. */
-	static const unsigned char value[256] = {['1'] = 1, ['2'] = 2, ['3'] = 3, ['4'] = 4, ['5'] = 5,
-	    ['6'] = 6, ['7'] = 7, ['8'] = 8, ['9'] = 9, ['a'] = 10, ['b'] = 11, ['c'] = 12, ['d'] = 13,
-	    ['e'] = 14, ['f'] = 15, ['g'] = 16, ['h'] = 17, ['j'] = 18, ['k'] = 19, ['m'] = 20,
-	    ['n'] = 21, ['p'] = 22, ['q'] = 23, ['r'] = 24, ['s'] = 25, ['t'] = 26, ['v'] = 27,
-	    ['w'] = 28, ['x'] = 29, ['y'] = 30, ['z'] = 31};
 	unsigned __int128 v = 0;
 
 	for (int i = 0; i < ENTRY_ID; i++)
-		v = (v << 5) | value[(unsigned char)id[i]];
+		v = (v << 5) | ((id_value[(unsigned char)id[i]] - 1u) & 31);
 	return (uint64_t)(v >> RANDOM_BITS);
 }
 
@@ -81,7 +78,8 @@ is_stream(int c)
 static bool
 is_domain(int c)
 {
-	return is_stream(c) || c == '.' || c == ':' || c == '_' || c == '[' || c == ']';
+	return (c >= 'a' && c <= 'z') || c == '.' || is_digit(c) || c == '-' || c == ':' || c == '_' ||
+	    c == '[' || c == ']';
 }
 
 static bool

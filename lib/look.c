@@ -12,13 +12,12 @@ struct collect {
 };
 
 static int
-collect(void *arg, const struct queue_at *at, const char *name, size_t len)
+collect(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
 {
 	struct collect *c = arg;
-	struct entry_name n;
 
-	if (entry_name_parse((struct span){name, len}, &n) && pick_name(c->pick, &n) != PICK_NO)
-		names_add(c->out, at, name, len);
+	if (pick_name(c->pick, n) != PICK_NO)
+		names_add(c->out, at, name);
 	return 0;
 }
 

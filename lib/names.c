@@ -6,14 +6,14 @@
 #define ID_AT 11 /* behind the due time and its dot */
 
 void
-names_add(struct names *l, const struct queue_at *at, const char *name, size_t len)
+names_add(struct names *l, const struct queue_at *at, const char *name)
 {
 	if (l->n == l->cap) {
 		l->cap = l->cap ? l->cap + l->cap / 2 : 64;
 		l->v = mem_grow(l->v, l->cap, sizeof *l->v);
 	}
 	l->v[l->n++] = (struct names_item){*at, l->text.len};
-	buf_add(&l->text, name, len + 1);
+	buf_add(&l->text, name, strlen(name) + 1);
 }
 
 const char *

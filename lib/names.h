@@ -15,7 +15,7 @@ struct names {
 };
 #define NAMES_INIT {BUF_INIT, NULL, 0, 0}
 
-void names_add(struct names *l, const struct queue_at *at, const char *name, size_t len);
+void names_add(struct names *l, const struct queue_at *at, const char *name);
 const char *names_text(const struct names *l, size_t i);
 void names_sort(struct names *l); /* by id, that is by age */
 void names_clear(struct names *l);

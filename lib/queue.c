@@ -263,16 +263,15 @@ scan_name(void *arg, int dir, const char *name)
 {
 	const struct scan *s = arg;
 	struct entry_name n;
-	size_t len = strlen(name);
 
 	if (name[0] == '.') {
 		if (s->at->place == IN_NEW)
 			drop_stale(dir, name);
 		return 0;
 	}
-	if (s->at->place == IN_DAMAGED || entry_name_parse((struct span){name, len}, &n))
-		return s->each(s->arg, s->at, name, len);
-	return 0;
+	if (s->at->place == IN_DAMAGED)
+		return s->each(s->arg, s->at, name, NULL);
+	return entry_name_parse(span_of(name), &n) ? s->each(s->arg, s->at, name, &n) : 0;
 }
 
 static int

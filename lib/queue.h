@@ -62,10 +62,11 @@ struct queue_hours { /* free() v */
 /* The buckets of a place by their first second, sorted; for IN_NEW the numbers N of new.N. */
 int queue_hours(struct queue *q, enum queue_place place, struct queue_hours *h, struct err *e);
 
-/* Each name of a place, in directory order; names that are no entries' are skipped (damaged/
- * gives them all).  Buckets that begin after until_s are not opened.  A callback that returns
- * non-zero ends the scan with that code. */
-typedef int queue_each(void *arg, const struct queue_at *at, const char *name, size_t len);
+/* Each name of a place and what it says, in directory order; names that are no entries' are skipped
+ * (damaged/ gives them all, with n NULL).  Buckets that begin after until_s are not opened.  A callback
+ * that returns non-zero ends the scan with that code. */
+typedef int queue_each(void *arg, const struct queue_at *at, const char *name,
+    const struct entry_name *n);
 int queue_scan(struct queue *q, enum queue_place place, uint64_t until_s, queue_each *each,
     void *arg, struct err *e);
 /* Only the buckets of a place that begin from from_s to until_s. */

@@ -50,6 +50,7 @@ struct runner { /* the main thread's own */
 	const volatile bool *stop;
 	int64_t end_ms; /* of run_time, which begins when the first names are planned; 0: not yet */
 	int64_t sweep_ms, sync_ms, clock_ms, look_ms;
+	uint64_t now_s, far_s; /* names are judged by: the time, and what is too late to be a wait of ours */
 	uint64_t due_s;      /* when cur/ has to be looked at again: the next that is due, or the hour's end */
 	bool renew;          /* it has come to know too much: it begins anew */
 	bool look_far;       /* for names that a wrong clock put years ahead */
@@ -126,29 +127,30 @@ wanted(const struct runner *r, const struct entry_name *n)
 	return o->n_ids == 0;
 }
 
-/* No wait of ours is longer: what is due later than this was put there by hold-until, or while the
- * clock was wrong.  Its envelope tells which. */
+/* One reading of the clock for all names of a look.  No wait of ours is longer than far_s: what is due
+ * later was put there by hold-until, or while the clock was wrong.  Its envelope tells which. */
 static uint64_t
-far_s(const struct runner *r)
+judge_from(struct runner *r)
 {
 	uint64_t longest = r->c->retry_max_s + r->c->retry_max_s / 2;
 
-	return now_s() + (longest > FAR_S ? longest : FAR_S);
+	r->now_s = now_s();
+	r->far_s = r->now_s + (longest > FAR_S ? longest : FAR_S);
+	return r->now_s;
 }
 
 static int
-on_name(void *arg, const struct queue_at *at, const char *name, size_t len)
+on_name(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
 {
 	struct runner *r = arg;
-	struct entry_name n;
 
-	if (!entry_name_parse((struct span){name, len}, &n) || !wanted(r, &n))
+	if (!wanted(r, n))
 		return 0;
 	/* In new/ the time is a hint: the envelope says whether it has to wait. */
-	if (at->place == IN_CUR && n.due > now_s() && !r->s.o->now && r->s.o->n_ids == 0 &&
-	    n.due < far_s(r)) {
-		if (n.due < r->due_s)
-			r->due_s = n.due;
+	if (at->place == IN_CUR && n->due > r->now_s && !r->s.o->now && r->s.o->n_ids == 0 &&
+	    n->due < r->far_s) {
+		if (n->due < r->due_s)
+			r->due_s = n->due;
 		return 0;
 	}
 	if ((r->n & (r->n - 1)) == 0) {
@@ -156,7 +158,7 @@ on_name(void *arg, const struct queue_at *at, const char *name, size_t len)
 		r->ats = mem_grow(r->ats, r->n * 2 + 1, sizeof *r->ats);
 	}
 	r->ats[r->n] = *at;
-	r->names[r->n++] = mem_dup(name, len);
+	r->names[r->n++] = mem_dup(name, strlen(name));
 	return 0;
 }
 
@@ -242,7 +244,7 @@ scan(struct runner *r, struct err *e)
 {
 	bool all = r->s.o->now || r->s.o->n_ids > 0;
 	int64_t begun = io_now_ms();
-	uint64_t now = now_s();
+	uint64_t now = judge_from(r);
 	int rc;
 
 	r->scanned_us = io_time_us();
@@ -254,7 +256,7 @@ scan(struct runner *r, struct err *e)
 	if (!rc)
 		rc = queue_scan(r->q, IN_CUR, all ? UINT64_MAX : now, on_name, r, e);
 	if (!rc && !all && r->look_far)
-		rc = queue_scan_hours(r->q, IN_CUR, far_s(r), UINT64_MAX, on_name, r, e);
+		rc = queue_scan_hours(r->q, IN_CUR, r->far_s, UINT64_MAX, on_name, r, e);
 	r->look_far = false;
 	looked(r, begun);
 	return rc;
@@ -265,7 +267,7 @@ static int
 scan_due(struct runner *r, struct err *e)
 {
 	int64_t begun = io_now_ms();
-	uint64_t now = now_s();
+	uint64_t now = judge_from(r);
 	int rc;
 
 	r->due_s = now - now % HOUR_S + HOUR_S;
@@ -279,7 +281,10 @@ static int
 notified(struct runner *r, struct err *e)
 {
 	unsigned look = 0;
-	int rc = watch_read(&r->watch, on_name, r, &look, e);
+	int rc;
+
+	judge_from(r);
+	rc = watch_read(&r->watch, on_name, r, &look, e);
 
 	if (look & WATCH_LOOK_ALL)
 		r->sweep_ms = 0;
@@ -547,14 +552,14 @@ wind_up(struct runner *r, struct run_result *res)
 
 /* By the time it got its name, not by its id: that is older, by as long as writing it took. */
 static int
-on_newer(void *arg, const struct queue_at *at, const char *name, size_t len)
+on_newer(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
 {
 	struct runner *r = arg;
 	struct buf path = BUF_INIT;
 	struct stat st;
 
 	(void)at;
-	(void)len;
+	(void)n;
 	buf_fmt(&path, "new/%s", name);
 	if (fstatat(queue_root_fd(r->q), path.s, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    (uint64_t)st.st_ctim.tv_sec * 1000000 + (uint64_t)st.st_ctim.tv_nsec / 1000 +

@@ -116,13 +116,21 @@ act(struct steer *s, struct queue_entry *t, struct err *e)
 
 /* An id that was given is accounted for. */
 static void
-met(struct steer *s, const char *name)
+met(struct steer *s, struct span id)
 {
-	struct entry_name n;
 	size_t i;
 
-	if (entry_name_parse(span_of(name), &n) && pick_id_find(s->pick, n.id, &i))
+	if (pick_id_find(s->pick, id, &i))
 		s->met[i] = true;
+}
+
+static void
+met_name(struct steer *s, const char *name)
+{
+	struct entry_name n;
+
+	if (entry_name_parse(span_of(name), &n))
+		met(s, n.id);
 }
 
 struct pass {
@@ -138,23 +146,22 @@ is_due(const struct steer *s, enum queue_place place, const struct entry_name *n
 }
 
 static int
-found(void *arg, const struct queue_at *at, const char *name, size_t len)
+found(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
 {
 	struct steer *s = arg;
-	struct entry_name n;
 
-	if (!entry_name_parse((struct span){name, len}, &n) || pick_name(s->pick, &n) == PICK_NO)
+	if (pick_name(s->pick, n) == PICK_NO)
 		return 0;
 	/* All that is there at the start is meant, whatever its clock said; what comes later is
 	 * not. */
-	if (s->looks == 1 && entry_id_us(n.id.p) > s->last_us)
-		s->last_us = entry_id_us(n.id.p);
-	if (entry_id_us(n.id.p) > s->last_us)
+	if (s->looks == 1 && entry_id_us(n->id.p) > s->last_us)
+		s->last_us = entry_id_us(n->id.p);
+	if (entry_id_us(n->id.p) > s->last_us)
 		return 0;
-	if (is_due(s, at->place, &n))
-		met(s, name);
+	if (is_due(s, at->place, n))
+		met(s, n->id);
 	else
-		names_add(&s->found, at, name, len);
+		names_add(&s->found, at, name);
 	return 0;
 }
 
@@ -188,7 +195,7 @@ static void
 did(struct steer *s, const struct queue_entry *t)
 {
 	s->done++;
-	met(s, t->name);
+	met(s, t->is.id);
 	if (s->each)
 		s->each(s->arg, t->is.id);
 }
@@ -215,7 +222,7 @@ one(struct steer *s, const struct names_item *item, const char *name, struct pas
 	if (rc)
 		return rc;
 	switch (took) {
-	case QUEUE_BUSY: names_add(&s->away, &item->at, name, strlen(name)); break;
+	case QUEUE_BUSY: names_add(&s->away, &item->at, name); break;
 	case QUEUE_GONE: pass->gone++; break;
 	case QUEUE_STUCK:
 		if (s->looks == 1)
@@ -258,7 +265,7 @@ one_pass(struct steer *s, struct pass *pass, struct err *e)
 
 		/* One that fails does not keep the rest from being held. */
 		if (one(s, &s->found.v[i], names_text(&s->found, i), pass, &mine)) {
-			met(s, names_text(&s->found, i));
+			met_name(s, names_text(&s->found, i));
 			if (!s->first.code)
 				err_set(&s->first, mine.code, "%s", err_text(&mine));
 		}
@@ -270,11 +277,11 @@ one_pass(struct steer *s, struct pass *pass, struct err *e)
 /* --- all of it */
 
 static int
-mark_met(void *arg, const struct queue_at *at, const char *name, size_t len)
+mark_met(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
 {
 	(void)at;
-	(void)len;
-	met(arg, name);
+	(void)name;
+	met(arg, n->id);
 	return 0;
 }
 
@@ -295,7 +302,7 @@ find_lost(struct steer *s, struct err *e)
 		for (unsigned p = IN_NEW; p <= IN_CUR && !rc; p++)
 			rc = queue_scan(s->q, (enum queue_place)p, UINT64_MAX, mark_met, s, e);
 	for (i = 0; i < s->away.n; i++)
-		met(s, names_text(&s->away, i));
+		met_name(s, names_text(&s->away, i));
 	for (i = 0; i < n; i++)
 		if (!s->met[i])
 			buf_add(&s->lost, pick_id_at(s->pick, i).p, ENTRY_ID);

@@ -12,13 +12,13 @@
 #define NEW_SWOLLEN (4 << 20) /* bytes of directory after which new/ is exchanged */
 
 static int
-remove_one(void *arg, const struct queue_at *at, const char *name, size_t len)
+remove_one(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
 {
 	const struct queue *q = arg;
 	struct buf path = BUF_INIT;
 	char dir[QUEUE_DIR_MAX];
 
-	(void)len;
+	(void)n;
 	queue_dir(at, dir);
 	buf_fmt(&path, "%s/%s", dir, name);
 	unlinkat(queue_root_fd(q), path.s, 0);

@@ -88,6 +88,14 @@ watch_close(struct watch *w)
 }
 
 static int
+give(const struct queue_at *at, const char *name, queue_each *each, void *arg)
+{
+	struct entry_name n;
+
+	return entry_name_parse(span_of(name), &n) ? each(arg, at, name, &n) : 0;
+}
+
+static int
 one(struct watch *w, const struct inotify_event *v, queue_each *each, void *arg,
     unsigned *look)
 {
@@ -100,11 +108,11 @@ one(struct watch *w, const struct inotify_event *v, queue_each *each, void *arg,
 	else if (v->len == 0)
 		return 0;
 	else if (v->wd == w->new_wd)
-		return each(arg, &fresh, v->name, strlen(v->name));
+		return give(&fresh, v->name, each, arg);
 	else if (v->wd == w->hour_wd)
-		return each(arg, &bucket, v->name, strlen(v->name));
+		return give(&bucket, v->name, each, arg);
 	else if (v->wd == w->past_wd)
-		return each(arg, &past, v->name, strlen(v->name));
+		return give(&past, v->name, each, arg);
 	else if (v->wd == w->cur_wd && date_hour_parse(span_of(v->name), &hour) && hour <= w->hour_s) {
 		if (hour < w->hour_s)
 			w->past_s = hour; /* what comes into it after the look is told, too */

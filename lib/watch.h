@@ -24,7 +24,7 @@ bool watch_open(struct watch *w, struct queue *q, bool cur, uint64_t now_s);
 void watch_renew(struct watch *w, struct queue *q, uint64_t now_s);
 void watch_close(struct watch *w);
 
-/* What there is to read, without waiting.  each() gets names, with the place where they were seen. */
+/* What there is to read, without waiting.  each() gets entries' names, with the place where they were seen. */
 #define WATCH_LOOK_CUR 1 /* a bucket is new: names in it were not seen */
 #define WATCH_LOOK_ALL 2 /* new/ is another directory, or events were lost */
 int watch_read(struct watch *w, queue_each *each, void *arg, unsigned *look, struct err *e);

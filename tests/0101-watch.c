@@ -16,13 +16,14 @@ struct seen {
 };
 
 static int
-each(void *arg, const struct queue_at *at, const char *name, size_t len)
+each(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
 {
 	struct seen *s = arg;
 
 	s->n++;
 	s->at = *at;
-	memcpy(s->name, name, len + 1);
+	(void)n;
+	memcpy(s->name, name, strlen(name) + 1);
 	return 0;
 }
 

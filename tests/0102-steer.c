@@ -28,13 +28,14 @@ struct found {
 };
 
 static int
-on_name(void *arg, const struct queue_at *at, const char *name, size_t len)
+on_name(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
 {
 	struct found *f = arg;
 
 	f->n++;
 	f->at = *at;
-	memcpy(f->name, name, len + 1);
+	(void)n;
+	memcpy(f->name, name, strlen(name) + 1);
 	return 0;
 }
 

@@ -72,7 +72,7 @@ struct across {
 
 /* From the one queue to the other, in one step. */
 static int
-move_over(void *arg, const struct queue_at *at, const char *name, size_t len)
+move_over(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
 {
 	const struct across *a = arg;
 	char dir[QUEUE_DIR_MAX];
@@ -80,7 +80,7 @@ move_over(void *arg, const struct queue_at *at, const char *name, size_t len)
 	struct queue_entry t;
 	enum queue_took took;
 
-	(void)len;
+	(void)n;
 	must(queue_take(a->from, at, name, QUEUE_WHOLE, &t, &took, &e));
 	if (took != QUEUE_TOOK)
 		exit(1);
