@@ -43,7 +43,7 @@ struct parcel {
 	bool removed;          /* from the queue */
 	bool partial;          /* an outcome that must not be forgotten was journalled */
 	uint64_t wait_s;       /* a wait that we chose, for a group that was not tried: until then */
-	uint64_t hint_s;       /* the longest wait a peer asked for */
+	_Atomic uint64_t hint_s; /* the longest wait a peer asked for; what is told reads it without the lock */
 	struct buf pending;    /* outcome lines not yet written */
 	bool signed_already;   /* or tried to: */
 	struct buf signature;  /* goes out in front of the content */
