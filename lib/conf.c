@@ -5,6 +5,7 @@
 #include "conftab.h"
 #include "dkimconf.h"
 #include "io.h"
+#include "mailbox.h"
 #include "mech.h"
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define CONF_SYSTEM "/etc/relaykit.conf"
@@ -184,6 +186,51 @@ is_mechs(const char *text)
 	return set != 0 && unknown.n == 0 && !(set & MECH_BIT(MECH_EXTERNAL));
 }
 
+static bool
+is_lmtp(const char *text)
+{
+	struct cur c = cur_span(span_of(text));
+
+	if (!cur_lit(&c, "unix:"))
+		return *text && relay_ok(text);
+	return *c.p == '/' && strlen(c.p) < sizeof ((struct sockaddr_un *)NULL)->sun_path;
+}
+
+static bool
+is_command(const char *text)
+{
+	return *text == '/';
+}
+
+static bool
+is_delimiter(const char *text)
+{
+	while (*text > ' ' && *text < 127 && !is_alnum(*text) && !strchr("./@\"", *text))
+		text++;
+	return !*text;
+}
+
+static bool
+is_mx(const struct conf_route *r)
+{
+	return !r->relay || !*r->relay || span_ieq(span_of(r->relay), SPAN("mx"));
+}
+
+/* One way, and nothing that is said about another. */
+static int
+check_end(const struct conf_route *r, struct err *e)
+{
+	int ends = !!r->maildir + !!r->lmtp + !!r->pipe;
+
+	if (ends + !is_mx(r) > 1)
+		return err_set(e, EX_CONFIG, "one of relay, maildir, lmtp and pipe");
+	if (r->create && !r->maildir)
+		return err_set(e, EX_CONFIG, "create is for a maildir");
+	if (r->pipe_line_ends != CONF_LF && !r->pipe)
+		return err_set(e, EX_CONFIG, "pipe_line_ends is for a pipe");
+	return 0;
+}
+
 /* How to log in, and where: an MX is not somewhere we have a password for. */
 static int
 check_route(const void *item, struct err *e)
@@ -191,21 +238,33 @@ check_route(const void *item, struct err *e)
 	const struct conf_route *r = item;
 	int sources = !!r->password_file + !!r->password_env + !!r->password_command;
 
+	if (check_end(r, e))
+		return e->code;
 	if (!r->user)
 		return sources || r->auth || r->auth_clear
-		    ? err_set(e, EX_CONFIG, "route \"%s\": a login without user", r->match) : 0;
-	if (!r->relay || !*r->relay || strcmp(r->relay, "mx") == 0)
-		return err_set(e, EX_CONFIG, "route \"%s\": user is for a relay", r->match);
+		    ? err_set(e, EX_CONFIG, "a login without user") : 0;
+	if (is_mx(r))
+		return err_set(e, EX_CONFIG, "user is for a relay");
 	if (sources != 1)
-		return err_set(e, EX_CONFIG, "route \"%s\": user wants one of password_file, password_env, "
-		    "password_command", r->match);
+		return err_set(e, EX_CONFIG, "user wants one of password_file, password_env, "
+		    "password_command");
 	return 0;
 }
 
+#define MAILDIR_IS "a path below a directory, with %u, %d, %e or %%, and %e alone between its slashes"
 #define ROUTE_TEXT(name, field, ok, is) \
 	{name, CONFTAB_TEXT, NULL, offsetof(struct conf_route, field), 0, 0, NULL, ok, is}
 static const struct conftab_key route_keys[] = {
     {"relay", CONFTAB_TEXT, "mx", offsetof(struct conf_route, relay), 0, 0, NULL, relay_ok, RELAY_IS},
+    ROUTE_TEXT("maildir", maildir, mailbox_pattern_ok, MAILDIR_IS),
+    ROUTE_TEXT("lmtp", lmtp, is_lmtp, "unix:/PATH, " RELAY_IS),
+    ROUTE_TEXT("pipe", pipe, is_command, "the absolute path of a program, with its arguments"),
+    {"delimiter", CONFTAB_TEXT, "+", offsetof(struct conf_route, delimiter), 0, 0, NULL, is_delimiter,
+	"characters that can part a user from an extension"},
+    {"create", CONFTAB_BOOL, "no", offsetof(struct conf_route, create), 0, 0, NULL, NULL, NULL},
+    {"pipe_line_ends", CONFTAB_WORDS, "lf", offsetof(struct conf_route, pipe_line_ends), 0, 0, "lf crlf",
+	NULL, NULL},
+    {"pipe_time", CONFTAB_SECONDS, "15m", offsetof(struct conf_route, pipe_time_s), 1, DAY, NULL, NULL, NULL},
     {"tls", CONFTAB_WORDS, NULL, offsetof(struct conf_route, tls), 0, 0, TLS_WORDS, NULL, NULL},
     ROUTE_TEXT("user", user, is_user, "a user's name"),
     ROUTE_TEXT("password_file", password_file, conftab_some, "a path"),

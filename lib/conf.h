@@ -29,6 +29,14 @@ enum conf_tls { /* tlspolicy.h */
 struct conf_route {    /* route "MATCH" { relay = "HOST:PORT" ... } */
 	char *match;   /* "example.org", ".example.org" (it and below), "*" */
 	char *relay;   /* HOST, HOST:PORT, [V6]:PORT, several comma-separated; "" or "mx": the MX */
+	/* Instead of a relay, one of: where the mail's way ends.  NULL: it does not end so. */
+	char *maildir; /* a pattern of mailbox.h */
+	char *lmtp;    /* "unix:/PATH", or as relay */
+	char *pipe;    /* a program's absolute path and its arguments, spawn_words() */
+	char *delimiter; /* of user and extension, mailbox.h */
+	bool create;   /* a maildir that is not there is made */
+	enum conf_line_ends { CONF_LF, CONF_CRLF } pipe_line_ends;
+	uint64_t pipe_time_s;
 	enum conf_tls tls;
 	char *user;    /* to log in there as; NULL: it is not done */
 	char *password_file, *password_env, *password_command; /* one of them, keyring.h */
