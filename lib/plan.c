@@ -190,7 +190,7 @@ new_site(struct plan *p, const char *name, uint32_t connections, uint64_t rate, 
 	uint32_t share = (uint32_t)(p->conf->connections / UNTRIED_SHARE);
 	struct pace_limits limits = {connections, (uint32_t)rate, p->conf->retry_min_s * 1000,
 	    p->conf->retry_max_s * 1000, share > 0 ? share : 1};
-	uint32_t i = sched_add_site(p->s, &limits, now_ms);
+	uint32_t i = sched_add_site(p->s, &limits, false, now_ms);
 	struct plan_site *s = mem_alloc(sizeof *s);
 
 	s->name = mem_dup(name, strlen(name));
@@ -262,7 +262,7 @@ plan_resolved(struct plan *p, uint32_t dest, uint32_t site, int64_t again_ms)
 	struct plan_dest *d = &p->dests[dest];
 
 	if (!d->resolved)
-		sched_merge(p->s, d->site, site);
+		sched_merge(p->s, d->site, SCHED_ALL, site);
 	d->site = site;
 	d->resolved = true;
 	d->resolve_again_ms = again_ms;

@@ -1,5 +1,10 @@
 /* schedule.h - which message goes next, over which site's connection.  Pure; not thread-safe.
  *
+ * A site may have parts: sets of hosts, or ways to them, between which a connection is of no use.  What
+ * waits for a part and its connections are its own; pace, rate, tokens and the streams' shares are the
+ * site's; and that its hosts cannot be reached is its own trouble.  Parts of a site take turns.  A part has
+ * a number, which all functions below take for a site's; a site that was made without parts is its own.
+ *
  * Two questions, one structure.  Between streams (traffic classes) weighted fair queueing:
  * each stream has a virtual time that advances by cost/weight, the stream that is furthest
  * behind goes first, and a stream that was idle starts at the present (less a credit of one
@@ -40,10 +45,14 @@ struct sched *sched_new(uint32_t connections, uint64_t seed); /* of all sites to
 void sched_del(struct sched *s);
 
 uint32_t sched_add_stream(struct sched *s, uint32_t weight); /* 1 to SCHED_WEIGHT_MAX */
-uint32_t sched_add_site(struct sched *s, const struct pace_limits *limits, int64_t now_ms);
+/* many: it may get parts; the number is the first one's. */
+uint32_t sched_add_site(struct sched *s, const struct pace_limits *limits, bool many, int64_t now_ms);
+uint32_t sched_add_part(struct sched *s, uint32_t of, int64_t now_ms); /* another of that one's site */
 /* To load what was learned (before the first push to the site) and to save it; stays where it is
  * as long as s.  Events go through sched_report. */
 struct pace *sched_pace(struct sched *s, uint32_t site);
+/* Whether the part's own hosts can be reached: the site's pace where it has no parts. */
+struct pace *sched_health(struct sched *s, uint32_t site);
 
 /* cost: bytes of content; SCHED_OVERHEAD is added. */
 void sched_push(struct sched *s, uint32_t site, uint32_t stream, uint32_t item, uint32_t cost);
@@ -52,9 +61,10 @@ void sched_push(struct sched *s, uint32_t site, uint32_t stream, uint32_t item, 
  * For a start that led to no connection, a name that had to be resolved first. */
 void sched_return(struct sched *s, uint32_t site, uint32_t stream, uint32_t item, uint32_t cost);
 
-/* Items of `from` move behind those of `into`, keeping their order; `from` stays, empty.
- * Connections counted at `from` stay counted there.  O(streams). */
-void sched_merge(struct sched *s, uint32_t from, uint32_t into);
+/* Items of `from`, of one stream or of all, move behind those of `into`, keeping their order; `from`
+ * stays.  Connections counted at `from` stay counted there.  O(streams). */
+#define SCHED_ALL UINT32_MAX
+void sched_merge(struct sched *s, uint32_t from, uint32_t stream, uint32_t into);
 
 enum sched_what {
 	SCHED_SEND,  /* item is the caller's now; a connection (and a token) is counted for it */
@@ -73,7 +83,9 @@ struct sched_order sched_start(struct sched *s, int64_t now_ms);
 /* For a worker whose connection to site is free again: SEND on the same connection; WAIT keeps
  * it (the caller's idle limit is the caller's); CLOSE where
  * - the site allows fewer connections than it has, or asked for a pause over SCHED_PATIENCE_MS,
- * - the site has nothing more and others wait,
+ * - the site has nothing more and others wait, or the part has nothing more and others of its site do,
+ * - the site has all the connections it may have, and a stream that is further behind at it waits for another
+ *   part, or this part's turn is over and another one waits,
  * - no connection of the total is left and a stream that is further behind waits elsewhere, or
  *   this site's turn is over and another of its stream waits, or its rate lets nothing go within
  *   SCHED_PATIENCE_MS and others wait. */
@@ -97,6 +109,6 @@ bool sched_take_any(struct sched *s, uint32_t *site, uint32_t *stream, uint32_t 
 
 uint64_t sched_waiting(const struct sched *s);                     /* items in all */
 uint64_t sched_waiting_at(const struct sched *s, uint32_t site);
-uint32_t sched_connections(const struct sched *s, uint32_t site);  /* in use */
+uint32_t sched_connections(const struct sched *s, uint32_t site);  /* in use, of all parts */
 
 #endif

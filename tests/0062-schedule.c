@@ -16,7 +16,7 @@ site_of(struct sched *s, uint32_t connections, uint32_t rate)
 
 	l.connections = connections;
 	l.rate_per_min = rate;
-	id = sched_add_site(s, &l, 0);
+	id = sched_add_site(s, &l, false, 0);
 	p = sched_pace(s, id);
 	p->allowed = connections; /* as learned before */
 	return id;
@@ -321,8 +321,8 @@ merging(void)
 	sched_push(s, from, bulk, 9, 100);
 	sched_push(s, into, mail, 1, 100);
 	sched_push(s, into, mail, 2, 100);
-	sched_merge(s, from, into);
-	sched_merge(s, into, into);
+	sched_merge(s, from, SCHED_ALL, into);
+	sched_merge(s, into, SCHED_ALL, into);
 	is_num((long long)sched_waiting_at(s, from), 0, "nothing stays");
 	is_num((long long)sched_waiting_at(s, into), 5, "all are there");
 	is_num((long long)sched_waiting(s), 5, "and none doubled");
@@ -334,7 +334,7 @@ merging(void)
 		else
 			is_num(o.item, want[k++], "in order, behind those that were there");
 	}
-	sched_merge(s, from, into);
+	sched_merge(s, from, SCHED_ALL, into);
 	sched_push(s, from, mail, 10, 1);
 	sched_left(s, into);
 	ok(sends(sched_start(s, 0), from, mail, 10), "the empty site is of use again");
@@ -391,9 +391,100 @@ oldest_first(void)
 	sched_del(s);
 }
 
+static bool
+closes(struct sched_order o)
+{
+	return o.what == SCHED_CLOSE;
+}
+
+/* Three parts of a site that may have two connections. */
+static void
+parts(void)
+{
+	struct sched *s = sched_new(9, 1);
+	uint32_t mail = sched_add_stream(s, 10), stream, item;
+	struct pace_limits l = {2, 0, 1000, 1000, 0};
+	uint32_t a = sched_add_site(s, &l, true, 0), b = sched_add_part(s, a, 0), c = sched_add_part(s, a, 0);
+	uint32_t else_where = site_of(s, 9, 0);
+	int64_t until;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		sched_push(s, a, mail, i, 100);
+		sched_push(s, b, mail, 10 + i, 100);
+	}
+	sched_push(s, c, mail, 20, 100);
+	ok(sends(sched_start(s, 0), a, mail, 0), "the parts of a site take turns");
+	ok(sends(sched_start(s, 0), b, mail, 10), "the next part");
+	ok(waits(sched_start(s, 0), INT64_MAX), "the site has as many as it may have");
+	is_num(sched_connections(s, c), 2, "of all parts");
+	ok(sends(sched_more(s, a, 0), a, mail, 1), "a connection is its part's");
+	ok(sends(sched_more(s, a, 0), a, mail, 2), "and goes on with it");
+	ok(closes(sched_more(s, a, 0)), "then it makes room for the others");
+	sched_left(s, a);
+	ok(sends(sched_start(s, 0), c, mail, 20), "for the third part");
+	sched_push(s, else_where, mail, 90, 100);
+	ok(sends(sched_start(s, 0), else_where, mail, 90), "another site goes on beside it");
+
+	sched_left(s, c);
+	sched_left(s, b);
+	sched_push(s, c, mail, 21, 100);
+	sched_report(s, b, PACE_UNREACHABLE, 0, 0);
+	ok(pace_closed(sched_health(s, b), 1, &until), "a part whose hosts are silent is closed");
+	ok(!pace_closed(sched_health(s, c), 1, &until) && !pace_closed(sched_pace(s, c), 1, &until),
+	    "its site is not");
+	ok(sends(sched_start(s, 1), c, mail, 21), "the others go on");
+	ok(waits(sched_start(s, 1), sched_health(s, b)->closed_until_ms), "it waits for its time");
+	ok(sends(sched_start(s, 5000), b, mail, 11), "then one tries");
+	sched_report(s, b, PACE_CONNECTED, 0, 5000);
+	sched_report(s, b, PACE_DELIVERED, 0, 5000);
+	ok(sends(sched_more(s, b, 5000), b, mail, 12), "and is well again");
+	sched_push(s, c, mail, 22, 100);
+	sched_report(s, b, PACE_SLOW_DOWN, 60, 6000);
+	ok(pace_closed(sched_pace(s, c), 6001, &until), "who asks for a pause asks for the site");
+	ok(sched_take(s, c, &stream, &item) && item == 22, "what waits is taken by the part");
+	sched_del(s);
+}
+
+/* A site of one connection: its parts, and the streams at them. */
+static void
+parts_share(void)
+{
+	struct sched *s = sched_new(9, 1);
+	uint32_t mail = sched_add_stream(s, 10), bulk = sched_add_stream(s, 1), n = 1;
+	struct pace_limits l = {1, 0, 1000, 1000, 0};
+	uint32_t a = sched_add_site(s, &l, true, 0), b = sched_add_part(s, a, 0);
+	struct sched_order o;
+
+	for (uint32_t i = 0; i < 100; i++)
+		sched_push(s, a, bulk, i, 4096);
+	sched_push(s, b, bulk, 1000, 4096);
+	ok(sends(sched_start(s, 0), a, bulk, 0), "bulk");
+	while ((o = sched_more(s, a, 0)).what == SCHED_SEND)
+		n++;
+	is_num(n, SCHED_QUANTUM / (4096 + SCHED_OVERHEAD), "a turn among parts is a quantum");
+	ok(closes(o), "then the connection is the next part's");
+	sched_left(s, a);
+	ok(sends(sched_start(s, 0), b, bulk, 1000), "which has it");
+	sched_push(s, a, mail, 2000, 4096);
+	ok(closes(sched_more(s, b, 0)), "it has nothing more");
+	sched_left(s, b);
+	ok(sends(sched_start(s, 0), a, mail, 2000), "mail before bulk");
+	ok(sends(sched_more(s, a, 0), a, bulk, 32), "over the same connection what there is");
+	sched_push(s, b, mail, 2001, 4096);
+	ok(closes(sched_more(s, a, 0)), "mail for the other part takes the connection");
+	sched_left(s, a);
+	ok(sends(sched_start(s, 0), b, mail, 2001), "and goes next");
+	sched_merge(s, a, bulk, b);
+	is_num((long long)sched_waiting_at(s, a), 0, "a stream moves");
+	ok(sends(sched_more(s, b, 0), b, bulk, 33), "in its order");
+	sched_del(s);
+}
+
 int
 main(void)
 {
+	parts();
+	parts_share();
 	basics();
 	overtaking();
 	shares();

@@ -169,7 +169,7 @@ more(uint32_t site)
 static void
 merge(uint32_t from, uint32_t into)
 {
-	sched_merge(s, from, into);
+	sched_merge(s, from, SCHED_ALL, into);
 	for (uint32_t m = 0; from != into && m < STREAMS; m++) {
 		struct fifo *f = &wait_at[from][m], *t = &wait_at[into][m];
 
@@ -284,7 +284,7 @@ reset(uint64_t seed)
 	for (uint32_t i = 0; i < SITES; i++) {
 		struct pace_limits l = {1 + i, rates[i], 400, 3000, 0};
 
-		sched_add_site(s, &l, now_ms);
+		sched_add_site(s, &l, false, now_ms);
 		connections[i] = 0;
 		hold_ms[i] = 0;
 		for (uint32_t m = 0; m < STREAMS; m++)

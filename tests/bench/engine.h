@@ -149,7 +149,7 @@ site_new(struct engine *g, uint32_t domain, uint32_t peer)
 	bool real = domain == NONE;
 	struct pace_limits l = {real ? SITE_CONNECTIONS : 1, real ? p->our_rate : 0,
 	    g->w->policy.min_s * SECOND, g->w->policy.max_s * SECOND, 0};
-	uint32_t site = sched_add_site(g->s, &l, g->w->now_ms);
+	uint32_t site = sched_add_site(g->s, &l, false, g->w->now_ms);
 
 	if (domain == NONE && p->memory_len > 0 && !pace_parse(sched_pace(g->s, site),
 	    (struct span){p->memory, p->memory_len}, p->memory_ms))
@@ -324,7 +324,7 @@ resolved(struct engine *g, uint32_t k)
 	g->w->res->merges++;
 	world_move(g->w, msg, IN_FLIGHT, WAITING);
 	sched_return(g->s, from, u->stream, msg, g->w->messages[msg].size);
-	sched_merge(g->s, from, into);
+	sched_merge(g->s, from, SCHED_ALL, into);
 	leave(g, k);
 	move_closed(g, into);
 }
