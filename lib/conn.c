@@ -59,7 +59,7 @@ conn_taken(struct conn *c, size_t n)
 
 /* What is there right now, into the buffer; *got 0: nothing, or c->eof. */
 static int
-take_in(struct conn *c, size_t *got, struct err *e)
+take_in(struct conn *c, size_t most, size_t *got, struct err *e)
 {
 	char *p;
 	int rc;
@@ -68,11 +68,11 @@ take_in(struct conn *c, size_t *got, struct err *e)
 		buf_drop(&c->in, c->pos);
 		c->pos = 0;
 	}
-	p = buf_room(&c->in, READ_STEP);
+	p = buf_room(&c->in, most);
 	if (c->tls)
-		rc = tls_recv(c->tls, p, READ_STEP, got, &c->eof, e);
+		rc = tls_recv(c->tls, p, most, got, &c->eof, e);
 	else
-		rc = net_recv(c->fd, p, READ_STEP, got, &c->eof, e);
+		rc = net_recv(c->fd, p, most, got, &c->eof, e);
 	buf_grew(&c->in, *got);
 	if (rc)
 		c->eof = true; /* nothing more will come */
@@ -80,14 +80,14 @@ take_in(struct conn *c, size_t *got, struct err *e)
 }
 
 int
-conn_fill(struct conn *c, size_t *got, int64_t deadline_ms, struct err *e)
+conn_fill_some(struct conn *c, size_t most, size_t *got, int64_t deadline_ms, struct err *e)
 {
 	int rc;
 
 	*got = 0;
 	if (c->eof)
 		return 0;
-	while (!(rc = take_in(c, got, e)) && *got == 0 && !c->eof) {
+	while (!(rc = take_in(c, most, got, e)) && *got == 0 && !c->eof) {
 		rc = io_wait(c->fd, c->tls ? tls_wants(c->tls) : POLLIN, deadline_ms, e);
 		/* Half a TLS record is ready, then a byte more of it: time passes all the same. */
 		if (!rc && c->tls && io_now_ms() >= deadline_ms)
@@ -96,6 +96,12 @@ conn_fill(struct conn *c, size_t *got, int64_t deadline_ms, struct err *e)
 			break;
 	}
 	return rc;
+}
+
+int
+conn_fill(struct conn *c, size_t *got, int64_t deadline_ms, struct err *e)
+{
+	return conn_fill_some(c, READ_STEP, got, deadline_ms, e);
 }
 
 /* The line's length with its LF, 0 if it is not there yet; from: what was searched before. */
@@ -151,7 +157,7 @@ wait_for_room(struct conn *c, struct pace *p, struct err *e)
 		return err_set(e, EX_TEMPFAIL, "timed out");
 	rc = io_wait(c->fd, events, p->deadline_ms, e);
 	if (!rc && !c->eof)
-		rc = take_in(c, &got, e);
+		rc = take_in(c, READ_STEP, &got, e);
 	if (!rc && c->heed && conn_waiting(c).n > 0)
 		rc = err_set(e, EX_TEMPFAIL, "a reply before the end");
 	if (!rc && conn_waiting(c).n > CONN_EARLY_MAX)
@@ -180,7 +186,7 @@ take_last_words(struct conn *c, int rc)
 	size_t got = 1;
 
 	while (!c->eof && got > 0 && conn_waiting(c).n <= CONN_EARLY_MAX &&
-	    take_in(c, &got, &ignored) == 0)
+	    take_in(c, READ_STEP, &got, &ignored) == 0)
 		continue;
 	err_free(&ignored);
 	return rc;

@@ -38,6 +38,8 @@ int conn_line(struct conn *c, size_t max, struct span *line, int64_t deadline_ms
 
 /* More bytes into the buffer; what waits is conn_waiting(). *got 0: the peer has closed. */
 int conn_fill(struct conn *c, size_t *got, int64_t deadline_ms, struct err *e);
+/* At most so many: what comes behind them is somebody else's to read. */
+int conn_fill_some(struct conn *c, size_t most, size_t *got, int64_t deadline_ms, struct err *e);
 struct span conn_waiting(const struct conn *c);
 void conn_taken(struct conn *c, size_t n);
 

@@ -23,6 +23,19 @@ door_is_front_end(const struct door_house *h, const struct net_addr *peer)
 	return in_networks(h->serve->front_ends, peer);
 }
 
+/* --- who it is */
+
+static void
+set_peer(struct door *d, const struct net_addr *peer)
+{
+	d->has_peer = peer != NULL;
+	buf_cut(&d->peer_text, 0);
+	if (!peer)
+		return;
+	d->peer = *peer;
+	net_addr_text(peer, &d->peer_text);
+}
+
 /* --- who may */
 
 static bool
@@ -335,7 +348,20 @@ on_auth_end(void *arg)
 
 /* --- XCLIENT */
 
-/* Only where the connection itself is a front end's. */
+static void on_xclient(void *arg, struct span args, struct smtpd_verdict *v);
+
+/* Whoever speaks now may say for whom only if that one is a front end itself: what comes behind XCLIENT
+ * or a PROXY header may be its client's own words.  Itself a front end has no rights: it may say
+ * anything of anybody. */
+static void
+let_speak(struct door *d, bool known)
+{
+	bool may = known && d->house->listen->xclient && door_is_front_end(d->house, &d->peer);
+
+	d->world.xclient = may ? on_xclient : NULL;
+	d->front_end = d->has_peer && (may || !known);
+}
+
 static void
 on_xclient(void *arg, struct span args, struct smtpd_verdict *v)
 {
@@ -346,15 +372,21 @@ on_xclient(void *arg, struct span args, struct smtpd_verdict *v)
 		smtpd_refuse(v, 501, "5.5.4", "XCLIENT: not NAME=value");
 	} else {
 		if (x.has_addr && x.known)
-			door_peer(d, &x.addr);
-		if (x.has_addr)
-			d->front_end = !x.known;
-		if (x.has_login) {
-			buf_cut(&d->s.user, 0);
-			buf_add(&d->s.user, x.login.s, x.login.len);
-		}
+			set_peer(d, &x.addr);
+		buf_cut(&d->s.user, 0); /* whoever that was */
+		buf_add(&d->s.user, x.login.s, x.login.len);
+		if (x.has_addr || x.has_login)
+			let_speak(d, x.known);
 	}
 	xclient_free(&x);
+}
+
+void
+door_proxied(struct door *d, const struct net_addr *client)
+{
+	if (client)
+		set_peer(d, client);
+	let_speak(d, client != NULL);
 }
 
 static uint64_t
@@ -381,17 +413,6 @@ set_rules(struct door *d)
 }
 
 void
-door_peer(struct door *d, const struct net_addr *peer)
-{
-	d->has_peer = peer != NULL;
-	buf_cut(&d->peer_text, 0);
-	if (!peer)
-		return;
-	d->peer = *peer;
-	net_addr_text(peer, &d->peer_text);
-}
-
-void
 door_tls(struct door *d, struct span description)
 {
 	struct cur c = cur_span(description);
@@ -414,11 +435,8 @@ door_open(struct door *d, const struct door_house *h, const struct net_addr *pee
 	    .mail = on_mail, .rcpt = on_rcpt, .begin = on_begin, .content = on_content, .end = on_end,
 	    .abandon = on_abandon, .now_s = now_s};
 	set_rules(d);
-	door_peer(d, peer);
-	/* Itself it has no rights: it may say anything of anybody. */
-	d->front_end = peer && h->listen->xclient && door_is_front_end(h, peer);
-	if (d->front_end)
-		d->world.xclient = on_xclient;
+	set_peer(d, peer);
+	let_speak(d, peer != NULL);
 	smtpd_init(&d->s, &d->rules, &d->world);
 }
 

@@ -54,8 +54,9 @@ struct door {
 void door_open(struct door *d, const struct door_house *h, const struct net_addr *peer);
 void door_close(struct door *d);
 
-/* Another peer than the connection's, told by a listed front end. */
-void door_peer(struct door *d, const struct net_addr *peer);
+/* Another peer than the connection's, told by a listed front end in a PROXY header; NULL: that did not
+ * tell whom it speaks for. */
+void door_proxied(struct door *d, const struct net_addr *client);
 bool door_is_front_end(const struct door_house *h, const struct net_addr *peer);
 void door_tls(struct door *d, struct span description); /* the handshake is done; as tls_describe() says */
 

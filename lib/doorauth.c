@@ -97,7 +97,11 @@ on_begin(void *arg, struct span name, struct span line, bool has_line, struct bu
 	if (a->mech == MECH_NONE || !(offered(a) & MECH_BIT(a->mech)))
 		return SMTPD_AUTH_UNKNOWN;
 	login_session(&a->session, a->login, (struct span){a->door->peer_text.s, a->door->peer_text.len});
-	a->server = (struct sasl_server){.channel = &a->channel,
+	a->bound = a->channel;
+	/* RFC 5802 6: to say "you offer no PLUS" is a lie only where it was offered. */
+	if (!(offered(a) & MECH_PLUS))
+		a->bound.exporter = a->bound.unique = SPAN("");
+	a->server = (struct sasl_server){.channel = &a->bound,
 	    .hostname = a->door->house->conf->hostname,
 	    .certificate = {a->certificate.s, a->certificate.len}, .check = &a->session.check};
 	if (sasl_server_new(&a->sasl, a->mech, &a->server, &e)) {

@@ -18,6 +18,7 @@ struct doorauth {
 	struct sasl *sasl;
 	enum mech mech;
 	struct sasl_channel channel;
+	struct sasl_channel bound; /* the same, as far as its bindings are offered */
 	struct buf exporter, unique, certificate;
 	struct sasl_server server;
 	struct login_session session;

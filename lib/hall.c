@@ -135,8 +135,12 @@ hall_run(const struct hall *h, struct err *e)
 		for (nfds_t i = 0; i < n; i++)
 			v[i].revents = 0;
 	}
-	for (size_t i = 0; i < h->n; i++)
+	for (size_t i = 0; i < h->n; i++) {
+		/* Whose connection the kernel has made already is told nothing if he is turned away now. */
+		if (!rc)
+			let_in(h, h->listeners[i], &clients);
 		close(h->listeners[i]);
+	}
 	free(v);
 	return rc;
 }

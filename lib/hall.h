@@ -1,7 +1,7 @@
 /* hall.h - listening sockets, and a process for each client that comes.
  *
- * Where neither inetd nor a socket unit does it.  When it is stopped nobody new is let in, and whoever is
- * in stays: its process goes on by itself.
+ * Where neither inetd nor a socket unit does it.  When it is stopped those who wait in the kernel's queue
+ * are let in, as far as there is room, and nobody else; whoever is in stays: its process goes on by itself.
  */
 #ifndef HALL_H
 #define HALL_H

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define V1_MAX 107 /* with its CRLF, section 2.1 */
+#define V1_MIN 15 /* "PROXY UNKNOWN" */
 #define V2_HEAD 16
 
 static const char signature[] = "\r\n\r\n\0\r\nQUIT\n";
@@ -102,4 +103,14 @@ proxy_parse(struct span in, struct net_addr *client, size_t *taken)
 	*taken = line.n + 1;
 	line.n--;
 	return version_1(line, client);
+}
+
+size_t
+proxy_wants(struct span in)
+{
+	const unsigned char *p = (const unsigned char *)in.p;
+
+	if (in.n == 0 || *p == 'P')
+		return in.n < V1_MIN ? V1_MIN - in.n : 1;
+	return in.n < V2_HEAD ? V2_HEAD - in.n : V2_HEAD + (size_t)(p[14] << 8 | p[15]) - in.n;
 }

@@ -17,4 +17,8 @@ enum proxy_is {
 /* At the beginning of the connection.  *taken is the length of the header, but for MORE and BAD. */
 enum proxy_is proxy_parse(struct span in, struct net_addr *client, size_t *taken);
 
+/* Where that is MORE: how many bytes are still the header's, at the least.  What is behind them may be the
+ * client's TLS handshake. */
+size_t proxy_wants(struct span in);
+
 #endif

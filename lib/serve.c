@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -88,14 +90,12 @@ proxy(struct serving *v, bool *over, struct err *e)
 	if (*over)
 		return err_set(e, EX_NOPERM, "PROXY: %s is not in front_ends", v->door.peer_text.s);
 	while ((is = proxy_parse(waiting(v), &client, &n)) == PROXY_MORE && !rc && got > 0)
-		rc = fill(v, &got, deadline_ms, e);
+		rc = conn_fill_some(&v->conn, proxy_wants(waiting(v)), &got, deadline_ms, e);
 	*over = is == PROXY_MORE || is == PROXY_BAD;
 	if (!rc && is == PROXY_BAD)
 		rc = err_set(e, EX_PROTOCOL, "PROXY: a bad header from %s", v->door.peer_text.s);
 	taken(v, n);
-	if (is == PROXY_CLIENT)
-		door_peer(&v->door, &client);
-	v->door.front_end = is != PROXY_CLIENT;
+	door_proxied(&v->door, is == PROXY_CLIENT ? &client : NULL);
 	return rc;
 }
 
@@ -144,7 +144,7 @@ linger(struct serving *v)
 	int64_t deadline_ms = io_now_ms() + TALK_SOON_MS;
 	size_t got = 1;
 
-	if (v->conn.tls || waiting(v).n == 0)
+	if (v->conn.tls || (waiting(v).n == 0 && !io_ready(v->conn.fd, POLLIN)))
 		return;
 	shutdown(v->conn.fd, SHUT_WR);
 	while (got > 0 && io_now_ms() < deadline_ms && fill(v, &got, deadline_ms, &e) == 0)
@@ -152,11 +152,30 @@ linger(struct serving *v)
 	err_free(&e);
 }
 
+/* Some supervisors put a pipe between the network and us, and say in the environment who is behind it:
+ * those of ucspi over TLS, socat(1), ncat(1), stunnel(8).  No local program's rights for him then. */
+static void
+look_behind(struct serve_client *c)
+{
+	static const char *const names[] = {"TCPREMOTEIP", "SOCAT_PEERADDR", "NCAT_REMOTE_ADDR", "REMOTE_HOST"};
+	const char *text = NULL;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names && !text; i++)
+		text = getenv(names[i]);
+	if (c->in != STDIN_FILENO || !text)
+		return;
+	c->local = false;
+	c->has_peer = true;
+	if (!net_addr_parse(&c->peer, span_of(text), 0) &&
+	    (*text != '[' || !net_addr_parse(&c->peer, (struct span){text + 1, strcspn(text, "]") - 1}, 0)))
+		c->peer = (struct net_addr){.u = {.in6 = {.sin6_family = AF_INET6}}}; /* nobody's */
+}
+
 int
 serve_look(struct serve_client *c, int in, int out, struct err *e)
 {
 	socklen_t n = sizeof c->peer.u;
-	int type, flags;
+	int type, flags, one = 1;
 	socklen_t type_n = sizeof type;
 
 	c->in = in;
@@ -164,14 +183,20 @@ serve_look(struct serve_client *c, int in, int out, struct err *e)
 	c->socket = getsockopt(in, SOL_SOCKET, SO_TYPE, &type, &type_n) == 0 && type == SOCK_STREAM;
 	c->local = !c->socket;
 	c->has_peer = false;
-	if (!c->socket)
+	if (!c->socket) {
+		look_behind(c);
 		return 0;
+	}
 	if (getpeername(in, &c->peer.u.sa, &n) < 0) {
 		err_sys(e, "the client's address");
 		return e->code = EX_NOINPUT;
 	}
 	c->has_peer = c->peer.u.sa.sa_family == AF_INET || c->peer.u.sa.sa_family == AF_INET6;
 	c->local = c->peer.u.sa.sa_family == AF_UNIX;
+	if (c->has_peer)
+		setsockopt(in, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	else if (c->local)
+		look_behind(c);
 	flags = fcntl(in, F_GETFL);
 	if (flags < 0 || fcntl(in, F_SETFL, flags | O_NONBLOCK) < 0)
 		return err_sys(e, "descriptor %d", in);

@@ -143,6 +143,7 @@ struct smtpd {
 	struct smtpd_verdict verdict; /* on the content */
 	struct buf line, piece;  /* a command that is not whole; content without its dots */
 	bool skipping;           /* the rest of a line that is too long */
+	bool cr;                 /* its last byte so far was CR */
 	bool hurry;              /* out has a message's 250, which leaves before more is fed; the
 	                          * caller's to clear: a crash must not make two messages of many doubtful */
 };

@@ -35,6 +35,8 @@ smtpd_secured(struct smtpd *s)
 	smtpd_forget(s);
 	buf_cut(&s->helo, 0);
 	buf_cut(&s->line, 0);
+	/* RFC 3207 4.2: who logged in may have been another, who now lets this one through to us. */
+	buf_cut(&s->user, 0);
 	s->ehlo = false;
 	s->tls = true;
 	s->at = SMTPD_AT_COMMAND;
@@ -575,9 +577,23 @@ whole_line(struct smtpd *s, struct span line, bool more)
 	return s->at == SMTPD_AT_AUTH ? auth_line(s, text) : command(s, text, more);
 }
 
+/* A part of a line that is thrown away; what makes all that follows doubtful does so here, too. */
 static enum smtpd_next
-too_long(struct smtpd *s)
+too_long(struct smtpd *s, struct span part, bool end)
 {
+	bool doubtful = false;
+
+	for (size_t i = 0; i < part.n; i++) {
+		char c = part.p[i];
+
+		doubtful |= c == '\0' || (s->cr && c != '\n') || (c == '\n' && !s->cr && !s->rules->repair);
+		s->cr = c == '\r';
+	}
+	if (doubtful)
+		return smtpd_reply(s, 521, "5.5.2", "a line with bare CR, bare LF or NUL");
+	s->skipping = !end;
+	if (!end)
+		return SMTPD_READ;
 	if (s->at == SMTPD_AT_AUTH) { /* RFC 4954 4 */
 		s->world->auth_end(s->world->arg);
 		buf_cut(&s->user, 0);
@@ -592,7 +608,7 @@ feed_line(struct smtpd *s, struct span in, size_t *taken)
 {
 	const char *lf = memchr(in.p, '\n', in.n);
 	size_t n = lf ? (size_t)(lf - in.p) + 1 : in.n;
-	bool more = n < in.n, long_line;
+	bool more = n < in.n;
 	enum smtpd_next next = SMTPD_READ;
 
 	*taken = n;
@@ -602,12 +618,10 @@ feed_line(struct smtpd *s, struct span in, size_t *taken)
 	} else {
 		in.n = n;
 	}
-	long_line = in.n > SMTPD_LINE_MAX;
-	if (lf && (s->skipping || long_line))
-		next = too_long(s);
+	if (s->skipping || in.n > SMTPD_LINE_MAX)
+		next = too_long(s, in, lf != NULL);
 	else if (lf)
 		next = whole_line(s, in, more);
-	s->skipping = !lf && (s->skipping || long_line);
 	if (lf || s->skipping) {
 		/* What was said in AUTH may be a password. */
 		if (s->line.len > 0)

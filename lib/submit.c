@@ -376,6 +376,9 @@ submit_header(const struct submit_work *k, struct span *header)
 bool
 submit_eightbit(const struct submit_work *k)
 {
+	for (size_t i = 0; i < k->header.len; i++) /* nothing is stored of a header without a body */
+		if ((unsigned char)k->header.s[i] > 127)
+			return true;
 	return k->n > 0 && k->puts[0].head.eightbit;
 }
 

@@ -248,14 +248,27 @@ def xclient():
     ok(c.cmd("EHLO me", *MAIL, "DATA", ".") == "250 250 250 354 250", "a listed network's client")
     f = open(d + "/q/new/" + os.listdir(d + "/q/new")[0], "rb").read()
     ok(b"([127.0.0.9])" in f, "and is told in Received", f)
-    ok(c.cmd("XCLIENT ADDR=192.0.2.1", "EHLO me", *MAIL) == "220 250 530 503", "another")
-    ok(c.cmd("XCLIENT LOGIN=ann+2Bb", "EHLO me", *MAIL, "RSET") == "220 250 250 250 250", "who has logged in")
-    ok(c.cmd("XCLIENT LOGIN=[UNAVAILABLE] ADDR=IPV6:::1", "EHLO me", *MAIL) == "220 250 530 503", "has not")
-    ok(c.cmd("XCLIENT ADDR=[UNAVAILABLE]", "EHLO me", *MAIL) == "220 250 530 503", "an address not known")
+
+    def one(args, what, code):
+        c = Client()
+        ok(c.cmd("XCLIENT " + args, "EHLO me", *MAIL) == "220 250 " + code, what)
+        ok(c.cmd("RSET", "XCLIENT ADDR=127.0.0.9", "XCLIENT LOGIN=root") == "250 500 500", what + ", and says no more")
+        c.close()
+    one("ADDR=192.0.2.1", "another", "530 503")
+    one("LOGIN=ann+2Bb", "who has logged in", "250 250")
+    one("LOGIN=[UNAVAILABLE] ADDR=IPV6:::1", "has not", "530 503")
+    one("ADDR=[UNAVAILABLE]", "an address not known", "530 503")
+    c = Client()
+    ok(c.cmd("XCLIENT NAME=a.example", "XCLIENT ADDR=127.0.0.9", "EHLO me", *MAIL) == "220 220 250 250 250",
+       "in two parts")
+    c = Client()
+    ok(c.cmd("XCLIENT ADDR=127.0.0.1 LOGIN=ann", "XCLIENT ADDR=192.0.2.1", "EHLO me", *MAIL) ==
+       "220 220 250 530 503", "a front end behind a front end")
+    c = Client()
     ok(c.cmd("XCLIENT", "XCLIENT FOO=1", "XCLIENT ADDR", "XCLIENT ADDR=x", "XCLIENT LOGIN=a+b") ==
        "501 501 501 501 501", "what is none")
     c = Client()
-    c.cmd("XCLIENT ADDR=127.0.0.9", "EHLO me", *MAIL)
+    c.cmd("XCLIENT ADDR=127.0.0.1 LOGIN=ann", "EHLO me", *MAIL)
     ok(c.cmd("XCLIENT ADDR=192.0.2.1") == "503", "not in a transaction")
 
 
@@ -318,4 +331,5 @@ def renew():
     ok("two.example" in now(), "nonsense leaves the old one")
 
 
-globals()[part]()
+if __name__ == "__main__":
+    globals()[part]()
