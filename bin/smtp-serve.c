@@ -6,6 +6,7 @@
 #include "events.h"
 #include "hall.h"
 #include "io.h"
+#include "locals.h"
 #include "login.h"
 #include "owner.h"
 #include "prog.h"
@@ -54,6 +55,7 @@ struct program {
 	struct spawn *spawn;
 	struct events *events;
 	struct quota *quota;
+	struct locals *locals;
 	struct stat *seen;      /* of the files of certificates, two each */
 	int *listeners;
 	size_t n_listeners;
@@ -157,14 +159,23 @@ open_users(struct program *p, struct err *e)
 	return rc ? rc : login_open(&p->login, &c, e);
 }
 
-/* A certificate that was renewed; a mistake in the new one leaves the old one, and says so. */
 static void
-renew_identity(void *arg)
+read_addresses(struct program *p)
+{
+	if (p->locals)
+		locals_refresh(p->locals, prog_trouble, NULL);
+}
+
+/* Files that were changed, and a certificate that was renewed: a mistake in the new one leaves the old
+ * one, and says so. */
+static void
+renew(void *arg)
 {
 	struct program *p = arg;
 	struct tls_identity *id;
 	struct err e = ERR_INIT;
 
+	read_addresses(p);
 	if (p->login && login_refresh(p->login, &e))
 		prog_trouble(NULL, &e);
 	err_free(&e);
@@ -240,7 +251,7 @@ open_meters(struct program *p, struct err *e)
 static int
 one_client(struct program *p, int in, int out, struct err *e)
 {
-	struct serve_client c = {.house = &p->house, .identity = p->identity};
+	struct serve_client c = {.house = &p->house, .identity = p->identity, .locals = p->locals};
 	int rc = asks_commands(p) ? open_users(p, e) : 0;
 
 	c.login = p->login; /* which may have been opened just now */
@@ -277,6 +288,7 @@ static void
 release(struct program *p)
 {
 	login_free(p->login);
+	locals_free(p->locals);
 	spawn_stop(p->spawn);
 	tls_identity_free(p->identity);
 	conf_free(&p->conf);
@@ -359,10 +371,11 @@ static int
 run(struct program *p, struct err *e)
 {
 	struct hall h = {.max = p->house.serve->connections, .client = on_client,
-	    .before = renew_identity, .trouble = prog_trouble, .arg = p};
+	    .before = renew, .trouble = prog_trouble, .arg = p};
 	int client, rc;
 
 	hall_signals();
+	read_addresses(p);
 	rc = listeners(p, &client, e);
 	if (rc)
 		return rc;
@@ -419,7 +432,9 @@ configure(struct program *p, struct err *e)
 	p->house.trouble = prog_trouble;
 	if (!p->house.listen)
 		return err_set(e, EX_CONFIG, "--as %s: there is no such listen section", p->as);
-	rc = first_identity(p, e);
+	rc = locals_open(&p->locals, &p->conf.sections, e);
+	if (!rc)
+		rc = first_identity(p, e);
 	return rc || asks_commands(p) ? rc : open_users(p, e);
 }
 

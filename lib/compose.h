@@ -20,6 +20,7 @@ struct compose_trace { /* a message that came by SMTP, RFC 5321 4.4; spans print
 	struct span peer;   /* "192.0.2.1" or "IPv6:2001:db8::1"; empty: not known */
 	struct span with;   /* "ESMTPSA", RFC 3848 */
 	struct span suite;  /* "TLS_AES_256_GCM_SHA384", RFC 8314 4.3; empty: no TLS */
+	struct span rcpt;   /* the one that the client has named; empty: several, or as in compose */
 };
 
 struct compose {

@@ -1,6 +1,7 @@
 #include "conf.h"
 
 #include "buf.h"
+#include "conflocal.h"
 #include "confserve.h"
 #include "conftab.h"
 #include "dkimconf.h"
@@ -334,6 +335,7 @@ static const struct conftab_section *const sections[] = {
     &confserve_listen_section,
     &confserve_certificate_section,
     &confserve_limit_section,
+    &conflocal_section,
     NULL,
 };
 

@@ -62,6 +62,13 @@ is_theirs(const struct door *d, struct span address)
 	return d->s.user.len == 0 || !d->may_send || d->may_send(d, address);
 }
 
+/* Mail from elsewhere, for a domain of ours: nobody knows who has sent it. */
+static bool
+is_received(const struct door *d)
+{
+	return d->ours && !may_relay(d);
+}
+
 static void
 on_mail(void *arg, const struct esmtp_mail *m, struct span sender, struct smtpd_verdict *v)
 {
@@ -71,6 +78,8 @@ on_mail(void *arg, const struct esmtp_mail *m, struct span sender, struct smtpd_
 		smtpd_refuse(v, 553, "5.1.7", "the sender's address has no domain");
 	else if (!is_theirs(d, sender))
 		smtpd_refuse(v, 553, "5.7.1", "you may not send as this address");
+	else if (is_received(d) && (m->hold_s > 0 || m->hold_until_s > 0)) /* RFC 4865 is for submission */
+		smtpd_refuse(v, 550, "5.7.1", "log in first: mail is not held for everybody");
 }
 
 static bool
@@ -86,12 +95,13 @@ on_rcpt(void *arg, const struct esmtp_rcpt *r, struct span rcpt, struct smtpd_ve
 {
 	struct door *d = arg;
 
-	(void)rcpt;
-	if (!may_relay(d))
-		smtpd_refuse(v, 550, "5.7.1", "relaying denied: log in first");
-	else if (r->to.domain.n == 0 && !is_postmaster(&r->to))
-		smtpd_refuse(v, 553, "5.1.3", "the recipient's address has no domain");
-	else if (d->limit)
+	if (!d->ours || !d->ours->rcpt(d->ours->arg, rcpt, v)) {
+		if (!may_relay(d))
+			smtpd_refuse(v, 550, "5.7.1", "relaying denied: log in first");
+		else if (r->to.domain.n == 0 && !is_postmaster(&r->to))
+			smtpd_refuse(v, 553, "5.1.3", "the recipient's address has no domain");
+	}
+	if (!v->code && d->limit)
 		d->limit(d, METER_RCPTS, v);
 }
 
@@ -133,6 +143,8 @@ trace(struct door *d)
 	d->trace = (struct compose_trace){.helo = {s->helo.s, s->helo.len},
 	    .peer = {d->trace_peer.s, d->trace_peer.len}, .with = {d->with.s, d->with.len},
 	    .suite = {d->suite.s, d->suite.len}};
+	if (s->n_rcpts == 1 && addr_domain(smtpd_rcpt_addr(s, 0)).n > 0)
+		d->trace.rcpt = smtpd_rcpt_addr(s, 0); /* and not where an alias leads */
 }
 
 static void
@@ -150,7 +162,8 @@ wish(struct door *d, const struct esmtp_mail *m, uint64_t now_s)
 	struct entry_wish *w = &d->msg.wish;
 
 	*w = (struct entry_wish){.requiretls = m->requiretls,
-	    .priority = m->has_priority ? m->priority : 0, .by_return = m->by == ESMTP_BY_RETURN,
+	    /* RFC 6710 4.1: not a stranger's to choose. */
+	    .priority = m->has_priority && !is_received(d) ? m->priority : 0, .by_return = m->by == ESMTP_BY_RETURN,
 	    .by_trace = m->by_trace};
 	if (m->by != ESMTP_BY_NONE)
 		w->by_s = (uint64_t)((int64_t)now_s + m->by_s);
@@ -159,27 +172,38 @@ wish(struct door *d, const struct esmtp_mail *m, uint64_t now_s)
 		w->auth = d->s.trusted ? m->auth : SPAN("<>");
 }
 
+/* Into the message's list, as it is or where its alias leads. */
+static int
+recipient(struct door *d, size_t i, struct span params, struct err *e)
+{
+	struct span to = smtpd_rcpt_addr(&d->s, i);
+	struct buf addr = BUF_INIT;
+	int rc = d->ours ? d->ours->expand(d->ours->arg, i, params, e) : EX_NOHOST;
+
+	if (rc != EX_NOHOST)
+		return rc;
+	err_free(e);
+	buf_add(&addr, to.p, to.n);
+	if (addr_domain(to).n == 0)
+		buf_fmt(&addr, "@%s", d->house->conf->domain);
+	rc = rcpts_add(&d->msg.rcpts, (struct span){addr.s, addr.len}, params, e);
+	buf_free(&addr);
+	return rc;
+}
+
 static int
 recipients(struct door *d, struct err *e)
 {
 	const struct smtpd *s = &d->s;
-	struct buf params = BUF_INIT, addr = BUF_INIT;
+	struct buf params = BUF_INIT;
 	int rc = 0;
 
 	for (size_t i = 0; i < s->n_rcpts && !rc; i++) {
-		struct span to = smtpd_rcpt_addr(s, i);
-
-		buf_cut(&addr, 0);
-		buf_add(&addr, to.p, to.n);
-		if (addr_domain(to).n == 0)
-			buf_fmt(&addr, "@%s", d->house->conf->domain);
 		buf_cut(&params, 0);
 		put_param(&params, "NOTIFY", smtpd_rcpt_notify(s, i));
 		put_param(&params, "ORCPT", smtpd_rcpt_orcpt(s, i));
-		rc = rcpts_add(&d->msg.rcpts, (struct span){addr.s, addr.len},
-		    (struct span){params.s, params.len}, e);
+		rc = recipient(d, i, (struct span){params.s, params.len}, e);
 	}
-	buf_free(&addr);
 	buf_free(&params);
 	return rc;
 }
@@ -223,7 +247,8 @@ on_begin(void *arg, struct smtpd_verdict *v)
 	d->msg.smtputf8 = m->smtputf8;
 	d->msg.hold_until_s = m->hold_s ? now_s + m->hold_s : m->hold_until_s;
 	d->msg.trace = &d->trace;
-	d->msg.as_is = d->house->listen->keep_headers;
+	d->msg.received = is_received(d);
+	d->msg.as_is = d->house->listen->keep_headers || d->msg.received;
 	wish(d, m, now_s);
 	rc = recipients(d, &e);
 	if (!rc)
@@ -294,6 +319,27 @@ authors_ok(struct door *d, struct smtpd_verdict *v)
 	return rc == 0;
 }
 
+/* RFC 5321 6.3: a message that has come through here too often goes round in a circle.  Ours is one
+ * more. */
+static bool
+loops(struct door *d, struct smtpd_verdict *v)
+{
+	uint64_t n = 0;
+	struct span header;
+	struct msg_field f;
+	struct cur c;
+	bool bad;
+
+	submit_header(d->work, &header);
+	c = cur_span(header);
+	while (msg_field(&c, &f, &bad))
+		n += span_ieq(f.name, SPAN("Received"));
+	if (n >= d->house->conf->max_received)
+		smtpd_refuse(v, 554, "5.4.6", "%llu Received fields: the message goes round in a circle",
+		    (unsigned long long)n);
+	return v->code != 0;
+}
+
 static void
 on_end(void *arg, struct buf *id, struct smtpd_verdict *v)
 {
@@ -306,7 +352,7 @@ on_end(void *arg, struct buf *id, struct smtpd_verdict *v)
 		smtpd_refuse(v, 554, "5.6.1", "8-bit content without BODY=8BITMIME");
 		return;
 	}
-	if (!authors_ok(d, v))
+	if (loops(d, v) || !authors_ok(d, v))
 		return;
 	d->work = NULL;
 	rc = submit_end(w, &e);

@@ -1,8 +1,9 @@
 /* door.h - what an SMTP conversation asks of the world, answered: by the queue, the users, the
  * counters and the configuration.
  *
- * Closed by default: who has not logged in and is not in a listed network relays nothing.  A message
- * goes straight into its entry, and is on stable storage when end() says yes.
+ * Closed by default: who has not logged in and is not in a listed network relays nothing, and reaches
+ * nobody but who is in a domain of ours.  What comes from such a stranger is not completed or mended:
+ * it gets a Received field, and what is found out about it.  A message goes straight into its entry, and is on stable storage when end() says yes.
  */
 #ifndef DOOR_H
 #define DOOR_H
@@ -24,6 +25,16 @@ struct door_house { /* what all clients share; the caller's */
 	void *arg;
 };
 
+/* Domains of our own, doorlocal.h: mail for who is there is taken from everybody. */
+struct door_ours {
+	void *arg;
+	/* false: it is in no domain of ours.  Else v says whether somebody is there. */
+	bool (*rcpt)(void *arg, struct span to, struct smtpd_verdict *v);
+	/* Where mail for the transaction's recipient i goes, into msg.rcpts.  EX_NOHOST: it is in no domain
+	 * of ours. */
+	int (*expand)(void *arg, size_t i, struct span params, struct err *e);
+};
+
 struct doorauth;
 struct doorlimit;
 
@@ -32,6 +43,7 @@ struct door {
 	struct doorauth *auth;  /* NULL: nobody can log in */
 	/* Of a user who has: whether the address (local@domain) is his; NULL: any is. */
 	bool (*may_send)(const struct door *d, struct span sender);
+	const struct door_ours *ours; /* NULL: there are none */
 	struct doorlimit *limits;
 	/* One more connection, message or recipient; NULL: any number. */
 	void (*limit)(struct door *d, enum meter_what what, struct smtpd_verdict *v);

@@ -3,6 +3,7 @@
 #include "conn.h"
 #include "doorauth.h"
 #include "doorlimit.h"
+#include "doorlocal.h"
 #include "io.h"
 #include "proxy.h"
 #include "talk.h"
@@ -25,6 +26,7 @@ struct serving {
 	const struct serve_client *c;
 	struct door door;
 	struct doorlimit limit;
+	struct doorlocal local;
 	struct doorauth auth;
 	struct conn conn;       /* of a socket */
 	int64_t session_ms;     /* when all is over */
@@ -231,6 +233,7 @@ serve(const struct serve_client *c, struct err *e)
 
 	door_open(&v.door, c->house, c->has_peer ? &c->peer : NULL);
 	doorlimit_open(&v.limit, &v.door, c->quota);
+	doorlocal_open(&v.local, &v.door, c->locals);
 	doorauth_open(&v.auth, &v.door, c->login, c->events);
 	v.door.has_peer = !c->local;
 	v.session_ms = io_now_ms() + (int64_t)c->house->serve->session_s * 1000;

@@ -113,7 +113,9 @@ put_header(struct submit_work *k, struct span header, struct err *e)
 	struct buf out = BUF_INIT;
 	int rc;
 
-	if (k->m->rcpts.n == 1)
+	if (k->m->trace && k->m->trace->rcpt.n > 0)
+		only.addr = k->m->trace->rcpt;
+	else if (k->m->rcpts.n == 1)
 		rcpts_get(&k->m->rcpts, 0, 1, &only);
 	c.rcpt = only.addr;
 	rc = compose_header(header, &c, &out, e);
@@ -259,7 +261,7 @@ finish(struct submit_work *k, struct err *e)
 		return err_set(e, EX_DATAERR, "message over %llu bytes", (unsigned long long)max);
 	if (k->puts[0].head.long_lines && k->s->conf->long_lines == CONF_REFUSE)
 		return err_set(e, EX_DATAERR, "line over %d bytes", MSG_LINE_MAX);
-	if (k->puts[0].head.long_lines)
+	if (k->puts[0].head.long_lines && !k->m->received)
 		rc = encode_lines(k, e);
 	if (!rc)
 		rc = copies(k, e);

@@ -38,6 +38,7 @@ struct submit_msg { /* spans are lent by the caller until submit_message returns
 	uint64_t hold_until_s;
 	const struct compose_trace *trace; /* it came by SMTP; NULL: from a local user */
 	bool as_is;              /* as in compose.h */
+	bool received;           /* from elsewhere: long lines stay as they are */
 	struct entry_wish wish;
 	struct rcpts rcpts;
 	size_t n_entries;        /* set by submit_message */
