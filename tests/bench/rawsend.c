@@ -1,10 +1,11 @@
 /* rawsend - how fast a client can hand files to an SMTP server when it keeps no queue.
  *
- *     rawsend PORT DIR CONNECTIONS [data | queue]
+ *     rawsend PORT DIR CONNECTIONS [data | unlink | queue]
  *
  * The loop that smtp-deliver would be without a queue: one thread a connection; open a file of DIR,
  * read it, write MAIL, RCPT and BDAT with the content at once, read the three replies, next.
- * With "data": MAIL, RCPT and DATA, then content and dot.  With "queue": with the system calls that the
+ * With "data": MAIL, RCPT and DATA, then content and dot.  With "unlink": each file is removed once it
+ * is sent, the least that any queue of files has to do.  With "queue": with the system calls that the
  * queue's promises cost, and nothing else of a queue: lock, two looks at the inode, the journal's line
  * before the content leaves, unlink after the reply, three lines of the event log.  The files are gone
  * afterwards.  Files must have CRLF line ends and no line that begins with a dot.  Prints messages a
@@ -33,7 +34,7 @@ static size_t n_names;
 static atomic_size_t next_name;
 static int dirfd_;
 static uint16_t port;
-static bool use_data, as_queue;
+static bool use_data, unlinks, as_queue;
 static int log_fd;
 
 struct conn {
@@ -176,6 +177,8 @@ send_file(struct conn *c, const char *name, char **buf, size_t *cap)
 	replies(c, 3);
 	if (as_queue)
 		settle(fd, name);
+	else if (unlinks && unlinkat(dirfd_, name, 0) < 0)
+		err(75, "%s", name);
 }
 
 static void *
@@ -218,11 +221,12 @@ int
 main(int argc, char *argv[])
 {
 	if (argc != 4 && argc != 5)
-		errx(64, "usage: rawsend PORT DIR CONNECTIONS [data | queue]");
+		errx(64, "usage: rawsend PORT DIR CONNECTIONS [data | unlink | queue]");
 	long connections = strtol(argv[3], NULL, 10);
 	port = (uint16_t)strtol(argv[1], NULL, 10);
 	use_data = argc == 5 && strcmp(argv[4], "data") == 0;
-	as_queue = argc == 5 && !use_data;
+	unlinks = argc == 5 && strcmp(argv[4], "unlink") == 0;
+	as_queue = argc == 5 && !use_data && !unlinks;
 	dirfd_ = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd_ < 0)
 		err(75, "%s", argv[2]);
