@@ -165,7 +165,7 @@ put_host(const struct tool *t, struct buf *b, const struct route_host *r, const 
 
 	if (t->what == HOSTS || all)
 		buf_fmt(b, "%u %s", r->preference, r->name);
-	if (r->port != 25 && (t->what == HOSTS || all))
+	if (r->port != 25 && r->port != 0 && (t->what == HOSTS || all))
 		buf_fmt(b, ":%u", r->port);
 	if (t->what == ADDRESSES)
 		put_addrs(b, h, b->len ? " " : "");

@@ -487,9 +487,11 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 
 	m.arg = &a;
 	prepare(&a, rcpts, *n);
-	parcel_sign(p);
-	m.prefix = (struct span){p->signature.s, p->signature.len};
-	if (p->unsigned_why.code) {
+	if (!way->ends) {
+		parcel_sign(p);
+		m.prefix = (struct span){p->signature.s, p->signature.len};
+	}
+	if (!way->ends && p->unsigned_why.code) {
 		err_set(e, EX_TEMPFAIL, "%s", err_text(&p->unsigned_why));
 		sent = PARCEL_UNSIGNED;
 		again = 0;

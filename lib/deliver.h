@@ -43,6 +43,8 @@ struct parcel_way {
 	struct smtp *s;
 	struct span site, host, addr; /* addr: "192.0.2.1:25" */
 	uint64_t connect_us;
+	bool ends;      /* what arrives there goes no further: it is not signed by us, who may have got it from
+	                 * anybody */
 	bool elsewhere; /* another host may be tried within this attempt */
 	bool useless;   /* out: what smtp_mail says of the last transaction */
 	bool unfit;     /* out: likewise */

@@ -94,10 +94,7 @@ known_free(struct known *k)
 static bool
 needs_dns(const struct dryrun *r, const char *domain)
 {
-	const struct conf_route *c = route_find(r->conf, domain);
-	struct span relay = span_of(c ? c->relay : NULL);
-
-	return domain[0] != '[' && (relay.n == 0 || span_ieq(relay, SPAN("mx")));
+	return domain[0] != '[' && route_asks_dns(route_find(r->conf, domain));
 }
 
 /* The first host that can be used, as far as was looked; NULL: none. */

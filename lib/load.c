@@ -126,7 +126,7 @@ resolve_configured(struct run_state *r, uint32_t dest)
 	char status[12];
 	uint32_t site;
 
-	if (!c || c->relay[0] == '\0' || span_ieq(span_of(c->relay), SPAN("mx")) ||
+	if (route_asks_dns(c) ||
 	    strcmp(d->domain, PLAN_MIXED) == 0 || r->o->site)
 		return;
 	if (route_resolve(r->d.conf, &r->self, NULL, d->domain, r->seed, io_now_ms(), &route,

@@ -162,7 +162,8 @@ open_at(const struct mxlook_with *with, const struct mxlook_host *h, const struc
 	    : h->policy.level == TLSPOLICY_MAY ? SMTP_TLS_MAY : SMTP_TLS_MUST;
 	struct smtp_options o = {.helo = with->conf->hostname, .tls = tls,
 	    .because = h->policy.because, .trust = tlspolicy_trust,
-	    .arg = (void *)(uintptr_t)&h->policy, .wait = wait, .strong = tlspolicy_strong(&h->policy)};
+	    .arg = (void *)(uintptr_t)&h->policy, .wait = wait, .strong = tlspolicy_strong(&h->policy),
+	    .here = a->u.sa.sa_family == AF_UNIX, .lmtp = h->lmtp};
 	const char *host = h->policy.host;
 	struct net_addr probe;
 	int fd, rc = net_connect(&fd, a, NULL, io_now_ms() + (int64_t)wait->connect * 1000, e);
@@ -228,6 +229,9 @@ find_host(struct mxlook *m, size_t i, const struct mxlook_with *with, struct dns
 		keep_error(h, "5.4.6", &e);
 		return;
 	}
+	if (route_is_here(&m->route))
+		return;
+	h->lmtp = m->route.kind == ROUTE_LMTP;
 	rc = tlspolicy_find(&m->route, i, h->addrs.secure, d, deadline, &h->policy, h->status, &e);
 	h->policy.cas = with->cas;
 	if (m->explain)

@@ -20,6 +20,7 @@ struct mxlook_with { /* shared by threads */
 };
 
 struct mxlook_host { /* beside route.hosts[i] */
+	bool lmtp;
 	struct dns_addrs addrs;
 	struct tlspolicy policy; /* where code is 0 */
 	bool loop;               /* an address of it is ours: neither it nor any behind is tried */

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
@@ -13,6 +14,7 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#define UNIX_WAIT_S 10 /* for a place in a backlog */
 #define TYPE (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
 
 /* From errno, but always EX_TEMPFAIL: a firewall's EPERM is no permission that a person lacks. */
@@ -27,7 +29,27 @@ fail(struct err *e, const char *what)
 static socklen_t
 addr_size(const struct net_addr *a)
 {
-	return a->u.sa.sa_family == AF_INET ? sizeof a->u.in4 : sizeof a->u.in6;
+	return a->u.sa.sa_family == AF_INET ? sizeof a->u.in4
+	    : a->u.sa.sa_family == AF_UNIX   ? sizeof a->u.un
+	                                     : sizeof a->u.in6;
+}
+
+bool
+net_addr_unix(struct net_addr *a, struct span text)
+{
+	struct cur c = cur_span(text);
+	struct span path;
+
+	if (!cur_lit(&c, "unix:"))
+		return false;
+	path = cur_rest(&c);
+	if (path.n == 0 || path.n >= sizeof a->u.un.sun_path || path.p[0] != '/' ||
+	    memchr(path.p, '\0', path.n))
+		return false;
+	memset(a, 0, sizeof *a);
+	a->u.un.sun_family = AF_UNIX;
+	memcpy(a->u.un.sun_path, path.p, path.n);
+	return true;
 }
 
 bool
@@ -58,7 +80,7 @@ net_addr_v4(const struct net_addr *a)
 {
 	if (a->u.sa.sa_family == AF_INET)
 		return (const uint8_t *)&a->u.in4.sin_addr;
-	if (IN6_IS_ADDR_V4MAPPED(&a->u.in6.sin6_addr))
+	if (a->u.sa.sa_family != AF_UNIX && IN6_IS_ADDR_V4MAPPED(&a->u.in6.sin6_addr))
 		return a->u.in6.sin6_addr.s6_addr + 12;
 	return NULL;
 }
@@ -71,6 +93,8 @@ net_addr_text(const struct net_addr *a, struct buf *out)
 
 	if (four)
 		buf_str(out, inet_ntop(AF_INET, four, s, sizeof s));
+	else if (a->u.sa.sa_family == AF_UNIX)
+		buf_fmt(out, "unix:%s", a->u.un.sun_path);
 	else
 		buf_str(out, inet_ntop(AF_INET6, &a->u.in6.sin6_addr, s, sizeof s));
 }
@@ -78,18 +102,29 @@ net_addr_text(const struct net_addr *a, struct buf *out)
 void
 net_endpoint_text(const struct net_addr *a, struct buf *out)
 {
-	bool six = !net_addr_v4(a);
+	bool six = !net_addr_v4(a), file = a->u.sa.sa_family == AF_UNIX;
 
-	if (six)
+	if (six && !file)
 		buf_ch(out, '[');
 	net_addr_text(a, out);
-	buf_fmt(out, "%s:%u", six ? "]" : "", (unsigned)net_addr_port(a));
+	if (!file)
+		buf_fmt(out, "%s:%u", six ? "]" : "", (unsigned)net_addr_port(a));
 }
 
 uint16_t
 net_addr_port(const struct net_addr *a)
 {
-	return ntohs(a->u.sa.sa_family == AF_INET ? a->u.in4.sin_port : a->u.in6.sin6_port);
+	return a->u.sa.sa_family == AF_UNIX
+	    ? 0 : ntohs(a->u.sa.sa_family == AF_INET ? a->u.in4.sin_port : a->u.in6.sin6_port);
+}
+
+void
+net_addr_set_port(struct net_addr *a, uint16_t port)
+{
+	if (a->u.sa.sa_family == AF_INET)
+		a->u.in4.sin_port = htons(port);
+	else if (a->u.sa.sa_family == AF_INET6)
+		a->u.in6.sin6_port = htons(port);
 }
 
 bool
@@ -99,7 +134,7 @@ net_addr_loopback(const struct net_addr *a)
 
 	if (four)
 		return four[0] == 127 || four[0] == 0;
-	return IN6_IS_ADDR_LOOPBACK(&a->u.in6.sin6_addr) ||
+	return a->u.sa.sa_family == AF_UNIX || IN6_IS_ADDR_LOOPBACK(&a->u.in6.sin6_addr) ||
 	    IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
 }
 
@@ -110,8 +145,8 @@ net_addr_eq(const struct net_addr *a, const struct net_addr *b)
 
 	if (a4 && b4)
 		return memcmp(a4, b4, 4) == 0;
-	if (a4 || b4)
-		return false;
+	if (a4 || b4 || a->u.sa.sa_family == AF_UNIX || b->u.sa.sa_family == AF_UNIX)
+		return false; /* files are nobody's own address */
 	return memcmp(&a->u.in6.sin6_addr, &b->u.in6.sin6_addr, 16) == 0;
 }
 
@@ -188,8 +223,28 @@ begin(int *fd, int family, struct err *e)
 	*fd = socket(family, TYPE, 0);
 	if (*fd < 0)
 		return fail(e, "socket");
-	setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (family != AF_UNIX)
+		setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	return 0;
+}
+
+/* A server in a file whose backlog is full says EAGAIN where internet sockets wait: so this one may. */
+static int
+connect_to(int fd, const struct net_addr *to)
+{
+	struct timeval wait = {UNIX_WAIT_S, 0};
+	int flags, rc, why;
+
+	if (to->u.sa.sa_family != AF_UNIX)
+		return connect(fd, &to->u.sa, addr_size(to));
+	flags = fcntl(fd, F_GETFL);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+	fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+	rc = connect(fd, &to->u.sa, addr_size(to));
+	why = errno;
+	fcntl(fd, F_SETFL, flags);
+	errno = why;
+	return rc;
 }
 
 static int
@@ -229,7 +284,7 @@ net_connect_start(int *fd, const struct net_addr *to, const struct net_addr *sou
 		return rc;
 	if (source && bind(*fd, &source->u.sa, addr_size(source)) < 0)
 		rc = fail(e, "source address");
-	else if (connect(*fd, &to->u.sa, addr_size(to)) < 0 && errno != EINPROGRESS && errno != EINTR)
+	else if (connect_to(*fd, to) < 0 && errno != EINPROGRESS && errno != EINTR)
 		rc = err_set(e, EX_TEMPFAIL, "%s", strerrordesc_np(errno));
 	if (rc) {
 		not_connected(*fd, to, e);

@@ -1,4 +1,4 @@
-/* net.h - internet addresses and stream sockets.
+/* net.h - internet addresses, sockets of this machine's files, and stream sockets.
  *
  * Sockets are non-blocking, close-on-exec and have TCP_NODELAY set: a command
  * and the reply to it must not wait 40 ms for each other's acknowledgement.
@@ -15,14 +15,20 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 struct net_addr {
 	union {
 		struct sockaddr sa;
 		struct sockaddr_in in4;
 		struct sockaddr_in6 in6;
+		struct sockaddr_un un; /* only where net_addr_unix() has made it so */
 	} u;
 };
+
+/* "unix:/run/lmtp": a socket in a file, to be connected to; its text is the same, and it has no port.
+ * False where it is none, or longer than the kernel takes. */
+bool net_addr_unix(struct net_addr *a, struct span text);
 
 /* "192.0.2.1" or "2001:db8::1", without brackets; false where it is neither. */
 bool net_addr_parse(struct net_addr *a, struct span text, uint16_t port);
@@ -30,6 +36,7 @@ const uint8_t *net_addr_v4(const struct net_addr *a); /* its four bytes, mapped 
 void net_addr_text(const struct net_addr *a, struct buf *out); /* without port, v4-mapped as v4 */
 void net_endpoint_text(const struct net_addr *a, struct buf *out); /* 192.0.2.1:25, [2001:db8::1]:25 */
 uint16_t net_addr_port(const struct net_addr *a);
+void net_addr_set_port(struct net_addr *a, uint16_t port);
 bool net_addr_loopback(const struct net_addr *a); /* 127/8, ::1, 0/8, ::, and the mapped forms */
 bool net_addr_eq(const struct net_addr *a, const struct net_addr *b); /* without port */
 

@@ -58,8 +58,10 @@ open_at(struct reach *c, const struct net_addr *a, const char *host, const struc
     enum smtp_tls tls, const struct route *r, uint16_t port, struct err *e)
 {
 	const struct conf *conf = c->env->conf;
-	struct smtp_options o = {conf->hostname, tls, p->because, tlspolicy_trust, (void *)(uintptr_t)p,
-	    &conf->timeouts, tlspolicy_strong(p)};
+	struct smtp_options o = {.helo = conf->hostname, .tls = tls, .because = p->because,
+	    .trust = tlspolicy_trust, .arg = (void *)(uintptr_t)p, .wait = &conf->timeouts,
+	    .strong = tlspolicy_strong(p), .here = a->u.sa.sa_family == AF_UNIX,
+	    .lmtp = r->kind == ROUTE_LMTP};
 	struct net_addr probe;
 	int fd, rc;
 
@@ -109,10 +111,7 @@ try_addr(struct reach *c, struct plan_site *s, size_t host, const struct tlspoli
 	uint64_t begun = io_time_us();
 	int rc;
 
-	if (a->u.sa.sa_family == AF_INET6)
-		a->u.in6.sin6_port = htons(h->port);
-	else
-		a->u.in4.sin_port = htons(h->port);
+	net_addr_set_port(a, h->port);
 	buf_cut(&c->addr, 0);
 	net_endpoint_text(a, &c->addr);
 	rc = open_at(c, a, h->name, p, use_tls(c->env, s, host, p, false), &s->route, h->port, e);
@@ -121,6 +120,8 @@ try_addr(struct reach *c, struct plan_site *s, size_t host, const struct tlspoli
 		rc = open_at(c, a, h->name, p, use_tls(c->env, s, host, p, true), &s->route, h->port,
 		    e);
 	}
+	if (rc && h->port == 0)
+		return err_in(e, "%s", h->name);
 	if (rc)
 		return err_in(e, "%s[%s]", h->name, c->addr.s);
 	c->host = h->name;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define SMTP_PORT 25
+#define LMTP_PORT 24 /* RFC 2033 5: not 25; as other mailers have it */
 #define CRC_TEXT 9 /* "+" and eight hex digits */
 
 static int
@@ -86,8 +87,12 @@ site_name(struct span base, const char *set, bool alone)
 static void
 host_port_text(struct buf *b, const struct route_host *h)
 {
-	bool six = strchr(h->name, ':') != NULL;
+	bool six = h->port && strchr(h->name, ':') != NULL;
 
+	if (h->port == 0) {
+		buf_str(b, h->name);
+		return;
+	}
 	buf_fmt(b, "%s%s%s:%u", six ? "[" : "", h->name, six ? "]" : "", h->port);
 }
 
@@ -278,10 +283,9 @@ add_login(struct route *r, const struct conf_route *by)
 }
 
 static int
-from_relays(struct span list, const struct conf_route *by, struct route *out, char status[12], struct err *e)
+host_list(struct span list, uint16_t default_port, struct route *out, char status[12], struct err *e)
 {
 	struct cur c = cur_span(list);
-	struct buf first = BUF_INIT;
 
 	out->configured = true;
 	out->ttl_s = UINT32_MAX;
@@ -290,7 +294,7 @@ from_relays(struct span list, const struct conf_route *by, struct route *out, ch
 		struct buf host = BUF_INIT;
 		uint16_t port;
 
-		if (net_host_port(item, SMTP_PORT, &host, &port, e)) {
+		if (net_host_port(item, default_port, &host, &port, e)) {
 			buf_free(&host);
 			route_free(out);
 			err_in(e, "relay");
@@ -301,6 +305,17 @@ from_relays(struct span list, const struct conf_route *by, struct route *out, ch
 		out->hosts = mem_grow(out->hosts, out->n + 1, sizeof *out->hosts);
 		out->hosts[out->n++] = (struct route_host){buf_steal(&host), 0, port};
 	} while (cur_ch(&c, ','));
+	return 0;
+}
+
+static int
+from_relays(struct span list, const struct conf_route *by, struct route *out, char status[12], struct err *e)
+{
+	struct buf first = BUF_INIT;
+	int rc = host_list(list, SMTP_PORT, out, status, e);
+
+	if (rc)
+		return rc;
 	name_set(out);
 	add_login(out, by);
 	host_port_text(&first, &out->hosts[0]);
@@ -308,6 +323,77 @@ from_relays(struct span list, const struct conf_route *by, struct route *out, ch
 	buf_free(&first);
 	return 0;
 }
+
+/* --- where the mail's way ends */
+
+/* One site a section, whatever lies behind it. */
+static void
+name_end(struct route *r, const char *kind, const struct conf_route *by)
+{
+	struct buf b = BUF_INIT;
+
+	buf_fmt(&b, "%s:%s", kind, by->match);
+	r->site = site_name((struct span){b.s, b.len}, b.s, true);
+	for (size_t i = 0; i < r->n; i++) {
+		buf_str(&b, i ? "," : " ");
+		host_port_text(&b, &r->hosts[i]);
+	}
+	r->set = buf_steal(&b);
+}
+
+static void
+only_host(struct route *r, const char *prefix, const char *text)
+{
+	struct buf b = BUF_INIT;
+
+	buf_fmt(&b, "%s%s", prefix, text);
+	r->configured = true;
+	r->ttl_s = UINT32_MAX;
+	r->hosts = mem_alloc(sizeof *r->hosts);
+	r->n = 1;
+	r->hosts[0] = (struct route_host){buf_steal(&b), 0, 0};
+}
+
+static int
+from_end(const struct conf_route *by, struct route *out, char status[12], struct err *e)
+{
+	static const char *const kinds[] = {[ROUTE_SMTP] = "", [ROUTE_LMTP] = "lmtp",
+	    [ROUTE_MAILDIR] = "maildir", [ROUTE_PIPE] = "pipe"};
+	struct net_addr unused;
+	int rc = 0;
+
+	out->kind = by->maildir ? ROUTE_MAILDIR : by->pipe ? ROUTE_PIPE : ROUTE_LMTP;
+	if (by->maildir)
+		only_host(out, "maildir:", by->maildir);
+	else if (by->pipe)
+		only_host(out, "pipe:", by->pipe);
+	else if (net_addr_unix(&unused, span_of(by->lmtp)))
+		only_host(out, "", by->lmtp);
+	else
+		rc = host_list(span_of(by->lmtp), LMTP_PORT, out, status, e);
+	if (rc)
+		return rc;
+	out->ends = by;
+	name_end(out, kinds[out->kind], by);
+	return 0;
+}
+
+bool
+route_is_here(const struct route *r)
+{
+	return r->kind == ROUTE_MAILDIR || r->kind == ROUTE_PIPE;
+}
+
+bool
+route_asks_dns(const struct conf_route *c)
+{
+	struct span relay = span_of(c ? c->relay : NULL);
+
+	return !(c && (c->maildir || c->lmtp || c->pipe)) &&
+	    (relay.n == 0 || span_ieq(relay, SPAN("mx")));
+}
+
+/* --- address literals */
 
 /* "[192.0.2.1]" or "[IPv6:2001:db8::1]", RFC 5321 4.1.3. */
 static int
@@ -372,19 +458,23 @@ route_resolve(const struct conf *c, const struct route_self *self, struct dns *d
     struct err *e)
 {
 	const struct conf_route *found = route_find(c, domain);
-	struct span relay = span_of(found ? found->relay : NULL);
+	bool asks = route_asks_dns(found), ends = !asks && (found->maildir || found->lmtp || found->pipe);
 	int rc;
 
 	*out = (struct route){0};
 	status[0] = '\0';
-	if (relay.n > 0 && !span_ieq(relay, SPAN("mx")))
-		rc = from_relays(relay, found, out, status, e);
+	if (ends)
+		rc = from_end(found, out, status, e);
+	else if (!asks)
+		rc = from_relays(span_of(found->relay), found, out, status, e);
 	else if (domain[0] == '[')
 		rc = from_literal(domain, self, out, status, e);
 	else
 		rc = from_dns(self, d, domain, seed, deadline_ms, out, status, e);
 	out->tls = found ? found->tls : c->tls;
 	out->login = found && found->user && out->configured ? found : NULL;
+	if (out->n > 0 && out->hosts[0].port == 0)
+		out->tls = CONF_TLS_NONE; /* no wire */
 	return rc;
 }
 
@@ -474,7 +564,10 @@ find_addrs(const struct route *r, const char *name, struct dns *d, int64_t deadl
 	struct net_addr a;
 	int rc;
 
-	if ((r->configured || r->literal) && net_addr_parse(&a, span_of(name), 0)) {
+	if (route_is_here(r))
+		return 0;
+	if ((r->configured && net_addr_unix(&a, span_of(name))) ||
+	    ((r->configured || r->literal) && net_addr_parse(&a, span_of(name), 0))) {
 		out->v = mem_alloc(sizeof a);
 		out->v[out->n++] = a;
 		return 0;
@@ -513,11 +606,7 @@ route_addrs(const struct route *r, size_t host, const struct route_self *self, s
 	interleave(out, six ? AF_INET6 : AF_INET);
 	if (out->n > ROUTE_ADDRS_MAX)
 		out->n = ROUTE_ADDRS_MAX;
-	for (size_t i = 0; i < out->n; i++) {
-		if (out->v[i].u.sa.sa_family == AF_INET)
-			out->v[i].u.in4.sin_port = htons(h->port);
-		else
-			out->v[i].u.in6.sin6_port = htons(h->port);
-	}
+	for (size_t i = 0; i < out->n; i++)
+		net_addr_set_port(&out->v[i], h->port);
 	return 0;
 }

@@ -21,10 +21,13 @@
 #include <stdint.h>
 
 struct route_host {
-	char *name;          /* host name or address literal's text, without brackets */
+	char *name;          /* host name or address literal's text, without brackets; "unix:/PATH";
+	                      * where there is nobody to connect to what is done instead, "maildir:/PATTERN" */
 	uint16_t preference; /* 0 for configured routes */
-	uint16_t port;       /* 25 unless the route says otherwise */
+	uint16_t port;       /* 25, or 24, unless the route says otherwise; 0: it has none */
 };
+
+enum route_kind { ROUTE_SMTP, ROUTE_LMTP, ROUTE_MAILDIR, ROUTE_PIPE };
 
 /* The best of an MX set by preference, then by name; nobody needs more. */
 #define ROUTE_HOSTS_MAX 32
@@ -32,6 +35,7 @@ struct route_host {
 #define ROUTE_SITE_MAX 200 /* bytes of a site's name */
 
 struct route {
+	enum route_kind kind;
 	struct route_host *hosts;
 	size_t n;
 	bool configured; /* by a route: loopback is allowed, names may come from /etc/hosts */
@@ -44,6 +48,7 @@ struct route {
 	                  * and whoever owns a domain can forge one */
 	uint32_t ttl_s;  /* how long this may be remembered */
 	const struct conf_route *login; /* the section, where it says how to log in; else NULL */
+	const struct conf_route *ends;  /* the section, where the mail's way ends by it: all kinds but SMTP */
 	enum conf_tls tls; /* of the route section, or the configuration's */
 };
 
@@ -54,6 +59,11 @@ struct route_self {
 	const struct net_addr *addrs;
 	size_t n_addrs;
 };
+
+/* Nobody is connected to: this process delivers itself. */
+bool route_is_here(const struct route *r);
+/* Whether a section (NULL: there is none) leaves the hosts to the DNS. */
+bool route_asks_dns(const struct conf_route *c);
 
 /* The route section that covers a domain, or NULL: exact match before ".suffix" (longest first)
  * before "*". */
@@ -77,7 +87,7 @@ int route_from_mx(const struct dns_mx_list *mx, const char *domain, const struct
  * tried, route_before() says where to stop, and if that leaves no host at all it is 5.4.6.
  * EX_NOHOST: the host has no address, for good; when all hosts say so it is 5.4.4.
  * EX_TEMPFAIL: 4.4.3; also a configured relay without address, which is nobody's fault but ours.
- * 0 with an empty list comes with *loop only. */
+ * 0 with an empty list comes with *loop, and where route_is_here(). */
 int route_addrs(const struct route *r, size_t host, const struct route_self *self, struct dns *d,
     int64_t deadline_ms, struct dns_addrs *out, bool *loop, struct err *e);
 

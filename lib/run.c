@@ -3,9 +3,9 @@
 #include "clock.h"
 #include "file.h"
 #include "io.h"
+#include "local.h"
 #include "net.h"
 #include "reaper.h"
-#include "sandbox.h"
 #include "tidy.h"
 #include "tls.h"
 #include "watch.h"
@@ -495,7 +495,7 @@ prepare(struct runner *r, struct err *e)
 	if (!rc && r->s.o->n_ids == 0 && !s->o->follow)
 		watch_open(&r->watch, r->q, false, now_s());
 	if (!rc && s->o->sandbox && !r->out->confined) {
-		rc = sandbox_enter(r->c->queue, e);
+		rc = local_confine(r->c, e);
 		r->out->confined = !rc;
 	}
 	r->self_name = r->c->hostname;

@@ -55,7 +55,7 @@ static const struct rule deliverer[] = {
     {SYS_fchmod, IF_ANY, 1, SET_UID_BIT, 0, EPERM},
     {SYS_fchmodat, IF_ANY, 2, SET_UID_BIT, 0, EPERM},
     {SYS_openat2, ALWAYS, 0, 0, 0, ENOSYS},
-    /* The internet, and not D-Bus or a container's manager; and no server. */
+    /* The internet, and not D-Bus or a container's manager, unless one is configured; and no server. */
     {SYS_socket, UNLESS_EITHER, 0, AF_INET, AF_INET6, EAFNOSUPPORT},
     NEVER(socketpair), NEVER(listen), NEVER(accept), NEVER(accept4),
     /* Threads, but no process, and no namespace; clone3 hides its flags, and then clone is used. */
@@ -101,12 +101,13 @@ static const struct rule deliverer[] = {
 static const struct rule ways_out[] = {NEVER(socket), NEVER(connect), NEVER(execve),
     NEVER(execveat), NEVER(io_uring_setup), NEVER(io_uring_enter), NEVER(io_uring_register)};
 
-#define RULE_MAX 6 /* instructions of one rule */
+#define RULE_MAX 7 /* instructions of one rule */
 #define N_RULES(list) (sizeof(list) / sizeof *(list))
 
 struct program {
 	struct sock_filter f[RULE_MAX * N_RULES(deliverer) + 10];
 	unsigned short n;
+	uint32_t family; /* of sockets, beside the internet's; 0: none */
 };
 
 static void
@@ -135,7 +136,7 @@ add_rule(struct program *p, const struct rule *r)
 {
 	static const size_t args = offsetof(struct seccomp_data, args);
 	uint32_t value = r->value == OWN_PID ? (uint32_t)getpid() : r->value;
-	unsigned char rest = r->when == ALWAYS ? 1 : r->when == UNLESS_EITHER ? 5 : 4;
+	unsigned char rest = r->when == ALWAYS ? 1 : r->when == UNLESS_EITHER ? 6 : 4;
 
 	test(p, BPF_JEQ, r->call, 0, rest);
 	/* The arguments are ints: their low halves count, which come first on both processors. */
@@ -147,9 +148,10 @@ add_rule(struct program *p, const struct rule *r)
 	case UNLESS_ALL: test(p, BPF_JSET, value, 1, 0); break; /* one bit */
 	case IF_EQUAL: test(p, BPF_JEQ, value, 0, 1); break;
 	case UNLESS_EQUAL: test(p, BPF_JEQ, value, 1, 0); break;
-	case UNLESS_EITHER:
-		test(p, BPF_JEQ, value, 2, 0);
-		test(p, BPF_JEQ, r->other, 1, 0);
+	case UNLESS_EITHER: /* of families */
+		test(p, BPF_JEQ, value, 3, 0);
+		test(p, BPF_JEQ, r->other, 2, 0);
+		test(p, BPF_JEQ, p->family ? p->family : r->other, 1, 0);
 	}
 	answer(p, SECCOMP_RET_ERRNO | (uint32_t)r->error);
 	if (r->when != ALWAYS)
@@ -158,9 +160,9 @@ add_rule(struct program *p, const struct rule *r)
 
 /* For all threads there may be. */
 static int
-forbid_calls(const struct rule *list, size_t count, uint32_t last, struct err *e)
+forbid_calls(const struct rule *list, size_t count, uint32_t last, uint32_t family, struct err *e)
 {
-	struct program p = {.n = 0};
+	struct program p = {.family = family};
 	struct sock_fprog prog = {0, p.f};
 
 	load(&p, offsetof(struct seccomp_data, arch));
@@ -185,6 +187,9 @@ forbid_calls(const struct rule *list, size_t count, uint32_t last, struct err *e
 	(READ_ACCESS | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |             \
 	    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                         \
 	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REFER)
+#define DROP_ACCESS                                                                                \
+	(LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_WRITE_FILE |                             \
+	    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REFER)
 #define HANDLED                                                                                    \
 	(QUEUE_ACCESS | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |                \
 	    LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                          \
@@ -213,10 +218,38 @@ what_to_handle(long abi, struct ruleset *r)
 	return sizeof *r;
 }
 
+/* What may be done below a directory. */
 static int
-confine_files(const char *queue_dir, struct err *e)
+allow(long set, const char *dir, uint64_t access)
 {
-	struct landlock_path_beneath_attr rule = {.allowed_access = QUEUE_ACCESS};
+	struct landlock_path_beneath_attr rule = {
+	    .allowed_access = access, .parent_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+	int rc = -1;
+
+	if (rule.parent_fd < 0)
+		return -1;
+	rc = (int)syscall(SYS_landlock_add_rule, (int)set, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	close(rule.parent_fd);
+	return rc;
+}
+
+/* Letters are put there, and what is there cannot be read.  A directory that is missing now is no reason
+ * to keep all other mail: what is for it will wait. */
+static int
+allow_drops(long set, const struct sandbox_also *also, struct err *e)
+{
+	for (size_t i = 0; also && i < also->n_drops; i++)
+		if (allow(set, also->drops[i].dir,
+		        DROP_ACCESS | (also->drops[i].make_dirs ? LANDLOCK_ACCESS_FS_MAKE_DIR : 0)) < 0 &&
+		    errno != ENOENT && errno != ENOTDIR && errno != EACCES && errno != ELOOP)
+			return err_sys(e, "landlock %s", also->drops[i].dir);
+	return 0;
+}
+
+static int
+confine_files(const char *queue_dir, const struct sandbox_also *also, struct err *e)
+{
+	uint64_t access = QUEUE_ACCESS;
 	struct ruleset all;
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	long set;
@@ -227,30 +260,36 @@ confine_files(const char *queue_dir, struct err *e)
 		return 0;
 	size = what_to_handle(abi, &all);
 	if (abi >= 3)
-		rule.allowed_access |= FS_TRUNCATE;
+		access |= FS_TRUNCATE;
 	set = syscall(SYS_landlock_create_ruleset, &all, size, 0);
 	if (set < 0)
 		return err_sys(e, "landlock");
-	rule.parent_fd = open(queue_dir, O_PATH | O_CLOEXEC);
-	if (rule.parent_fd < 0 ||
-	    syscall(SYS_landlock_add_rule, (int)set, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ||
-	    syscall(SYS_landlock_restrict_self, (int)set, 0) < 0)
+	if (allow(set, queue_dir, access) < 0)
 		rc = err_sys(e, "landlock %s", queue_dir);
-	if (rule.parent_fd >= 0)
-		close(rule.parent_fd);
+	if (!rc)
+		rc = allow_drops(set, also, e);
+	if (!rc && syscall(SYS_landlock_restrict_self, (int)set, 0) < 0)
+		rc = err_sys(e, "landlock");
 	close((int)set);
 	return rc;
 }
 
 int
-sandbox_enter(const char *queue_dir, struct err *e)
+sandbox_enter_also(const char *queue_dir, const struct sandbox_also *also, struct err *e)
 {
+	uint32_t family = also && also->unix_sockets ? AF_UNIX : 0;
 	int rc;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, "no_new_privs");
-	rc = confine_files(queue_dir, e);
-	return rc ? rc : forbid_calls(deliverer, N_RULES(deliverer), LAST_KNOWN, e);
+	rc = confine_files(queue_dir, also, e);
+	return rc ? rc : forbid_calls(deliverer, N_RULES(deliverer), LAST_KNOWN, family, e);
+}
+
+int
+sandbox_enter(const char *queue_dir, struct err *e)
+{
+	return sandbox_enter_also(queue_dir, NULL, e);
 }
 
 int
@@ -259,5 +298,5 @@ sandbox_receive_only(struct err *e)
 	_Static_assert(sizeof ways_out <= sizeof deliverer, "the filter has room for the longer list");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, "no_new_privs");
-	return forbid_calls(ways_out, N_RULES(ways_out), X32 - 1, e);
+	return forbid_calls(ways_out, N_RULES(ways_out), X32 - 1, 0, e);
 }

@@ -14,7 +14,21 @@
 
 #include "err.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
 int sandbox_enter(const char *queue_dir, struct err *e);
+
+/* The same, and what deliveries on this machine need. */
+struct sandbox_also {
+	struct sandbox_drop { /* files are made, linked and removed below, and none is read */
+		const char *dir;  /* missing: nothing can be done there */
+		bool make_dirs;
+	} *drops;
+	size_t n_drops;
+	bool unix_sockets; /* to connect to; which, only their permissions say */
+};
+int sandbox_enter_also(const char *queue_dir, const struct sandbox_also *also, struct err *e);
 
 /* No socket but those that are open, no connection but those that come in, no other program. */
 int sandbox_receive_only(struct err *e);

@@ -102,26 +102,28 @@ refused(struct smtp *s, const char *where, struct err *e)
 	    s->reply.status[0] ? " " : "", s->reply.text.s);
 }
 
-/* EHLO, and HELO where that is not known (RFC 5321 3.2). */
+/* EHLO, and HELO where that is not known (RFC 5321 3.2); LHLO, for which nothing else will do (RFC 2033
+ * 4.1): who does not know it would take what follows for SMTP. */
 static int
 say_hello(struct smtp *s, struct err *e)
 {
+	const char *verb = s->opt.lmtp ? "LHLO" : "EHLO";
 	struct buf line = BUF_INIT;
 	int rc;
 
-	buf_fmt(&line, "EHLO %s", s->opt.helo);
-	rc = smtp_command(s, line.s, s->opt.wait->helo, "EHLO", e);
+	buf_fmt(&line, "%s %s", verb, s->opt.helo);
+	rc = smtp_command(s, line.s, s->opt.wait->helo, verb, e);
 	memset(&s->can, 0, sizeof s->can);
 	if (!rc && s->reply.code / 100 == 2) {
 		ehlo_parse(&s->can, &s->reply);
-	} else if (!rc && s->reply.code / 100 == 5) {
+	} else if (!rc && s->reply.code / 100 == 5 && !s->opt.lmtp) {
 		buf_cut(&line, 0);
 		buf_fmt(&line, "HELO %s", s->opt.helo);
 		rc = smtp_command(s, line.s, s->opt.wait->helo, "HELO", e);
 	}
 	buf_free(&line);
 	if (!rc && s->reply.code / 100 != 2)
-		rc = refused(s, "EHLO", e);
+		rc = refused(s, verb, e);
 	return rc;
 }
 
@@ -219,7 +221,7 @@ smtp_open(struct smtp *s, int fd, const char *sni, const struct smtp_options *op
 	if (!rc && opt->tls != SMTP_TLS_NEVER)
 		rc = secure(s, sni, e);
 	if (!rc && !s->open)
-		rc = refused(s, "EHLO", e);
+		rc = refused(s, opt->lmtp ? "LHLO" : "EHLO", e);
 	if (rc)
 		smtp_close(s);
 	s->idle_since_ms = io_now_ms();

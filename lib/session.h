@@ -1,4 +1,4 @@
-/* session.h - an SMTP client's connection: greeting, EHLO, STARTTLS, commands and replies, QUIT.
+/* session.h - an SMTP or LMTP client's connection: greeting, EHLO, STARTTLS, commands and replies, QUIT.
  *
  * Straight-line and blocking, with the deadlines of RFC 5321 4.5.3.2.  Transactions over it are
  * smtp.h's.  One struct smtp belongs to one thread.
@@ -24,6 +24,8 @@ struct smtp_options {
 	void *arg;
 	const struct conf_timeouts *wait;
 	bool strong;      /* whom trust lets pass has proved to be who the policy wants */
+	bool here;        /* a socket of this machine's: nobody stands on the way */
+	bool lmtp;        /* RFC 2033: LHLO, and behind the content a reply for each recipient */
 };
 
 struct smtp {

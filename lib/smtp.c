@@ -93,9 +93,9 @@ forbidden(const struct smtp *s, const struct smtp_mail *m, const char **status)
 		return SPAN("");
 	/* RFC 8689 4.2.1: TLS to a server that has proved who it is, and that will ask for the same. */
 	*status = "5.7.30";
-	if (w->requiretls && (!s->c.tls || !s->opt.strong))
+	if (w->requiretls && !s->opt.here && (!s->c.tls || !s->opt.strong))
 		return SPAN("REQUIRETLS: the server's certificate is not held to anything");
-	if (w->requiretls && !s->can.requiretls)
+	if (w->requiretls && !s->opt.here && !s->can.requiretls)
 		return SPAN("REQUIRETLS support required");
 	*status = "5.4.7"; /* RFC 2852 4.1.4 */
 	if (w->by_s > 0 && w->by_return && w->by_s <= m->now_s)
@@ -167,8 +167,8 @@ put_path(struct smtp *s, struct span mailbox, bool utf8)
 static void
 put_wish(struct smtp *s, const struct entry_wish *w, uint64_t now_s)
 {
-	if (w->requiretls)
-		buf_str(&s->out, " REQUIRETLS"); /* a server that does not know it is forbidden() */
+	if (w->requiretls && s->can.requiretls)
+		buf_str(&s->out, " REQUIRETLS"); /* any other server that does not know it is forbidden() */
 	if (w->priority && s->can.mt_priority)
 		buf_fmt(&s->out, " MT-PRIORITY=%d", w->priority);
 	/* RFC 2852 4.1.4: what is left of the time; less than nothing where the sender is only told. */
@@ -354,21 +354,37 @@ send_chunk(struct smtp *s, const struct smtp_mail *m, struct err *e)
 	return rc;
 }
 
-/* The reply that decides.  A 2xx that came before all was sent is no acceptance of anything, and
- * whatever came before is the last that is heard: nothing after it could be told apart. */
+static void
+say_first(struct smtp_mail *m, const struct reply *p)
+{
+	size_t i = 0;
+
+	while (m->rcpts[i].is != SMTP_UNDECIDED)
+		i++;
+	say_reply(&m->rcpts[i], p);
+}
+
+/* The reply that decides; over LMTP one for each of those who were taken, in their order (RFC 2033 4.2),
+ * and they may differ.  A 2xx that came before all was sent is no acceptance of anything, and whatever
+ * came before is the last that is heard, for everybody: nothing after it could be told apart. */
 static int
 final_reply(struct smtp *s, struct smtp_mail *m, struct err *e)
 {
-	int rc = smtp_reply(s, s->opt.wait->final, "end of data", e);
+	do {
+		int rc = smtp_reply(s, s->opt.wait->final, "end of data", e);
 
-	if (rc)
-		return rc;
-	if (!s->whole)
-		s->open = false;
-	if (s->reply.code / 100 == 2 ? !s->whole : !is_verdict(&s->reply))
-		return unexpected(s, "the end of data", e);
-	say_all(m, &s->reply);
-	s->need_reset = s->reply.code / 100 != 2;
+		if (rc)
+			return rc;
+		if (!s->whole)
+			s->open = false;
+		if (s->reply.code / 100 == 2 ? !s->whole : !is_verdict(&s->reply))
+			return unexpected(s, "the end of data", e);
+		if (s->opt.lmtp && s->open)
+			say_first(m, &s->reply);
+		else
+			say_all(m, &s->reply);
+		s->need_reset |= s->reply.code / 100 != 2;
+	} while (undecided(m) > 0);
 	return 0;
 }
 
@@ -502,6 +518,10 @@ data_phase(struct smtp *s, struct smtp_mail *m, size_t taken, bool sent_along, s
 			say_all(m, &s->reply);
 		s->need_reset = true;
 		return is_verdict(&s->reply) ? 0 : unexpected(s, "DATA", e);
+	}
+	if (taken == 0 && s->opt.lmtp) { /* RFC 2033 4.2 forbids the 354: as many replies as recipients, none */
+		smtp_close(s);
+		return undecided(m) ? unexpected(s, "DATA", e) : 0;
 	}
 	if (taken == 0) { /* RFC 2920 3.1: only the dot, and its reply counts for none */
 		rc = smtp_command(s, ".", s->opt.wait->final, "end of data", e);

@@ -1,9 +1,10 @@
-/* smtp.h - the client's side of SMTP: transaction after transaction over a session.
+/* smtp.h - the client's side of SMTP and LMTP: transaction after transaction over a session.
  *
  * Straight-line and blocking, with the deadlines of RFC 5321 4.5.3.2.  Extensions used
  * where offered: PIPELINING (2920), SIZE (1870), 8BITMIME (6152), CHUNKING (3030), DSN (3461),
  * ENHANCEDSTATUSCODES (2034), SMTPUTF8 (6531), STARTTLS (3207), LIMITS (9422), and for messages that
- * ask for it REQUIRETLS (8689), DELIVERBY (2852), MT-PRIORITY (6710).
+ * ask for it REQUIRETLS (8689), DELIVERBY (2852), MT-PRIORITY (6710).  Over LMTP (2033) each recipient
+ * that was taken has a final reply of its own.
  *
  * One struct smtp belongs to one thread.  What a transaction did is told a
  * recipient; the journal, the queue and the log are the caller's.

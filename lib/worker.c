@@ -476,7 +476,7 @@ look_ahead(void *arg)
 		w->ahead = load_of(r, o.item);
 	pthread_mutex_unlock(&r->lock);
 	w->has_ahead = o.what == SCHED_SEND && load_take(r, &w->ahead);
-	if (w->has_ahead)
+	if (w->has_ahead && !load_site(r, w->site)->route.ends)
 		parcel_sign(w->ahead.p);
 }
 
@@ -510,7 +510,7 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 	struct plan_site *s = load_site(r, site);
 	struct parcel_way way = {.s = &w->c.s, .site = span_of(s->name), .host = span_of(w->c.host),
 	    .addr = {w->c.addr.s, w->c.addr.len}, .connect_us = w->c.connect_us,
-	    .elsewhere = reach_has_other(&w->c, s), .meanwhile = look_ahead, .arg = w};
+	    .ends = s->route.ends, .elsewhere = reach_has_other(&w->c, s), .meanwhile = look_ahead, .arg = w};
 	struct err e = ERR_INIT;
 	enum parcel_sent sent = parcel_send(l->p, l->rcpts, &l->n, &way, &e);
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """scriptpeer.py - an SMTP server that plays a script and writes down what it saw.  Loopback only.
 
-    scriptpeer.py [--listen ADDRESS] [--cert PEM] DIR
+    scriptpeer.py [--listen ADDRESS] [--cert PEM] [--lmtp] [--unix PATH] DIR
 
 DIR/port is written when it listens.  DIR/script is read anew for each connection; a line "--" parts
 the connections, the last part serves all that follow, and they are counted from 1 again when the
@@ -13,7 +13,8 @@ script is another file.  Where the script says nothing it is a good server.
 
 EVENT is connect, EHLO, HELO, STARTTLS, MAIL, RCPT, DATA, BDAT, dot (all content of a message has come),
 part (=BYTES of it have), RSET, NOOP, QUIT or other; #N the N-th of this connection, TEXT in the line.  The first
-rule that fits is played instead of what a good server does:
+rule that fits is played instead of what a good server does.  With --lmtp it is LHLO, and a dot for each
+recipient that was taken, who is then the line:
 
     250-a|250 b      a reply, "|" parts its lines        raw TEXT        TEXT as it is, \\r \\n \\0 \\xNN known
     sleep S          waits                               drip S REPLY    a byte each S seconds
@@ -37,7 +38,7 @@ import threading
 import time
 
 OFFER = "PIPELINING, SIZE 50000000, 8BITMIME, DSN, CHUNKING, SMTPUTF8, ENHANCEDSTATUSCODES"
-VERBS = "EHLO HELO STARTTLS MAIL RCPT DATA BDAT RSET NOOP QUIT".split()
+VERBS = "EHLO LHLO HELO STARTTLS MAIL RCPT DATA BDAT RSET NOOP QUIT".split()
 GOOD = {"connect": "220 peer.test ESMTP", "HELO": "250 peer.test", "STARTTLS": "220 2.0.0 go",
         "MAIL": "250 2.1.0 ok", "RCPT": "250 2.1.5 ok", "DATA": "354 go", "dot": "250 2.0.0 queued",
         "RSET": "250 2.0.0 ok", "NOOP": "250 2.0.0 ok", "QUIT": "221 2.0.0 bye",
@@ -130,13 +131,15 @@ class Conversation:
         self.tls = True
 
     def good(self, event):
-        if event == "EHLO":
+        if event == ("LHLO" if self.peer.lmtp else "EHLO"):
             offer = self.script.offer
             if self.tls:
                 offer = self.script.tlsoffer
                 offer = self.script.offer.replace("STARTTLS", "X-TLS") if offer is None else offer
             lines = ["peer.test"] + [w.strip() for w in offer.split(",") if w.strip()]
             self.say("|".join(["250-" + w for w in lines[:-1]] + ["250 " + lines[-1]]))
+        elif event == "EHLO" and self.peer.lmtp or event == "LHLO":
+            self.say(GOOD["other"])
         elif event == "DATA" and not self.rcpts:
             self.say("554 5.5.1 no valid recipients")
         elif event in GOOD:
@@ -216,7 +219,11 @@ class Conversation:
         self.store(True)
         self.by, content = None, self.content
         self.content = b""
-        self.play("dot", content[:200].decode("latin-1"))
+        if self.peer.lmtp:
+            for rcpt in self.rcpts:
+                self.play("dot", rcpt)
+        else:
+            self.play("dot", content[:200].decode("latin-1"))
         self.mail, self.rcpts = None, []
 
     def data(self):
@@ -280,7 +287,7 @@ class Conversation:
         ok = 200 <= code <= 299
         if event == "QUIT":
             raise Bye("")
-        if event in ("EHLO", "HELO", "RSET") and ok:
+        if event in ("EHLO", "LHLO", "HELO", "RSET") and ok:
             self.forget()
         elif event == "MAIL" and ok:
             self.forget()
@@ -309,8 +316,9 @@ class Conversation:
 
 
 class Peer:
-    def __init__(self, where, cert):
+    def __init__(self, where, cert, lmtp):
         self.dir = where
+        self.lmtp = lmtp
         self.lock = threading.Lock()
         self.stamp, self.count = None, 0
         self.tls = None
@@ -341,7 +349,8 @@ class Peer:
 
     def serve(self, sock):
         sock.settimeout(PATIENCE_S)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         script, number = self.script()
         threading.Thread(target=Conversation(sock, script, number, self).run, daemon=True).start()
 
@@ -350,16 +359,22 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--listen", default="127.0.0.1")
     p.add_argument("--cert")
+    p.add_argument("--lmtp", action="store_true")
+    p.add_argument("--unix")
     p.add_argument("dir")
     a = p.parse_args()
-    peer = Peer(a.dir, a.cert)
-    listener = socket.socket(socket.AF_INET6 if ":" in a.listen else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((a.listen, 0))
+    peer = Peer(a.dir, a.cert, a.lmtp)
+    if a.unix:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(a.unix)
+    else:
+        listener = socket.socket(socket.AF_INET6 if ":" in a.listen else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((a.listen, 0))
     listener.listen(128)
     port = os.path.join(a.dir, "port")
     with open(port + ".tmp", "w", encoding="ascii") as f:
-        f.write("%d\n" % listener.getsockname()[1])
+        f.write("%d\n" % (0 if a.unix else listener.getsockname()[1]))
     os.rename(port + ".tmp", port)
     while True:
         peer.serve(listener.accept()[0])

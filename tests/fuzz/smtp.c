@@ -1,4 +1,4 @@
-/* smtp over any bytes a server may send: no crash, no hang, and what is told of the recipients holds
+/* smtp, and LMTP, over any bytes a server may send: no crash, no hang, and what is told of the recipients holds
  * together: delivered only by a 2xx behind all of the content, decided unless the connection is
  * over, and never a transaction that leaves as many as it found.
  *
@@ -146,6 +146,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		return 0;
 	fd = connection(p + 2, n - 2, &far_end);
 	o.tls = p[1] & 1;
+	o.lmtp = p[1] & 2;
 	smtp_init(&s);
 	if (smtp_open(&s, fd, "peer.example", &o, &e)) {
 		want(!s.open && s.c.fd < 0);
