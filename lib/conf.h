@@ -60,6 +60,7 @@ struct conf {
 	char *resolver;    /* ADDR@PORT[,...]; "" is /etc/resolv.conf */
 	bool trust_ad;     /* its AD bit is believed, wherever it is */
 	char *tls_ca_file; /* CAs in PEM for tls = verify; "": the system's */
+	char *sts_ca_file; /* CAs in PEM for MTA-STS, policies and hosts; "": the system's */
 	char *stream;      /* default traffic class, "mail" */
 	enum conf_delivery delivery;
 	enum conf_fix bare_cr, long_lines; /* CONF_REPAIR of long lines: quoted-printable */

@@ -1,11 +1,30 @@
-/* An MTA-STS policy and a record of its kind over any bytes. */
+/* An MTA-STS policy, a record of its kind, and what is remembered of one, over any bytes. */
 #include "fuzz.h"
 
 #include "sts.h"
+#include "stsfile.h"
 #include "tagtext.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static void
+remembered(struct span text)
+{
+	struct buf again = BUF_INIT;
+	struct err e = ERR_INIT;
+	struct stsfile *f;
+
+	/* What is taken is written as it was read. */
+	if (stsfile_parse(text, "example.com", &f, &e) == 0) {
+		stsfile_text(f, &again);
+		if (f->fetched_s > 0 && again.len > text.n + 64)
+			abort();
+		stsfile_drop(f);
+	}
+	buf_free(&again);
+	err_free(&e);
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -37,6 +56,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		}
 	}
 	sts_policy_free(&policy);
+	remembered(text);
 	err_free(&e);
 	return 0;
 }
