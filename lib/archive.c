@@ -28,7 +28,7 @@
 	f(archive_read_support_format_raw) f(archive_read_support_format_empty)                    \
 	f(archive_entry_mtime) f(archive_write_new) f(archive_write_free) f(archive_write_open)    \
 	f(archive_write_set_format_pax_restricted) f(archive_write_set_bytes_in_last_block)        \
-	f(archive_write_header) f(archive_write_data) f(archive_write_close) f(archive_write_fail) \
+	f(archive_write_header) f(archive_write_data) f(archive_write_close)                         \
 	f(archive_entry_new) f(archive_entry_free) f(archive_entry_clear)                          \
 	f(archive_entry_set_pathname) f(archive_entry_set_size) f(archive_entry_set_mtime)         \
 	f(archive_entry_set_perm) f(archive_entry_set_filetype)
@@ -52,7 +52,8 @@ struct archive_out {
 	struct archive *a;
 	struct archive_entry *entry;
 	int fd;
-	int rc; /* of a write that failed inside libarchive */
+	bool over;      /* what comes now goes nowhere: a write failed, or this is not to be finished */
+	struct err why; /* of a write that failed inside libarchive */
 };
 
 static void
@@ -233,23 +234,23 @@ static la_ssize_t
 write_more(struct archive *a, void *arg, const void *p, size_t n)
 {
 	struct archive_out *o = arg;
-	struct err e = ERR_INIT;
 
-	o->rc = io_write(o->fd, p, n, &e);
-	if (!o->rc)
-		return (la_ssize_t)n;
-	lib.archive_set_error(a, EX_IOERR, "%s", err_text(&e));
-	err_free(&e);
-	return -1;
+	(void)a;
+	/* Never told that it failed: it would not free what it has. */
+	if (!o->over)
+		o->over = io_write(o->fd, p, n, &o->why) != 0;
+	return (la_ssize_t)n;
 }
 
+/* What libarchive says, or the write below it. */
 static int
-unwritten(const struct archive_out *o, struct err *e)
+written(const struct archive_out *o, bool good, struct err *e)
 {
 	const char *text = lib.archive_error_string(o->a);
 
-	return err_set(e, o->rc ? o->rc : EX_SOFTWARE, "%s%s", o->rc ? "" : "archive: ",
-	    text ? text : "cannot be written");
+	if (o->why.code)
+		return err_set(e, o->why.code, "%s", err_text(&o->why));
+	return good ? 0 : err_set(e, EX_SOFTWARE, "archive: %s", text ? text : "cannot be written");
 }
 
 int
@@ -267,10 +268,12 @@ archive_out_open(struct archive_out **out, int fd, struct err *e)
 	o->entry = lib.archive_entry_new();
 	if (!o->a || !o->entry)
 		rc = err_set(e, EX_TEMPFAIL, "archive: out of memory");
-	else if (lib.archive_write_set_format_pax_restricted(o->a) != ARCHIVE_OK ||
-	    lib.archive_write_set_bytes_in_last_block(o->a, 1) != ARCHIVE_OK ||
-	    lib.archive_write_open(o->a, o, NULL, write_more, NULL) != ARCHIVE_OK)
-		rc = unwritten(o, e);
+	else
+		rc = written(o,
+		    lib.archive_write_set_format_pax_restricted(o->a) == ARCHIVE_OK &&
+		        lib.archive_write_set_bytes_in_last_block(o->a, 1) == ARCHIVE_OK &&
+		        lib.archive_write_open(o->a, o, NULL, write_more, NULL) == ARCHIVE_OK,
+		    e);
 	if (rc)
 		archive_out_drop(o);
 	else
@@ -288,19 +291,19 @@ archive_out_member(struct archive_out *o, const char *name, uint64_t size, int64
 	lib.archive_entry_set_perm(o->entry, 0644);
 	lib.archive_entry_set_size(o->entry, (la_int64_t)size);
 	lib.archive_entry_set_mtime(o->entry, (time_t)mtime_s, 0);
-	return lib.archive_write_header(o->a, o->entry) < ARCHIVE_WARN ? unwritten(o, e) : 0;
+	return written(o, lib.archive_write_header(o->a, o->entry) >= ARCHIVE_WARN, e);
 }
 
 int
 archive_out_data(struct archive_out *o, const void *p, size_t n, struct err *e)
 {
-	return n > 0 && lib.archive_write_data(o->a, p, n) != (la_ssize_t)n ? unwritten(o, e) : 0;
+	return written(o, n == 0 || lib.archive_write_data(o->a, p, n) == (la_ssize_t)n, e);
 }
 
 int
 archive_out_close(struct archive_out *o, struct err *e)
 {
-	int rc = lib.archive_write_close(o->a) != ARCHIVE_OK ? unwritten(o, e) : 0;
+	int rc = written(o, lib.archive_write_close(o->a) == ARCHIVE_OK, e);
 
 	archive_out_drop(o);
 	return rc;
@@ -311,11 +314,11 @@ archive_out_drop(struct archive_out *o)
 {
 	if (!o)
 		return;
-	if (o->a) {
-		lib.archive_write_fail(o->a); /* or free would write an end, as if it were whole */
+	o->over = true; /* freeing it writes an end, as if it were whole */
+	if (o->a)
 		lib.archive_write_free(o->a);
-	}
 	if (o->entry)
 		lib.archive_entry_free(o->entry);
+	err_free(&o->why);
 	free(o);
 }
