@@ -3,13 +3,17 @@
 #include "dkimkeys.h"
 #include "dnsconf.h"
 #include "dryrun.h"
+#include "io.h"
 #include "keyring.h"
+#include "notetext.h"
+#include "noticeconf.h"
 #include "owner.h"
 #include "prog.h"
 #include "reaper.h"
 #include "run.h"
 #include "sys.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -195,6 +199,25 @@ load_keys(struct dkimkeys **keys, const struct conf *c, struct err *e)
 	return rc ? rc : dkimkeys_conf(*keys, v, n, e);
 }
 
+/* What is wrong with it is told by --dry-run, too. */
+static int
+load_text(struct notetext *t, const struct conf *c, struct err *e)
+{
+	const char *path = noticeconf_of(&c->sections)->text;
+	struct buf text = BUF_INIT;
+	int rc = 0;
+
+	if (path)
+		rc = io_slurp_at(AT_FDCWD, path, NOTETEXT_MAX, &text, e);
+	if (rc)
+		e->code = EX_CONFIG; /* a person must act, whatever it is */
+	else
+		rc = notetext_parse(t, path ? path : "notices",
+		    path ? (struct span){text.s, text.len} : span_of(notetext_usual), e);
+	buf_free(&text);
+	return rc ? e->code : 0;
+}
+
 static void
 print_line(void *arg, const struct dryrun_line *l)
 {
@@ -240,6 +263,7 @@ main(int argc, char *argv[])
 	struct queue *q = NULL;
 	struct run_result r = {0};
 	struct dkimkeys *keys = NULL;
+	struct notetext text = {.text = BUF_INIT};
 	struct err e = ERR_INIT;
 	int rc;
 
@@ -249,6 +273,8 @@ main(int argc, char *argv[])
 	if (!rc)
 		rc = owner_become(c.queue, &e);
 	if (!rc)
+		rc = load_text(&text, &c, &e);
+	if (!rc)
 		rc = queue_open(&q, c.queue, w.queue ? QUEUE_FIND : QUEUE_WORK, &e);
 	if (!rc && w.dry)
 		rc = dry_run(&c, q, &w, &e);
@@ -256,6 +282,7 @@ main(int argc, char *argv[])
 		rc = load_keys(&keys, &c, &e);
 	if (!rc && !w.dry) {
 		w.o.keys = keys;
+		w.o.text = &text;
 		catch_signals();
 		open_many(&c);
 		rc = run(&c, q, &w.o, &stop, stop_fd, &r, &e);
@@ -263,6 +290,7 @@ main(int argc, char *argv[])
 	}
 	queue_close(q);
 	dkimkeys_del(keys);
+	notetext_free(&text);
 	conf_free(&c);
 	free(w.ids);
 	if (rc)

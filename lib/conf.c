@@ -8,6 +8,7 @@
 #include "io.h"
 #include "mailbox.h"
 #include "mech.h"
+#include "noticeconf.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -320,6 +321,8 @@ begin_stream(void *item, const void *base)
 
 static const struct conftab_key stream_keys[] = {
     {"weight", CONFTAB_NUMBER, "10", offsetof(struct conf_stream, weight), 1, 1000, NULL, NULL, NULL},
+    {"bounce", CONFTAB_TEXT, NULL, offsetof(struct conf_stream, bounce), 0, 0, NULL,
+	noticeconf_bounce_ok, NOTICECONF_BOUNCE_IS},
 };
 static const struct conftab_section stream = {.name = "stream", .keys = stream_keys,
     .n_keys = COUNT(stream_keys), .size = sizeof(struct conf_stream), .titled = true,
@@ -332,6 +335,7 @@ static const struct conftab_section *const sections[] = {
     &route,
     &stream,
     &dkimconf_section,
+    &noticeconf_section,
     &confserve_section,
     &confserve_listen_section,
     &confserve_certificate_section,

@@ -47,6 +47,7 @@ struct conf_route {    /* route "MATCH" { relay = "HOST:PORT" ... } */
 struct conf_stream {   /* stream "NAME" { weight = 10 } */
 	char *name;
 	uint64_t weight; /* share against other streams, 1 to 1000 */
+	char *bounce;    /* as in noticeconf.h; NULL: as for all */
 };
 
 struct conf_timeouts { /* seconds; RFC 5321 4.5.3.2 */

@@ -83,6 +83,13 @@ look_over(struct parcel *p, uint64_t now_s, bool *settled, struct err *e)
 		    ? 0
 		    : queue_defer(&p->t, p->t.env.hold_until_s, e);
 	}
+	if (p->j.notice) { /* a crash came between its beginning and its end */
+		rc = parcel_notice_again(p, e);
+		if (!rc)
+			rc = parcel_write(p, e);
+		if (rc)
+			return rc;
+	}
 	rc = settle_doubt(p, settled, e);
 	if (rc || *settled)
 		return rc;
@@ -228,12 +235,45 @@ mark_outcomes(struct attempt *a)
 static bool
 remove_delivered(struct parcel *p, struct err *e)
 {
-	if (p->groups > 1 || !parcel_delivered(p) || p->d->conf->keep_sent_s > 0 ||
+	if (p->groups > 1 || p->answer || !parcel_delivered(p) || p->d->conf->keep_sent_s > 0 ||
 	    queue_remove(&p->t, e))
 		return false;
 	p->removed = true;
 	buf_cut(&p->pending, 0);
 	return true;
+}
+
+/* RFC 3461 5.2.2: a server that does not know DSN tells nobody that it has the message; RFC 2852 4.1.4:
+ * nor does one that does not know DELIVERBY that it was handed on. */
+static bool
+is_to_be_told(const struct attempt *a, const struct smtp_rcpt *r)
+{
+	const struct entry_wish *w = a->m->wish;
+	unsigned wanted = notify_wanted(r->params);
+	bool told = (wanted & NOTIFY_SUCCESS) && !a->way->s->can.dsn;
+
+	if (w->by_s > 0 && (w->by_trace || (!w->by_return && !a->way->s->can.deliverby)))
+		told |= wanted != 0;
+	return told && r->is == SMTP_DELIVERED;
+}
+
+static void
+note_successes(struct attempt *a)
+{
+	uint32_t *v = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->m->n; i++) {
+		const struct smtp_rcpt *r = &a->m->rcpts[i];
+
+		if ((r->params.n == 0 && a->m->wish->by_s == 0) || !is_to_be_told(a, r))
+			continue;
+		if (!v)
+			v = mem_grow(NULL, a->m->n, sizeof *v);
+		v[n++] = a->who[i];
+	}
+	parcel_answer(a->p, JOURNAL_TOLD_RELAYED, v, n);
+	free(v);
 }
 
 static void
@@ -243,6 +283,9 @@ note_outcomes(struct attempt *a, struct err *e)
 	bool delivered = mark_outcomes(a);
 	size_t start;
 	int rc = 0;
+
+	if (delivered)
+		note_successes(a);
 
 	if (remove_delivered(p, e))
 		return;
@@ -456,7 +499,8 @@ sign(struct parcel *p)
 	p->signed_already = true;
 	if (dkimmsg_sign(p->d->keys, next_content, &r, io_time_us() / 1000000, &p->signature, &from,
 	        &e) != 0 &&
-	    !(may && dkimconf_domains_have(may, (struct span){from.s, from.len})))
+	    !(may && dkimconf_domains_have(may, (struct span){from.s, from.len})) &&
+	    !(p->d->notify && notify_from_here(p->d->notify, &p->t, (struct span){from.s, from.len})))
 		err_set(&p->unsigned_why, EX_TEMPFAIL, "not signed: %s", err_text(&e));
 	err_free(&e);
 	buf_free(&from);

@@ -31,7 +31,7 @@ static const char *const names[] = {[EVENT_ACCEPTED] = "accepted",
     [EVENT_ATTEMPTED] = "attempted", [EVENT_DELIVERED] = "delivered", [EVENT_DEFERRED] = "deferred",
     [EVENT_BOUNCED] = "bounced", [EVENT_EXPIRED] = "expired", [EVENT_HELD] = "held",
     [EVENT_RELEASED] = "released", [EVENT_REMOVED] = "removed", [EVENT_DAMAGED] = "damaged",
-    [EVENT_LOGIN] = "login"};
+    [EVENT_LOGIN] = "login", [EVENT_NOTIFIED] = "notified"};
 
 /* "2026-11-22T10:00:00.123456Z"; the second is formatted once a thread. */
 static void
@@ -108,6 +108,7 @@ events_text(struct buf *out, const struct event *v, uint64_t now_us)
 	str(out, "tag", v->tag);
 	num(out, "size", v->size);
 	num(out, "attempts", v->attempts);
+	str(out, "notice", v->notice);
 	str(out, "user", v->user);
 	if (v->peer.n > 0 || v->peer_addr.n > 0) {
 		json_obj(out, "peer_address");

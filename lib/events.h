@@ -19,7 +19,8 @@ struct events;
 
 enum event_type {
 	EVENT_ACCEPTED, EVENT_ATTEMPTED, EVENT_DELIVERED, EVENT_DEFERRED, EVENT_BOUNCED,
-	EVENT_EXPIRED, EVENT_HELD, EVENT_RELEASED, EVENT_REMOVED, EVENT_DAMAGED, EVENT_LOGIN
+	EVENT_EXPIRED, EVENT_HELD, EVENT_RELEASED, EVENT_REMOVED, EVENT_DAMAGED, EVENT_LOGIN,
+	EVENT_NOTIFIED
 };
 
 struct event { /* empty spans and zeroes are left out of the line */
@@ -27,6 +28,7 @@ struct event { /* empty spans and zeroes are left out of the line */
 	struct span id, sender, rcpt, site, domain, stream, tag;
 	uint64_t size;
 	uint32_t attempts;
+	struct span notice;    /* notified: id of the notice; empty: in a digest */
 	struct span user;      /* login: who, or who it claims to be */
 	struct span peer;      /* peer_address: {"name", "addr"}: host name */
 	struct span peer_addr; /* "192.0.2.1:25" */

@@ -10,6 +10,10 @@ const char *const journal_is_names[] = {[JOURNAL_OPEN] = "open",
     [JOURNAL_DELIVERED] = "delivered", [JOURNAL_DEFERRED] = "deferred",
     [JOURNAL_FAILED] = "failed", [JOURNAL_EXPIRED] = "expired"};
 
+static const char *const told_names[] = {[JOURNAL_TOLD_FAILED] = "failed",
+    [JOURNAL_TOLD_DELAYED] = "delayed", [JOURNAL_TOLD_RELAYED] = "relayed",
+    [JOURNAL_TOLD_DELIVERED] = "delivered"};
+
 #define SECOND_US 1000000
 
 /* --- the state */
@@ -67,6 +71,15 @@ journal_last(const struct journal *j, size_t i)
 }
 
 static void
+notice_del(struct journal *j)
+{
+	if (j->notice)
+		free(j->notice->v);
+	free(j->notice);
+	j->notice = NULL;
+}
+
+static void
 set_word(char **word, struct span s)
 {
 	free(*word);
@@ -82,6 +95,7 @@ journal_free(struct journal *j)
 	reply_del(j->last);
 	free(j->held_by);
 	free(j->held_why);
+	notice_del(j);
 	*j = (struct journal){0};
 }
 
@@ -203,6 +217,69 @@ do_deferred(struct journal *j, const struct json_val *line, uint64_t at_us, stru
 	return 0;
 }
 
+static bool
+told_named(struct span word, enum journal_told *as)
+{
+	for (int i = JOURNAL_TOLD_FAILED; i <= JOURNAL_TOLD_DELIVERED; i++)
+		if (span_eq(word, span_of(told_names[i]))) {
+			*as = (enum journal_told)i;
+			return true;
+		}
+	return false;
+}
+
+static int
+do_success(struct journal *j, const struct json_val *line, struct err *e)
+{
+	const struct json_val *list = json_get(line, "rcpt");
+	enum journal_told as;
+
+	if (!told_named(json_get_str(line, "as"), &as))
+		return bad_line(e, "success: not a known one");
+	for (size_t i = 0, n = json_count(list); i < n; i++) {
+		struct journal_rcpt *r = rcpt_at(j, json_num_at(list, i, -1));
+
+		if (!r)
+			return bad_line(e, "success: no such recipient");
+		r->success = as;
+	}
+	return 0;
+}
+
+static int
+do_notice(struct journal *j, const struct json_val *line, uint64_t at_us, struct err *e)
+{
+	const struct json_val *list = json_get(line, "rcpt");
+	struct span id = json_get_str(line, "id");
+	size_t n = json_count(list);
+
+	if (!entry_id_ok(id))
+		return bad_line(e, "notice: no id");
+	notice_del(j); /* there is one at a time: the last counts */
+	j->notice = mem_alloc(sizeof *j->notice);
+	*j->notice = (struct journal_notice){.at_us = at_us, .digest = json_get_num(line, "digest", 0) != 0,
+	    .v = mem_alloc((n + 1) * sizeof *j->notice->v), .n = n};
+	memcpy(j->notice->id, id.p, ENTRY_ID);
+	for (size_t i = 0; i < n; i++) {
+		const struct json_val *one = json_at(list, i);
+		struct journal_notice_rcpt *t = &j->notice->v[i];
+		struct journal_rcpt *r = rcpt_at(j, json_get_num(one, "i", -1));
+
+		if (!r || !told_named(json_get_str(one, "as"), &t->as))
+			return bad_line(e, "notice: no such recipient, or nothing known about it");
+		t->i = (uint32_t)(r - j->rcpts);
+		*(t->as == JOURNAL_TOLD_DELAYED ? &r->warned : &r->told) = true;
+	}
+	return 0;
+}
+
+static void
+do_noticed(struct journal *j, const struct json_val *line)
+{
+	if (j->notice && span_eq(json_get_str(line, "id"), span_of(j->notice->id)))
+		notice_del(j);
+}
+
 /* A person who says "send it" has decided about what is in doubt. */
 static void
 no_doubt(struct journal *j)
@@ -226,7 +303,13 @@ do_line(struct journal *j, const struct json_val *line, struct err *e)
 		return do_outcome(j, line, at_us, e);
 	if (span_eq(what, SPAN("deferred")))
 		return do_deferred(j, line, at_us, e);
-	if (span_eq(what, SPAN("held"))) {
+	if (span_eq(what, SPAN("success")))
+		return do_success(j, line, e);
+	if (span_eq(what, SPAN("notice")))
+		return do_notice(j, line, at_us, e);
+	if (span_eq(what, SPAN("noticed"))) {
+		do_noticed(j, line);
+	} else if (span_eq(what, SPAN("held"))) {
 		j->held = true;
 		j->held_us = at_us;
 		set_word(&j->held_by, json_get_str(line, "by"));
@@ -384,5 +467,43 @@ journal_mark(struct buf *out, uint64_t at_us, const char *what, struct span by, 
 	json_str(out, "by", by);
 	if (why.n > 0)
 		json_str(out, "why", why);
+	journal_seal(out, start);
+}
+
+void
+journal_success(struct buf *out, uint64_t at_us, enum journal_told as, const uint32_t *rcpts, size_t n)
+{
+	size_t start = begin(out, SPAN("success"), at_us);
+
+	json_str(out, "as", span_of(told_names[as]));
+	indices(out, rcpts, n);
+	journal_seal(out, start);
+}
+
+void
+journal_notice(struct buf *out, const struct journal_notice *notice)
+{
+	size_t start = begin(out, SPAN("notice"), notice->at_us);
+
+	json_str(out, "id", span_of(notice->id));
+	if (notice->digest)
+		json_num(out, "digest", 1);
+	json_arr(out, "rcpt");
+	for (size_t i = 0; i < notice->n; i++) {
+		json_open(out);
+		json_num(out, "i", notice->v[i].i);
+		json_str(out, "as", span_of(told_names[notice->v[i].as]));
+		json_close(out);
+	}
+	json_arr_end(out);
+	journal_seal(out, start);
+}
+
+void
+journal_noticed(struct buf *out, uint64_t at_us, const char *id)
+{
+	size_t start = begin(out, SPAN("noticed"), at_us);
+
+	json_str(out, "id", span_of(id));
 	journal_seal(out, start);
 }

@@ -8,6 +8,9 @@
  *     outcome    what became of them: delivered, deferred, failed or expired
  *     deferred   the message, or some of its recipients, waits until next
  *     held, released, retry    a person (or a policy) said so
+ *     success    delivered to recipients who are to be told of it by us (RFC 3461 4.1)
+ *     notice     the sender is about to be told of these recipients, in a notice of that id
+ *     noticed    he has been: the notice is in the queue for good
  *
  * A line with another "do" is passed over.  The writers append one whole line to `out`, which
  * queue_journal() then appends to the entry.
@@ -39,9 +42,15 @@ struct journal_reply {   /* strings are never NULL, and owned by the struct jour
 	char *addr;      /* "192.0.2.1:25", or "" */
 };
 
+/* What a sender is told of a recipient. */
+enum journal_told { JOURNAL_TOLD_NOTHING, JOURNAL_TOLD_FAILED, JOURNAL_TOLD_DELAYED,
+	JOURNAL_TOLD_RELAYED, JOURNAL_TOLD_DELIVERED };
+
 struct journal_rcpt {
 	enum journal_is is; /* open and deferred ones are still ours to deliver */
 	bool doubt;         /* content was sent and the outcome is not known */
+	bool warned, told;  /* a notice was begun of its delay; of its end */
+	enum journal_told success; /* delivered: what its sender wants to hear of that from us */
 	struct journal_reply *last; /* of this recipient alone; NULL: none */
 };
 
@@ -58,6 +67,18 @@ struct journal {
 	uint64_t held_us, changed_us; /* when it was held; when anything was last written */
 	uint64_t retried_us; /* when a person last said retry, which ends hold-until; 0: never */
 	char *held_by, *held_why;     /* "" where not said */
+	struct journal_notice *notice; /* begun, and not known to be in the queue; NULL: none */
+};
+
+struct journal_notice {
+	char id[ENTRY_ID + 1];
+	uint64_t at_us;
+	bool digest; /* it is to be told of with others */
+	struct journal_notice_rcpt {
+		uint32_t i;
+		enum journal_told as;
+	} *v;
+	size_t n;
 };
 
 /* Lines as struct queue_entry's journal has them; stops at the first that is not whole.
@@ -88,6 +109,12 @@ void journal_outcome_end(struct buf *out, size_t start);
 void journal_deferred(struct buf *out, uint64_t at_us, uint32_t attempt, uint64_t next_s,
     struct span site, int code, struct span status, struct span text, const uint32_t *rcpts,
     size_t n);
+
+/* as: JOURNAL_TOLD_RELAYED, where the next hop tells nobody, or JOURNAL_TOLD_DELIVERED. */
+void journal_success(struct buf *out, uint64_t at_us, enum journal_told as, const uint32_t *rcpts,
+    size_t n);
+void journal_notice(struct buf *out, const struct journal_notice *notice);
+void journal_noticed(struct buf *out, uint64_t at_us, const char *id);
 
 /* what: "held", "released" or "retry"; by: "uid 1000", "policy in_doubt"; why may be empty. */
 void journal_mark(struct buf *out, uint64_t at_us, const char *what, struct span by,

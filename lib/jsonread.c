@@ -22,6 +22,12 @@ json(const struct json_val *v)
 	return (const json_t *)(const void *)v;
 }
 
+void
+json_doc_start(void)
+{
+	json_object_seed(0);
+}
+
 int
 json_doc_parse(struct json_doc **d, struct span line, struct err *e)
 {

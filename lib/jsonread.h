@@ -16,6 +16,8 @@ struct json_doc;
 struct json_val; /* borrowed from its document */
 
 /* EX_DATAERR: not JSON, or not an object. */
+/* Where reading happens confined: what jansson wants of the system (/dev/urandom) is asked for now. */
+void json_doc_start(void);
 int json_doc_parse(struct json_doc **d, struct span line, struct err *e);
 void json_doc_free(struct json_doc *d);
 const struct json_val *json_doc_root(const struct json_doc *d);

@@ -18,6 +18,7 @@ struct run_options {
 	size_t n_ids;
 	const char *site;       /* only what goes to this site, or NULL */
 	struct dkimkeys *keys;  /* what messages are signed with; NULL: they are not */
+	const struct notetext *text; /* of the notices to senders */
 };
 
 struct run_state {

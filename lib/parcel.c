@@ -217,6 +217,65 @@ parcel_verdict(struct parcel *p, const uint32_t *rcpts, size_t n, enum journal_i
 		parcel_tell(p, rcpts[i], &w);
 }
 
+/* --- telling the sender */
+
+void
+parcel_answer(struct parcel *p, enum journal_told as, const uint32_t *rcpts, size_t n)
+{
+	if (n == 0 || p->t.env.sender.n == 0 || !p->d->notify)
+		return;
+	journal_success(&p->pending, io_time_us(), as, rcpts, n);
+	for (size_t i = 0; i < n; i++)
+		p->j.rcpts[rcpts[i]].success = as;
+	p->answer = true;
+}
+
+int
+parcel_notice_again(struct parcel *p, struct err *e)
+{
+	struct journal j;
+	int rc = journal_replay((struct span){p->t.journal.s, p->t.journal.len}, p->t.env.n, &j, e);
+
+	if (!rc && j.notice && p->d->notify)
+		rc = notify_put(p->d->notify, &p->t, &j, e);
+	if (!rc && j.notice)
+		journal_noticed(&p->pending, io_time_us(), j.notice->id);
+	journal_free(&j);
+	return rc;
+}
+
+/* notify.h: what it says comes from the journal, so that is written, and for good, before. */
+static int
+tell_sender(struct parcel *p, bool late, struct err *e)
+{
+	struct journal_notice v;
+	int rc;
+
+	if (!p->d->notify || !notify_choose(p->d->notify, &p->t, &p->j, late, &v))
+		return 0;
+	journal_notice(&p->pending, &v);
+	rc = parcel_write(p, e);
+	if (!rc)
+		rc = queue_journal_sync(&p->t, e);
+	if (!rc)
+		rc = parcel_notice_again(p, e);
+	notify_free(&v);
+	return rc;
+}
+
+/* Not told yet, so it has not come to its end: whoever takes it next finds what is to be done. */
+static void
+finish_untold(struct parcel *p)
+{
+	struct err e = ERR_INIT;
+
+	if (parcel_write(p, &e))
+		parcel_unwritten(p, &e);
+	err_free(&e);
+	queue_defer(&p->t, parcel_next(p), &e);
+	err_free(&e);
+}
+
 /* --- the end */
 
 /* The journal as it will be when what this attempt met is written, too. */
@@ -326,6 +385,12 @@ parcel_wait(struct parcel *p, uint64_t until_s)
 	pthread_mutex_unlock(&p->lock);
 }
 
+static bool
+is_late(const struct parcel *p, uint64_t now_s)
+{
+	return p->d->may_expire && p->d->notify && notify_late(p->d->notify, &p->t, now_s);
+}
+
 bool
 parcel_finish(struct parcel *p)
 {
@@ -343,7 +408,11 @@ parcel_finish(struct parcel *p)
 	if (p->j.open > 0 && p->tried && p->d->may_expire &&
 	    retry_over(&policy, born, p->attempt, now))
 		expire(p);
-	if (p->j.open == 0) {
+	if (!p->removed)
+		rc = tell_sender(p, p->tried && is_late(p, now), &e);
+	if (rc) {
+		finish_untold(p);
+	} else if (p->j.open == 0) {
 		/* An unlink right after the final reply has done it already. */
 		if (!p->removed)
 			rc = finish_closed(p, &e);

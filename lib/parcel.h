@@ -10,6 +10,7 @@
 #include "conf.h"
 #include "events.h"
 #include "journal.h"
+#include "notify.h"
 #include "taken.h"
 
 #include <pthread.h>
@@ -22,6 +23,7 @@ struct deliver { /* what all parcels of a run share; read-only but for the last 
 	struct events *events;
 	struct reaper *reaper; /* closes what was removed; NULL: at once */
 	struct dkimkeys *keys; /* what signs; NULL: nothing is signed */
+	const struct notify *notify; /* tells senders; NULL: nobody is told */
 	bool may_expire;     /* the clock is to be believed */
 	_Atomic int trouble; /* EX_TEMPFAIL after local trouble: nothing new is started, the run ends */
 	_Atomic bool ailing; /* local trouble, if only with one entry: the run exits EX_TEMPFAIL */
@@ -42,6 +44,7 @@ struct parcel {
 	bool sending;          /* this attempt's "sending" line stands in the journal */
 	bool removed;          /* from the queue */
 	bool partial;          /* an outcome that must not be forgotten was journalled */
+	bool answer;           /* a delivery is to be told of: it is not over with the final reply */
 	uint64_t wait_s;       /* a wait that we chose, for a group that was not tried: until then */
 	_Atomic uint64_t hint_s; /* the longest wait a peer asked for; what is told reads it without the lock */
 	struct buf pending;    /* outcome lines not yet written */
@@ -85,7 +88,11 @@ uint64_t parcel_next(const struct parcel *p); /* when it is due if this attempt 
 /* In memory: a recipient that is open is so no more, or open still. */
 void parcel_set(struct parcel *p, uint32_t rcpt, enum journal_is as);
 bool parcel_delivered(const struct parcel *p); /* to everybody */
+/* Delivered to these, whose sender wants to hear of it from us: as in journal_success(). */
+void parcel_answer(struct parcel *p, enum journal_told as, const uint32_t *rcpts, size_t n);
 int parcel_write(struct parcel *p, struct err *e); /* what is pending, into the journal */
+/* The notice that the journal speaks of and that may not be there. */
+int parcel_notice_again(struct parcel *p, struct err *e);
 void parcel_unwritten(const struct parcel *p, const struct err *e); /* that this has failed */
 void parcel_free(struct parcel *p);
 

@@ -60,13 +60,25 @@ open_unnamed(struct queue_put *p, struct err *e)
 int
 queue_put_begin(struct queue *q, struct queue_put *p, const struct envelope *v, struct err *e)
 {
-	uint64_t r = io_random();
+	char id[ENTRY_ID + 1];
+	int rc;
+
+	entry_id(id, io_time_us(), (uint32_t)io_random());
+	rc = queue_put_begin_as(q, p, v, id, e);
+	p->due_s = v->hold_until_s;
+	return rc;
+}
+
+int
+queue_put_begin_as(struct queue *q, struct queue_put *p, const struct envelope *v, const char *id,
+    struct err *e)
+{
 	bool busy = false;
 	int rc;
 
 	*p = (struct queue_put){.q = q, .fd = -1, .name = BUF_INIT, .out = BUF_INIT,
-	    .hold_until_s = v->hold_until_s};
-	entry_id(p->id, io_time_us(), (uint32_t)r);
+	    .due_s = entry_id_us(id) / 1000000};
+	memcpy(p->id, id, sizeof p->id);
 	memset(buf_room(&p->out, ENTRY_HEAD), 0, ENTRY_HEAD);
 	buf_grew(&p->out, ENTRY_HEAD);
 	rc = envelope_format(&p->out, v, e);
@@ -230,23 +242,32 @@ write_head(struct queue_put *p, struct err *e)
 	return rc;
 }
 
+void
+queue_put_name(const struct queue_put *p, struct span stream, struct span domain, struct buf *out)
+{
+	struct buf field = BUF_INIT;
+	struct entry_name n = {.due = p->due_s ? p->due_s : io_time_us() / 1000000,
+	    .id = {p->id, ENTRY_ID}, .stream = stream, .size = p->head.content_bytes};
+
+	entry_name_domain(domain, &field);
+	n.domain = (struct span){field.s, field.len};
+	entry_name_format(out, &n);
+	buf_free(&field);
+}
+
 int
 queue_put_link(struct queue_put *p, struct span stream, struct span domain, struct err *e)
 {
 	int root = queue_root_fd(p->q), rc = write_head(p, e);
-	struct buf field = BUF_INIT, tmp = BUF_INIT, path = BUF_INIT;
+	struct buf tmp = BUF_INIT, path = BUF_INIT;
 	bool named = p->name.len > 0;
-	struct entry_name n = {.due = p->hold_until_s ? p->hold_until_s : io_time_us() / 1000000,
-	    .id = {p->id, ENTRY_ID}, .stream = stream, .size = p->head.content_bytes};
 
 	if (rc)
 		return rc;
 	if (named)
 		new_path(p, &tmp);
-	entry_name_domain(domain, &field);
-	n.domain = (struct span){field.s, field.len};
 	buf_cut(&p->name, 0);
-	entry_name_format(&p->name, &n);
+	queue_put_name(p, stream, domain, &p->name);
 	new_path(p, &path);
 	if (!named)
 		rc = file_link(p->fd, root, path.s, e);
@@ -255,13 +276,13 @@ queue_put_link(struct queue_put *p, struct span stream, struct span domain, stru
 	        unlinkat(root, tmp.s, 0) < 0))
 		rc = err_sys(e, "rename %s", tmp.s);
 	p->linked = !rc;
+	p->there = rc && errno == EEXIST;
 	if (rc && named) {
 		buf_cut(&p->name, 0); /* so that queue_put_end removes what is still there */
 		buf_str(&p->name, tmp.s + 4);
 	} else if (rc) {
 		buf_free(&p->name);
 	}
-	buf_free(&field);
 	buf_free(&tmp);
 	buf_free(&path);
 	return rc;

@@ -15,15 +15,19 @@ struct queue_put {
 	struct queue *q;
 	int fd;
 	bool linked, synced;
+	bool there;             /* why queue_put_link failed: an entry of that name is there */
 	struct entry_head head; /* content_bytes, content_crc and flags grow as content comes */
 	uint32_t line;          /* bytes of the line at hand, for head.long_lines */
 	char id[ENTRY_ID + 1];  /* known from the beginning, for the Received line */
-	uint64_t hold_until_s;
+	uint64_t due_s;         /* for the name; 0: now */
 	struct buf name;        /* below new/: a temporary name until queue_put_link, where O_TMPFILE is unknown */
 	struct buf out;         /* not yet written */
 	uint64_t written, flushed; /* file bytes written; of them given to the disk */
 };
 int queue_put_begin(struct queue *q, struct queue_put *p, const struct envelope *v, struct err *e);
+/* The same under an id of the caller's choice, so that what is put twice has the same name twice. */
+int queue_put_begin_as(struct queue *q, struct queue_put *p, const struct envelope *v, const char *id,
+    struct err *e);
 /* Stored as it comes: CRLF line ends are the caller's work.  crc, length and flags are kept here;
  * header says that this part belongs to the header section. */
 int queue_put_content(struct queue_put *p, const void *s, size_t n, bool header, struct err *e);
@@ -31,6 +35,8 @@ int queue_put_copy(struct queue_put *p, struct queue_put *from, struct err *e); 
 /* What was put so far, out of the buffer: for reading it back through p->fd, at queue_put_at(). */
 int queue_put_flush(struct queue_put *p, struct err *e);
 uint64_t queue_put_at(const struct queue_put *p); /* where content begins in the file */
+/* The name it gets, with due_s. */
+void queue_put_name(const struct queue_put *p, struct span stream, struct span domain, struct buf *out);
 int queue_put_link(struct queue_put *p, struct span stream, struct span domain, struct err *e);
 /* All n are on stable storage under their names when this returns 0. Otherwise all n
  * are gone again: nothing of a failed batch stays. */

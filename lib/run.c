@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "file.h"
 #include "io.h"
+#include "jsonread.h"
 #include "local.h"
 #include "net.h"
 #include "reaper.h"
@@ -43,6 +44,7 @@ struct outside {
 
 struct runner { /* the main thread's own */
 	struct run_state s;
+	struct notify notify;
 	const struct conf *c;
 	struct queue *q;
 	int stop_fd;
@@ -489,11 +491,13 @@ prepare(struct runner *r, struct err *e)
 	struct run_state *s = &r->s;
 	int rc = events_open(&s->d.events, queue_log_fd(r->q), e);
 
+	r->notify.events = s->d.events;
 	if (!rc)
 		rc = look_outside(r->out, r->c, e);
 	/* Whoever queues now and finds run.lock taken starts nobody. */
 	if (!rc && r->s.o->n_ids == 0 && !s->o->follow)
 		watch_open(&r->watch, r->q, false, now_s());
+	json_doc_start();
 	if (!rc && s->o->sandbox && !r->out->confined) {
 		rc = local_confine(r->c, e);
 		r->out->confined = !rc;
@@ -580,6 +584,8 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	s->d.conf = r->c;
 	s->d.q = r->q;
 	s->d.keys = s->o->keys;
+	r->notify = (struct notify){.conf = r->c, .text = s->o->text, .q = r->q};
+	s->d.notify = s->o->text ? &r->notify : NULL;
 	s->state_dir = queue_state_fd(r->q);
 	s->seed = io_random();
 	s->env = (struct reach_env){

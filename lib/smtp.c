@@ -88,14 +88,16 @@ static struct span
 forbidden(const struct smtp *s, const struct smtp_mail *m, const char **status)
 {
 	const struct entry_wish *w = m->wish;
+	/* RFC 8689 5: no notice is lost for it. */
+	bool strict = w && w->requiretls && !s->opt.here && m->sender.n > 0;
 
 	if (!w)
 		return SPAN("");
 	/* RFC 8689 4.2.1: TLS to a server that has proved who it is, and that will ask for the same. */
 	*status = "5.7.30";
-	if (w->requiretls && !s->opt.here && (!s->c.tls || !s->opt.strong))
+	if (strict && (!s->c.tls || !s->opt.strong))
 		return SPAN("REQUIRETLS: the server's certificate is not held to anything");
-	if (w->requiretls && !s->opt.here && !s->can.requiretls)
+	if (strict && !s->can.requiretls)
 		return SPAN("REQUIRETLS support required");
 	*status = "5.4.7"; /* RFC 2852 4.1.4 */
 	if (w->by_s > 0 && w->by_return && w->by_s <= m->now_s)
@@ -168,7 +170,7 @@ static void
 put_wish(struct smtp *s, const struct entry_wish *w, uint64_t now_s)
 {
 	if (w->requiretls && s->can.requiretls)
-		buf_str(&s->out, " REQUIRETLS"); /* any other server that does not know it is forbidden() */
+		buf_str(&s->out, " REQUIRETLS");
 	if (w->priority && s->can.mt_priority)
 		buf_fmt(&s->out, " MT-PRIORITY=%d", w->priority);
 	/* RFC 2852 4.1.4: what is left of the time; less than nothing where the sender is only told. */

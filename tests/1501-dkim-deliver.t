@@ -11,6 +11,7 @@ publish r example.com r.pem
 publish e example.com e.pem
 publish p provider.example e.pem
 cat >c <<C
+notices { bounce = none }
 dkim "example.com/r" { key = "$T/r.pem" }
 dkim "example.com/e" { key = "$T/e.pem" canonicalization = "simple/simple" }
 dkim "provider.example/p" { key = "$T/e.pem" for = "example.com" }

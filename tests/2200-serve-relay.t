@@ -6,7 +6,7 @@
 # Two queues: ours, and $T/q behind smtp-serve.
 serve_conf 'serve { networks = "127.0.0.1" } listen "x" { auth = none headers = keep }'
 serve_start --as x
-printf 'hostname = "first.example"\nroute "*" { relay = "127.0.0.1:%s" }\n' "$PORT" >"$T/first.conf"
+printf 'hostname = "first.example"\nnotices { bounce = none }\nroute "*" { relay = "127.0.0.1:%s" }\n' "$PORT" >"$T/first.conf"
 submit() {
 	printf 'Subject: s\n\n.dot\nbody\n' | smtp-submit -C "$T/first.conf" --queue "$T/first" -odq -f a@x.example "$@"
 }
@@ -44,17 +44,17 @@ deliver
 is "$(outcome)" '"enhanced_code":"5.4.7"' 'is returned (RFC 2852 4.1.4)'
 
 trap_start
-printf 'hostname = "first.example"\nroute "*" { relay = "127.0.0.1:%s" }\n' "$PORT" >"$T/first.conf"
+printf 'hostname = "first.example"\nnotices { bounce = none }\nroute "*" { relay = "127.0.0.1:%s" }\n' "$PORT" >"$T/first.conf"
 ok 'BY with R' submit -O by=600\;R b@y.example
 deliver
 is "$(outcome)" '"enhanced_code":"5.3.3"' 'is not relayed to whom does not know it'
 knows=$(sed -n 's/.*listening at .*:\([0-9]*\)$/\1/p' "$T/serve.err" | head -1)
-printf 'hostname = "first.example"\nroute "*" { relay = "127.0.0.1:%s, 127.0.0.1:%s" }\n' "$PORT" "$knows" >"$T/first.conf"
+printf 'hostname = "first.example"\nnotices { bounce = none }\nroute "*" { relay = "127.0.0.1:%s, 127.0.0.1:%s" }\n' "$PORT" "$knows" >"$T/first.conf"
 ok 'BY with R' submit -O by=600\;R b@y.example
 ok 'is relayed' deliver
 is "$(queued) $(ls "$T/trap/new" | wc -l)" '1 0' 'to another host, which does'
 empty_queue
-printf 'hostname = "first.example"\nroute "*" { relay = "127.0.0.1:%s" }\n' "$PORT" >"$T/first.conf"
+printf 'hostname = "first.example"\nnotices { bounce = none }\nroute "*" { relay = "127.0.0.1:%s" }\n' "$PORT" >"$T/first.conf"
 ok 'BY with N, and a priority' submit -O by=600\;N -O mt-priority=9 b@y.example
 ok 'are' deliver
 is "$(ls "$T/trap/new" | wc -l)" 1 'without them'

@@ -24,6 +24,7 @@ site_connections = 1
 connection_idle = 50ms
 timeout_final = 5s
 timeout_quit = 2s
+notices { bounce = none }
 END
 run="smtp-deliver -C $T/conf --queue $T/q --relay 127.0.0.1:$PORT --now --no-sandbox"
 
