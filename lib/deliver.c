@@ -252,7 +252,7 @@ is_to_be_told(const struct attempt *a, const struct smtp_rcpt *r)
 	unsigned wanted = notify_wanted(r->params);
 	bool told = (wanted & NOTIFY_SUCCESS) && !a->way->s->can.dsn;
 
-	if (w->by_s > 0 && (w->by_trace || (!w->by_return && !a->way->s->can.deliverby)))
+	if (!a->way->ends && w->by_s > 0 && (w->by_trace || (!w->by_return && !a->way->s->can.deliverby)))
 		told |= wanted != 0;
 	return told && r->is == SMTP_DELIVERED;
 }
@@ -272,7 +272,7 @@ note_successes(struct attempt *a)
 			v = mem_grow(NULL, a->m->n, sizeof *v);
 		v[n++] = a->who[i];
 	}
-	parcel_answer(a->p, JOURNAL_TOLD_RELAYED, v, n);
+	parcel_answer(a->p, a->way->ends ? JOURNAL_TOLD_DELIVERED : JOURNAL_TOLD_RELAYED, v, n);
 	free(v);
 }
 
