@@ -3,6 +3,7 @@
 #include "confserve.h"
 #include "door.h"
 #include "doorlimit.h"
+#include "doorverdict.h"
 #include "events.h"
 #include "hall.h"
 #include "io.h"
@@ -12,6 +13,7 @@
 #include "prog.h"
 #include "queue.h"
 #include "quota.h"
+#include "resolve.h"
 #include "sandbox.h"
 #include "serve.h"
 #include "spawn.h"
@@ -56,6 +58,7 @@ struct program {
 	struct events *events;
 	struct quota *quota;
 	struct locals *locals;
+	struct resolve *dns;
 	struct stat *seen;      /* of the files of certificates, two each */
 	int *listeners;
 	size_t n_listeners;
@@ -248,6 +251,15 @@ open_meters(struct program *p, struct err *e)
 	return rc;
 }
 
+/* Only where mail comes from strangers.  Its files are read here: a confined process may not. */
+static int
+open_dns(struct program *p, struct err *e)
+{
+	struct resolve_from from = {.servers = p->conf.resolver};
+
+	return p->locals && doorverdict_wanted(&p->house) ? resolve_open(&p->dns, &from, e) : 0;
+}
+
 static int
 one_client(struct program *p, int in, int out, struct err *e)
 {
@@ -261,8 +273,11 @@ one_client(struct program *p, int in, int out, struct err *e)
 		open_log(p);
 	if (!rc)
 		rc = open_meters(p, e);
+	if (!rc)
+		rc = open_dns(p, e);
 	c.events = p->events;
 	c.quota = p->quota;
+	c.dns = p->dns;
 
 	if (!rc)
 		rc = serve_look(&c, in, out, e);
@@ -273,6 +288,8 @@ one_client(struct program *p, int in, int out, struct err *e)
 	events_close(p->events);
 	quota_close(p->quota);
 	p->quota = NULL;
+	resolve_close(p->dns);
+	p->dns = NULL;
 	queue_close(p->house.queue);
 	p->house.queue = NULL;
 	p->events = NULL;

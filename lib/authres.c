@@ -60,7 +60,7 @@ authres_clause(struct buf *out, const char *method, const char *result, struct s
 void
 authres_prop(struct buf *out, const char *property, struct span value)
 {
-	if (value.n == 0)
+	if (value.n == 0 || value.n > AUTHRES_VALUE_MAX)
 		return;
 	buf_fmt(out, " %s=", property);
 	if (is_plain(value)) {
@@ -70,6 +70,23 @@ authres_prop(struct buf *out, const char *property, struct span value)
 	buf_ch(out, '"');
 	text(out, value, "\"\\");
 	buf_ch(out, '"');
+}
+
+/* A clause, in several lines where one would be too long: before a blank. */
+static void
+put_clause(struct buf *out, struct span line, const char *eol)
+{
+	while (line.n > AUTHRES_LINE_MAX) {
+		const char *blank = memrchr(line.p + 1, ' ', AUTHRES_LINE_MAX - 1);
+		size_t n = blank ? (size_t)(blank - line.p) : line.n;
+
+		buf_add(out, line.p, n);
+		line.p += n;
+		line.n -= n;
+		if (line.n > 0)
+			buf_str(out, eol);
+	}
+	buf_add(out, line.p, line.n);
 }
 
 void
@@ -89,8 +106,69 @@ authres_field(struct buf *out, struct span authserv_id, struct span clauses, con
 	}
 	while (cur_line(&c, &line)) {
 		buf_fmt(out, ";%s\t", eol);
-		buf_add(out, line.p, line.n);
+		put_clause(out, line, eol);
 		n++;
 	}
 	buf_fmt(out, "%s%s", n ? "" : "; none", eol);
+}
+
+/* [CFWS]; false: a comment without an end. */
+static bool
+cfws(struct cur *c)
+{
+	size_t depth = 0;
+
+	for (; !cur_end(c); c->p++) {
+		if (*c->p == '(')
+			depth++;
+		else if (depth == 0 && !strchr(" \t\r\n", *c->p))
+			break;
+		else if (*c->p == ')')
+			depth--;
+		else if (*c->p == '\\' && c->end - c->p > 1)
+			c->p++;
+	}
+	return depth == 0;
+}
+
+static bool
+is_id(int c)
+{
+	return is_token(c) || c >= 128; /* RFC 8601 2.2: a U-label may stand there */
+}
+
+/* The text of a quoted-string; false: it has no end. */
+static bool
+quoted(struct cur *c, struct buf *out)
+{
+	for (c->p++; !cur_end(c); c->p++) {
+		if (cur_ch(c, '"'))
+			return true;
+		if (*c->p == '\\' && c->end - c->p > 1)
+			c->p++;
+		if (*c->p != '\r' && *c->p != '\n')
+			buf_ch(out, *c->p);
+	}
+	return false;
+}
+
+bool
+authres_claims(struct span value, struct span authserv_id)
+{
+	struct cur c = cur_span(value);
+	struct buf id = BUF_INIT;
+	bool good = cfws(&c);
+
+	if (good && cur_peek(&c) == '"') {
+		good = quoted(&c, &id);
+	} else if (good) {
+		struct span s = cur_while(&c, is_id);
+
+		buf_add(&id, s.p, s.n);
+	}
+	if (id.len > 0 && id.s[id.len - 1] == '.')
+		buf_cut(&id, id.len - 1);
+	good = good && id.len > 0 && !span_ieq(span_trim((struct span){id.s, id.len}), authserv_id);
+	buf_free(&id);
+	return !good;
 }

@@ -1,6 +1,7 @@
 #include "compose.h"
 
 #include "addr.h"
+#include "authres.h"
 #include "date.h"
 #include "msg.h"
 
@@ -400,16 +401,24 @@ put_missing(const struct survey *s, const struct compose *c, struct buf *out, st
 	return rc;
 }
 
+/* RFC 8601 5: nobody else says what we have found out. */
+static bool
+is_forged(const struct msg_field *f, const struct compose *c)
+{
+	return c->forged.n > 0 && span_ieq(f->name, SPAN("Authentication-Results")) &&
+	       authres_claims(f->value, c->forged);
+}
+
 /* RFC 5321 4.4: a Return-Path that comes with a message is not ours to believe. */
 static int
-put_as_is(struct span header, struct buf *out)
+put_as_is(struct span header, const struct compose *c, struct buf *out)
 {
 	struct cur at = cur_span(header);
 	struct msg_field f;
 	bool bad;
 
 	while (msg_field(&at, &f, &bad))
-		if (!span_ieq(f.name, SPAN("Return-Path")))
+		if (!span_ieq(f.name, SPAN("Return-Path")) && !is_forged(&f, c))
 			buf_add(out, f.whole.p, f.whole.n);
 	return 0;
 }
@@ -423,16 +432,17 @@ compose_header(struct span header, const struct compose *c, struct buf *out, str
 	bool bad;
 	int rc;
 
+	buf_add(out, c->top.p, c->top.n);
 	put_received(c, out);
 	if (c->as_is)
-		return put_as_is(header, out);
+		return put_as_is(header, c, out);
 	rc = put_resent(&s, c, out, e);
 	while (!rc && msg_field(&at, &f, &bad)) {
 		unsigned bit = HAVE(field_of(f.name));
 		bool addresses = bit & WITH_ADDRESSES;
 		size_t start = out->len;
 
-		if ((bit & DROPPED) || ((bit & NEVER_EMPTY) && span_trim(f.value).n == 0))
+		if ((bit & DROPPED) || ((bit & NEVER_EMPTY) && span_trim(f.value).n == 0) || is_forged(&f, c))
 			continue;
 		if (addresses) {
 			buf_add(out, f.whole.p, f.whole.n - f.value.n);

@@ -20,7 +20,6 @@ struct compose_trace { /* a message that came by SMTP, RFC 5321 4.4; spans print
 	struct span peer;   /* "192.0.2.1" or "IPv6:2001:db8::1"; empty: not known */
 	struct span with;   /* "ESMTPSA", RFC 3848 */
 	struct span suite;  /* "TLS_AES_256_GCM_SHA384", RFC 8314 4.3; empty: no TLS */
-	struct span rcpt;   /* the one that the client has named; empty: several, or as in compose */
 };
 
 struct compose {
@@ -36,6 +35,8 @@ struct compose {
 	bool fold;           /* lines over 998 bytes are folded, not refused */
 	const struct compose_trace *trace; /* NULL: from a local user */
 	bool as_is;          /* a Received field on top, and nothing else changed but Return-Path */
+	struct span top;     /* whole fields to stand above Received */
+	struct span forged;  /* Authentication-Results fields that claim this authserv-id are left out; empty: none */
 };
 
 /* The recipients it names: To, Cc and Bcc, or in a resent message Resent-To, -Cc and -Bcc of the newest

@@ -37,6 +37,10 @@ static const struct conftab_key serve_keys[] = {
     VALUE(SECONDS, "session_time", session_s, "1h", 1, 7 * DAY),
     VALUE(MILLISECONDS, "greet_delay", greet_ms, "0", 0, MINUTE),
     VALUE(NUMBER, "clients", connections, "1000", 1, 100000),
+    {"spf", CONFTAB_WORDS, "report", AT(spf), 0, 0, "off report reject", NULL, NULL},
+    {"dkim", CONFTAB_WORDS, "report", AT(dkim), 0, 0, "off report", NULL, NULL},
+    {"dmarc", CONFTAB_WORDS, "report", AT(dmarc), 0, 0, "off report mark reject", NULL, NULL},
+    VALUE(SECONDS, "dns_time", dns_s, "20s", 1, 10 * MINUTE),
 };
 const struct conftab_section confserve_section = {.name = "serve", .keys = serve_keys,
     .n_keys = COUNT(serve_keys), .size = sizeof(struct confserve)};

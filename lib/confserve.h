@@ -6,6 +6,11 @@
 
 enum confserve_tls { CONFSERVE_STARTTLS, CONFSERVE_IMPLICIT, CONFSERVE_NO_TLS };
 enum confserve_auth { CONFSERVE_REQUIRED, CONFSERVE_OFFERED, CONFSERVE_NO_AUTH };
+enum confserve_spf { CONFSERVE_SPF_OFF, CONFSERVE_SPF_REPORT, CONFSERVE_SPF_REJECT };
+enum confserve_dkim { CONFSERVE_DKIM_OFF, CONFSERVE_DKIM_REPORT };
+enum confserve_dmarc {
+	CONFSERVE_DMARC_OFF, CONFSERVE_DMARC_REPORT, CONFSERVE_DMARC_MARK, CONFSERVE_DMARC_REJECT
+};
 enum confserve_eight { CONFSERVE_ACCEPT, CONFSERVE_REFUSE };
 
 struct confserve {         /* serve { ... } */
@@ -23,6 +28,11 @@ struct confserve {         /* serve { ... } */
 	uint64_t hold_s;   /* the longest that FUTURERELEASE may ask for */
 	uint64_t command_s, session_s, greet_ms;
 	uint64_t connections; /* of --listen, at one time */
+	/* What is done about mail from strangers for domains of ours. */
+	enum confserve_spf spf;
+	enum confserve_dkim dkim;
+	enum confserve_dmarc dmarc;
+	uint64_t dns_s; /* for all questions about a message */
 };
 
 struct confserve_listen {  /* listen "NAME" { ... }, for --as NAME */

@@ -69,6 +69,12 @@ is_received(const struct door *d)
 	return d->ours && !may_relay(d);
 }
 
+static bool
+is_judged(const struct door *d)
+{
+	return d->judge && is_received(d);
+}
+
 static void
 on_mail(void *arg, const struct esmtp_mail *m, struct span sender, struct smtpd_verdict *v)
 {
@@ -80,6 +86,8 @@ on_mail(void *arg, const struct esmtp_mail *m, struct span sender, struct smtpd_
 		smtpd_refuse(v, 553, "5.7.1", "you may not send as this address");
 	else if (is_received(d) && (m->hold_s > 0 || m->hold_until_s > 0)) /* RFC 4865 is for submission */
 		smtpd_refuse(v, 550, "5.7.1", "log in first: mail is not held for everybody");
+	else if (is_judged(d))
+		d->judge->mail(d->judge->arg);
 }
 
 static bool
@@ -101,6 +109,8 @@ on_rcpt(void *arg, const struct esmtp_rcpt *r, struct span rcpt, struct smtpd_ve
 		else if (r->to.domain.n == 0 && !is_postmaster(&r->to))
 			smtpd_refuse(v, 553, "5.1.3", "the recipient's address has no domain");
 	}
+	if (!v->code && is_judged(d))
+		d->judge->rcpt(d->judge->arg, v);
 	if (!v->code && d->limit)
 		d->limit(d, METER_RCPTS, v);
 }
@@ -143,8 +153,6 @@ trace(struct door *d)
 	d->trace = (struct compose_trace){.helo = {s->helo.s, s->helo.len},
 	    .peer = {d->trace_peer.s, d->trace_peer.len}, .with = {d->with.s, d->with.len},
 	    .suite = {d->suite.s, d->suite.len}};
-	if (s->n_rcpts == 1 && addr_domain(smtpd_rcpt_addr(s, 0)).n > 0)
-		d->trace.rcpt = smtpd_rcpt_addr(s, 0); /* and not where an alias leads */
 }
 
 static void
@@ -247,8 +255,14 @@ on_begin(void *arg, struct smtpd_verdict *v)
 	d->msg.smtputf8 = m->smtputf8;
 	d->msg.hold_until_s = m->hold_s ? now_s + m->hold_s : m->hold_until_s;
 	d->msg.trace = &d->trace;
+	d->msg.told = SPAN("");
+	if (d->s.n_rcpts == 1 && addr_domain(smtpd_rcpt_addr(&d->s, 0)).n > 0)
+		d->msg.told = smtpd_rcpt_addr(&d->s, 0); /* and not where an alias leads */
 	d->msg.received = is_received(d);
 	d->msg.as_is = d->house->listen->keep_headers || d->msg.received;
+	d->msg.late_top = is_judged(d);
+	d->msg.top = SPAN("");
+	d->msg.forged = d->ours && !d->s.trusted ? span_of(d->house->conf->hostname) : SPAN("");
 	wish(d, m, now_s);
 	rc = recipients(d, &e);
 	if (!rc)
@@ -263,6 +277,8 @@ on_content(void *arg, const void *p, size_t n, struct smtpd_verdict *v)
 	struct door *d = arg;
 	struct err e = ERR_INIT;
 
+	if (is_judged(d))
+		d->judge->content(d->judge->arg, p, n);
 	if (submit_content(d->work, p, n, &e))
 		fail(d, &e, v);
 }
@@ -354,6 +370,13 @@ on_end(void *arg, struct buf *id, struct smtpd_verdict *v)
 	}
 	if (loops(d, v) || !authors_ok(d, v))
 		return;
+	if (is_judged(d)) {
+		buf_cut(&d->top, 0);
+		d->judge->end(d->judge->arg, &d->top, v);
+		d->msg.top = (struct span){d->top.s, d->top.len};
+		if (v->code)
+			return;
+	}
 	d->work = NULL;
 	rc = submit_end(w, &e);
 	for (size_t i = 0; i < d->submit.n && !rc; i++)
@@ -473,7 +496,7 @@ void
 door_open(struct door *d, const struct door_house *h, const struct net_addr *peer)
 {
 	*d = (struct door){.house = h, .peer_text = BUF_INIT, .suite = BUF_INIT, .params = BUF_INIT,
-	    .trace_peer = BUF_INIT, .with = BUF_INIT,
+	    .trace_peer = BUF_INIT, .with = BUF_INIT, .top = BUF_INIT,
 	    .submit = {.q = h->queue, .conf = h->conf, .user = getuid()},
 	    .msg = {.rcpts = RCPTS_INIT}};
 	d->world = (struct smtpd_world){.arg = d, .connect = on_connect, .auth_offer = on_auth_offer,
@@ -497,4 +520,5 @@ door_close(struct door *d)
 	buf_free(&d->params);
 	buf_free(&d->trace_peer);
 	buf_free(&d->with);
+	buf_free(&d->top);
 }

@@ -35,6 +35,16 @@ struct door_ours {
 	int (*expand)(void *arg, size_t i, struct span params, struct err *e);
 };
 
+/* What is found out about mail from strangers, doorverdict.h. */
+struct door_judge {
+	void *arg;
+	void (*mail)(void *arg);                              /* a transaction begins */
+	void (*rcpt)(void *arg, struct smtpd_verdict *v);     /* with somebody who is there */
+	void (*content)(void *arg, const void *p, size_t n);
+	/* The message is whole: fields for its top, or a refusal. */
+	void (*end)(void *arg, struct buf *top, struct smtpd_verdict *v);
+};
+
 struct doorauth;
 struct doorlimit;
 
@@ -44,6 +54,7 @@ struct door {
 	/* Of a user who has: whether the address (local@domain) is his; NULL: any is. */
 	bool (*may_send)(const struct door *d, struct span sender);
 	const struct door_ours *ours; /* NULL: there are none */
+	const struct door_judge *judge; /* NULL: nothing is */
 	struct doorlimit *limits;
 	/* One more connection, message or recipient; NULL: any number. */
 	void (*limit)(struct door *d, enum meter_what what, struct smtpd_verdict *v);
@@ -59,7 +70,7 @@ struct door {
 	struct submit_work *work;
 	struct submit_msg msg;
 	struct compose_trace trace;
-	struct buf params, trace_peer, with;
+	struct buf params, trace_peer, with, top;
 };
 
 /* peer NULL: a local program. */

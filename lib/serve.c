@@ -4,6 +4,7 @@
 #include "doorauth.h"
 #include "doorlimit.h"
 #include "doorlocal.h"
+#include "doorverdict.h"
 #include "io.h"
 #include "proxy.h"
 #include "talk.h"
@@ -27,6 +28,7 @@ struct serving {
 	struct door door;
 	struct doorlimit limit;
 	struct doorlocal local;
+	struct doorverdict verdict;
 	struct doorauth auth;
 	struct conn conn;       /* of a socket */
 	int64_t session_ms;     /* when all is over */
@@ -234,12 +236,14 @@ serve(const struct serve_client *c, struct err *e)
 	door_open(&v.door, c->house, c->has_peer ? &c->peer : NULL);
 	doorlimit_open(&v.limit, &v.door, c->quota);
 	doorlocal_open(&v.local, &v.door, c->locals);
+	doorverdict_open(&v.verdict, &v.door, c->dns);
 	doorauth_open(&v.auth, &v.door, c->login, c->events);
 	v.door.has_peer = !c->local;
 	v.session_ms = io_now_ms() + (int64_t)c->house->serve->session_s * 1000;
 	rc = c->socket ? serve_socket(&v, &refused, e) : talk_pipes(&v.door, c->in, c->out, e);
 	door_close(&v.door);
 	doorauth_close(&v.auth);
+	doorverdict_close(&v.verdict);
 	conn_close(&v.conn);
 	/* That a client goes away, is slow or breaks TLS is its own business. */
 	if (rc == EX_NOPERM && refused)

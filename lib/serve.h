@@ -11,12 +11,14 @@
 
 struct tls_identity;
 struct locals;
+struct resolve;
 
 struct serve_client {
 	const struct door_house *house;
 	const struct tls_identity *identity; /* NULL: no TLS */
 	struct login *login;    /* NULL: nobody can log in */
 	const struct locals *locals; /* NULL: no domain is ours */
+	struct resolve *dns;    /* NULL: nothing is found out about strangers' mail */
 	struct quota *quota;    /* NULL: nothing is counted */
 	struct events *events;  /* NULL: nothing is logged */
 	int in, out;            /* the same for a socket */

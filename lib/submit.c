@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#define PART 1048576 /* bytes that are written at once */
+
 struct sink { /* where content goes */
 	struct queue_put *put;
 	uint64_t max;
@@ -21,6 +23,7 @@ struct submit_work { /* a message that is not linked yet */
 	struct buf header;  /* as it comes */
 	size_t looked;      /* at so much of it */
 	bool body;          /* the header section is over */
+	bool eightbit;      /* a late header section has bytes over 127 */
 	struct queue_put *puts;
 	size_t n, groups;
 	struct entry_rcpt *rcpts; /* room for one entry's */
@@ -101,20 +104,21 @@ zone_minutes(struct submit *s, int64_t now_s)
 }
 
 static int
-put_header(struct submit_work *k, struct span header, struct err *e)
+put_header(struct submit_work *k, struct queue_put *put, struct span header, struct err *e)
 {
 	struct submit *s = k->s;
 	int64_t now_s = (int64_t)(io_time_us() / 1000000);
 	struct compose c = {.host = s->conf->hostname, .domain = s->conf->domain,
-	    .sender = k->m->sender, .name = k->m->name, .id = k->puts[0].id, .user = s->user, .trace = k->m->trace, .as_is = k->m->as_is,
+	    .sender = k->m->sender, .name = k->m->name, .id = put->id, .user = s->user,
+	    .trace = k->m->trace, .as_is = k->m->as_is, .top = k->m->top, .forged = k->m->forged,
 	    .now_s = now_s, .zone_minutes = zone_minutes(s, now_s),
 	    .fold = s->conf->long_lines == CONF_REPAIR};
 	struct entry_rcpt only = {SPAN(""), SPAN("")};
 	struct buf out = BUF_INIT;
 	int rc;
 
-	if (k->m->trace && k->m->trace->rcpt.n > 0)
-		only.addr = k->m->trace->rcpt;
+	if (k->m->told.n > 0)
+		only.addr = k->m->told;
 	else if (k->m->rcpts.n == 1)
 		rcpts_get(&k->m->rcpts, 0, 1, &only);
 	c.rcpt = only.addr;
@@ -122,7 +126,7 @@ put_header(struct submit_work *k, struct span header, struct err *e)
 	buf_add(&out, "\r\n", 2);
 	/* A header in Latin-1 needs a peer that takes 8 bits, and SMTPUTF8 would not help it. */
 	if (!rc)
-		rc = queue_put_content(&k->puts[0], out.s, out.len,
+		rc = queue_put_content(put, out.s, out.len,
 		    utf8_valid((struct span){out.s, out.len}), e);
 	buf_free(&out);
 	return rc;
@@ -138,33 +142,76 @@ sink_body(void *arg, const void *p, size_t n, struct err *e)
 	return queue_put_content(k->put, p, n, false, e);
 }
 
-/* The first entry with its long lines encoded takes its place, id and all. */
+/* The content of an entry that is being written; from a file it is mapped, *map. */
 static int
-encode_lines(struct submit_work *k, struct err *e)
+content_of(struct queue_put *p, struct span *text, char **map, struct err *e)
+{
+	size_t at = (size_t)queue_put_at(p), n = (size_t)p->head.content_bytes;
+
+	*map = NULL;
+	*text = (struct span){p->out.s + at, n};
+	if (p->written == 0)
+		return 0;
+	if (queue_put_flush(p, e))
+		return e->code;
+	*map = mmap(NULL, at + n, PROT_READ, MAP_SHARED, p->fd, 0);
+	if (*map == MAP_FAILED) {
+		*map = NULL;
+		return err_sys(e, "map of a new entry");
+	}
+	text->p = *map + at;
+	return 0;
+}
+
+/* The first entry is written again by fill(), from what is in it, and takes its own place, id and all. */
+static int
+rewrite(struct submit_work *k,
+    int (*fill)(struct submit_work *k, struct queue_put *new, struct span text, struct err *e),
+    struct err *e)
 {
 	struct queue_put *old = &k->puts[0], new;
-	struct sink sink = {&new, k->s->conf->max_message_bytes};
-	size_t size = (size_t)(queue_put_at(old) + old->head.content_bytes);
 	struct span text;
 	char *map;
-	int rc = queue_put_flush(old, e);
+	int rc = content_of(old, &text, &map, e);
 
-	if (rc)
-		return rc;
-	map = mmap(NULL, size, PROT_READ, MAP_SHARED, old->fd, 0);
-	if (map == MAP_FAILED)
-		return err_sys(e, "map of a new entry");
-	rc = begin(k, 0, &new, e);
+	if (!rc)
+		rc = begin(k, 0, &new, e);
 	if (!rc) {
-		memcpy(new.id, old->id, sizeof new.id); /* the Received field tells it already */
-		text = (struct span){map + queue_put_at(old), (size_t)old->head.content_bytes};
-		rc = mime_shorten(text, sink_body, &sink, e);
-		new.head.utf8_header = old->head.utf8_header;
+		memcpy(new.id, old->id, sizeof new.id); /* the Received field may tell it already */
+		rc = fill(k, &new, text, e);
 		queue_put_end(rc ? &new : old);
 		if (!rc)
 			*old = new;
 	}
-	munmap(map, size);
+	if (map)
+		munmap(map, (size_t)(text.p - map) + text.n);
+	return rc;
+}
+
+/* Its long lines encoded. */
+static int
+encode_lines(struct submit_work *k, struct queue_put *new, struct span text, struct err *e)
+{
+	struct sink sink = {new, k->s->conf->max_message_bytes};
+	int rc = mime_shorten(text, sink_body, &sink, e);
+
+	new->head.utf8_header = k->puts[0].head.utf8_header;
+	return rc;
+}
+
+/* A body behind its header section. */
+static int
+put_on_top(struct submit_work *k, struct queue_put *new, struct span text, struct err *e)
+{
+	int rc = put_header(k, new, (struct span){k->header.s, k->header.len}, e);
+
+	while (!rc && text.n > 0) {
+		size_t n = text.n < PART ? text.n : PART;
+
+		rc = queue_put_content(new, text.p, n, false, e);
+		text.p += n;
+		text.n -= n;
+	}
 	return rc;
 }
 
@@ -186,7 +233,11 @@ start(struct submit_work *k, struct span header, struct err *e)
 	if (rc)
 		return rc;
 	k->n = 1;
-	return put_header(k, header, e);
+	if (!k->m->late_top)
+		return put_header(k, &k->puts[0], header, e);
+	for (size_t i = 0; i < header.n; i++)
+		k->eightbit |= (unsigned char)header.p[i] > 127;
+	return 0;
 }
 
 static int
@@ -255,14 +306,16 @@ static int
 finish(struct submit_work *k, struct err *e)
 {
 	uint64_t max = k->s->conf->max_message_bytes;
-	int rc = 0;
+	int rc = k->m->late_top ? rewrite(k, put_on_top, e) : 0;
 
+	if (rc)
+		return rc;
 	if (k->puts[0].head.content_bytes > max) /* a header alone */
 		return err_set(e, EX_DATAERR, "message over %llu bytes", (unsigned long long)max);
 	if (k->puts[0].head.long_lines && k->s->conf->long_lines == CONF_REFUSE)
 		return err_set(e, EX_DATAERR, "line over %d bytes", MSG_LINE_MAX);
 	if (k->puts[0].head.long_lines && !k->m->received)
-		rc = encode_lines(k, e);
+		rc = rewrite(k, encode_lines, e);
 	if (!rc)
 		rc = copies(k, e);
 	if (!rc) {
@@ -348,7 +401,7 @@ end_header(struct submit_work *k, size_t end, size_t blank, struct err *e)
 	rc = start(k, (struct span){k->header.s, end}, e);
 	if (!rc && k->header.len > from)
 		rc = put_body(k, k->header.s + from, k->header.len - from, e);
-	buf_cut(&k->header, end);
+	buf_cut(&k->header, end); /* submit_header(), and what comes with late_top */
 	return rc;
 }
 
@@ -381,7 +434,7 @@ submit_eightbit(const struct submit_work *k)
 	for (size_t i = 0; i < k->header.len; i++) /* nothing is stored of a header without a body */
 		if ((unsigned char)k->header.s[i] > 127)
 			return true;
-	return k->n > 0 && k->puts[0].head.eightbit;
+	return k->n > 0 && (k->puts[0].head.eightbit || k->eightbit);
 }
 
 int

@@ -38,7 +38,10 @@ struct submit_msg { /* spans are lent by the caller until submit_message returns
 	uint64_t hold_until_s;
 	const struct compose_trace *trace; /* it came by SMTP; NULL: from a local user */
 	bool as_is;              /* as in compose.h */
+	struct span told;        /* by Received, as the recipient; empty: the only one of rcpts */
 	bool received;           /* from elsewhere: long lines stay as they are */
+	bool late_top;           /* top is not known before submit_end(); for submit_begin() alone */
+	struct span top, forged; /* as in compose.h */
 	struct entry_wish wish;
 	struct rcpts rcpts;
 	size_t n_entries;        /* set by submit_message */
@@ -53,7 +56,7 @@ int submit_rcpt(struct submit_msg *m, struct span mailbox, struct err *e);
 int submit_message(struct submit *s, struct submit_msg *m, struct intake *t, struct err *e);
 
 /* The same for content that is handed in in parts, as it will be stored: CRLF line ends, no bare CR or
- * LF.  m and what it points to must stay until submit_end() or submit_drop(), which free w. */
+ * LF.  With late_top the entry is written again at the end, behind its header section.  m and what it points to must stay until submit_end() or submit_drop(), which free w. */
 struct submit_work;
 int submit_begin(struct submit_work **w, struct submit *s, struct submit_msg *m, struct err *e);
 int submit_content(struct submit_work *w, const void *p, size_t n, struct err *e);
