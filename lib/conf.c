@@ -9,6 +9,7 @@
 #include "mailbox.h"
 #include "mech.h"
 #include "noticeconf.h"
+#include "suppressconf.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -341,6 +342,7 @@ static const struct conftab_section *const sections[] = {
     &confserve_certificate_section,
     &confserve_limit_section,
     &conflocal_section,
+    &suppressconf_section,
     NULL,
 };
 

@@ -1,0 +1,73 @@
+/* paged.h - a text file that is a hash table: lines found by their key, in pages of 4 KiB.
+ *
+ * Why this and not a sorted file with a log beside it, nor a file a bucket:
+ * - a lookup reads one page, whatever the size: 10 million lines cost what ten do, and a page of memory;
+ * - an addition writes behind the lines of one page, in place.  The bytes before it stay as they are, so
+ *   a write that is torn by a power cut costs at most the line that was not yet confirmed; there is no
+ *   log to be merged, and a change of one line never costs a copy of all;
+ * - readers need no lock: a line has a check of its own (CRC-32C), and one that is not whole is not there;
+ * - when a page is full the file is made anew with more pages, without what is dead, and takes the old
+ *   one's place by rename: rarely, since each time it grows by half;
+ * - it is text: less(1) and grep(1) show what is in it.
+ *
+ *     page 0    "relaykit table 1 pages 0000000012 seed HEX32 check HEX8" LF, "# ..." lines about it
+ *     page n    *( KEY TAB VALUE TAB CHECK LF ), spaces, LF
+ *
+ * Neither key nor value has a control character, but a value may have TABs; of several lines with a
+ * key the last is the newest.  Where a key is, a keyed hash says (siphash.h), so nobody outside can
+ * fill one page.  Writers hold a lock on NAME.lock, one after the other; a struct paged belongs to one
+ * thread.
+ */
+#ifndef PAGED_H
+#define PAGED_H
+
+#include "cur.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PAGED_BYTES 4096
+#define PAGED_LINE_MAX 1400 /* with its TABs, check and LF: some always fit into a page */
+#define PAGED_LOCK_MS 60000 /* to make 10 million lines anew takes seconds */
+
+struct paged;
+
+struct paged_line { /* lent by the page */
+	struct span key, value;
+};
+
+struct paged_kind {
+	const char *about; /* "# ..." LF, for people: what the values are */
+	/* When the file is made anew: whether line i of the n of a page, oldest first, may be left out. */
+	bool (*dead)(void *arg, const struct paged_line *v, size_t n, size_t i);
+	void *arg;
+};
+
+/* Where there is no file: EX_NOINPUT to read, to write it is made, with its directory there. */
+int paged_open(struct paged **t, int dir, const char *name, const struct paged_kind *k, bool write,
+    struct err *e);
+void paged_close(struct paged *t);
+
+/* The page where lines of this key are; then each line that is whole, of this and other keys.  Lent
+ * until the next call. */
+int paged_page(struct paged *t, struct span key, struct cur *page, struct err *e);
+bool paged_next(struct cur *page, struct paged_line *l);
+
+/* Each line of the file, page by page; v[i] is line i of the n of its page.  A code ends it. */
+typedef int paged_each_line(void *arg, const struct paged_line *v, size_t n, size_t i, struct err *e);
+int paged_each(struct paged *t, paged_each_line *each, void *arg, struct err *e);
+
+/* To write: what is read between the two is what there is. */
+int paged_lock(struct paged *t, struct err *e);
+void paged_unlock(struct paged *t);
+/* With the lock held.  EX_DATAERR: a control character, or over PAGED_LINE_MAX. */
+int paged_add(struct paged *t, struct span key, struct span value, struct err *e);
+/* Room for so many bytes of lines more is made at once, instead of step by step.  Lock held. */
+int paged_reserve(struct paged *t, uint64_t bytes, struct err *e);
+/* Made anew as it is, without what is dead.  Lock held. */
+int paged_tidy(struct paged *t, struct err *e);
+/* What was added is on stable storage; without the lock. */
+int paged_sync(struct paged *t, struct err *e);
+
+#endif

@@ -1,0 +1,805 @@
+#include "suppress.h"
+
+#include "addr.h"
+#include "date.h"
+#include "hex.h"
+#include "io.h"
+#include "keyfile.h"
+#include "paged.h"
+#include "siphash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DIR_MODE 0700
+#define DIR_NAME "state/suppress"
+#define OVER_KEPT_S (90ULL * 86400) /* what is over is still told of, by why */
+#define WORD_MAX 32
+#define SOURCE_MAX 64
+#define TIME_MAX 253402300799 /* the last second of year 9999 */
+#define ID_BYTES SIPHASH_WIDE_BYTES
+#define HASH_MARK '#'
+
+struct suppress {
+	struct paged *list, *bounces; /* bounces: to write */
+	const struct suppressconf *conf;
+	int (*to_ascii)(struct span domain, struct buf *out, struct err *e);
+	pthread_mutex_t lock; /* over all: a table has one page */
+	struct buf key, value;
+	bool held, hashed;
+	uint64_t keep_s;      /* bounces */
+	unsigned char secret[KEYFILE_BYTES];
+};
+
+static uint64_t
+now(void)
+{
+	return io_time_us() / 1000000;
+}
+
+/* --- values */
+
+static bool
+is_word(int c)
+{
+	return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-';
+}
+
+bool
+suppress_reason_ok(struct span reason)
+{
+	struct cur c = cur_span(reason);
+
+	return reason.n > 0 && reason.n <= WORD_MAX && cur_while(&c, is_word).n == reason.n;
+}
+
+static bool
+is_source(int c)
+{
+	return is_text(c) && c != '\t';
+}
+
+static bool
+source_ok(struct span source)
+{
+	struct cur c = cur_span(source);
+
+	return source.n > 0 && source.n <= SOURCE_MAX && cur_while(&c, is_source).n == source.n &&
+	       utf8_valid(source);
+}
+
+static bool
+is_removed(const struct suppress_entry *v)
+{
+	return span_eq(v->reason, SPAN("removed"));
+}
+
+static void
+put_time(struct buf *out, uint64_t s)
+{
+	if (s == 0) {
+		buf_ch(out, '-');
+		return;
+	}
+	date_iso(out, s * 1000000);
+	buf_cut(out, out->len - 5); /* without the thousandths */
+	buf_ch(out, 'Z');
+}
+
+static bool
+get_time(struct span text, uint64_t *s)
+{
+	*s = 0;
+	return span_eq(text, SPAN("-")) || (date_iso_parse(text, s) && *s <= TIME_MAX);
+}
+
+/* What a peer said, without what does not belong into a line. */
+static void
+put_note(struct buf *out, struct span note)
+{
+	size_t n = note.n < SUPPRESS_NOTE_MAX ? note.n : SUPPRESS_NOTE_MAX, k;
+
+	for (size_t i = 0; i < n; i += k) {
+		k = utf8_len(note.p + i, note.n - i);
+		if (k > 0 && i + k > n)
+			break;
+		if (k == 0 || (unsigned char)note.p[i] < ' ' || note.p[i] == 127) {
+			buf_ch(out, k == 0 ? '?' : ' ');
+			k = 1;
+		} else {
+			buf_add(out, note.p + i, k);
+		}
+	}
+}
+
+static void
+put_value(const struct suppress_entry *v, struct buf *out)
+{
+	buf_fmt(out, "%.*s\t%.*s\t%.*s\t", SPAN_ARG(v->reason), SPAN_ARG(v->source), SPAN_ARG(v->scope));
+	put_time(out, v->since_s);
+	buf_ch(out, '\t');
+	put_time(out, v->until_s);
+	buf_ch(out, '\t');
+	put_note(out, v->note);
+}
+
+/* Up to the next TAB, which is taken; *more: there was one. */
+static struct span
+field(struct cur *c, bool *more)
+{
+	struct span s = cur_until(c, '\t');
+
+	*more = cur_ch(c, '\t');
+	return s;
+}
+
+/* What a line of the list says behind its address. */
+static bool
+get_value(struct span value, struct suppress_entry *v)
+{
+	struct cur c = cur_span(value);
+	bool more;
+
+	v->reason = field(&c, &more);
+	v->source = field(&c, &more);
+	v->scope = field(&c, &more);
+	if (!more || !get_time(field(&c, &more), &v->since_s) || !more ||
+	    !get_time(field(&c, &more), &v->until_s) || !more)
+		return false;
+	v->note = cur_rest(&c);
+	return true;
+}
+
+void
+suppress_text(const struct suppress_entry *v, struct buf *out)
+{
+	buf_add(out, v->address.p, v->address.n);
+	buf_ch(out, '\t');
+	put_value(v, out);
+}
+
+int
+suppress_parse(struct span line, struct suppress_entry *out, struct err *e)
+{
+	struct cur c = cur_span(line);
+	bool more;
+	struct span s;
+
+	out->address = span_trim(field(&c, &more));
+	if (more && (s = field(&c, &more)).n > 0)
+		out->reason = s;
+	if (more && (s = field(&c, &more)).n > 0)
+		out->source = s;
+	if (more && (s = field(&c, &more)).n > 0)
+		out->scope = s;
+	if (more && (s = field(&c, &more)).n > 0 && !get_time(s, &out->since_s))
+		return err_set(e, EX_DATAERR, "\"%.*s\" is no time", SPAN_ARG(s));
+	if (more && (s = field(&c, &more)).n > 0 && !get_time(s, &out->until_s))
+		return err_set(e, EX_DATAERR, "\"%.*s\" is no time", SPAN_ARG(s));
+	if (more)
+		out->note = cur_rest(&c);
+	return 0;
+}
+
+bool
+suppress_active(const struct suppress_entry *v, uint64_t now_s)
+{
+	return !is_removed(v) && (v->until_s == 0 || v->until_s > now_s);
+}
+
+/* --- what may be left out when a table is made anew */
+
+static bool
+later_same(const struct paged_line *v, size_t n, size_t i, struct span (*part)(struct span value))
+{
+	struct span mine = part(v[i].value);
+
+	for (size_t k = i + 1; k < n; k++)
+		if (span_eq(v[k].key, v[i].key) && span_eq(part(v[k].value), mine))
+			return true;
+	return false;
+}
+
+static struct span
+scope_part(struct span value)
+{
+	struct suppress_entry v = {.scope = {"", 0}};
+
+	get_value(value, &v);
+	return v.scope;
+}
+
+static bool
+dead_entry(void *arg, const struct paged_line *v, size_t n, size_t i)
+{
+	struct suppress_entry x = {.reason = {"", 0}};
+	uint64_t s = now();
+
+	(void)arg;
+	if (!get_value(v[i].value, &x) || later_same(v, n, i, scope_part))
+		return true;
+	if (is_removed(&x))
+		return x.since_s + SUPPRESS_REMOVED_S < s;
+	return x.until_s > 0 && x.until_s + OVER_KEPT_S < s;
+}
+
+struct bounce_line {
+	uint64_t at_s;
+	struct span id, reason;
+};
+
+static bool
+get_bounce(struct span value, struct bounce_line *b)
+{
+	struct cur c = cur_span(value);
+	bool more;
+
+	if (!get_time(field(&c, &more), &b->at_s) || !more)
+		return false;
+	b->id = field(&c, &more);
+	b->reason = cur_rest(&c);
+	return more;
+}
+
+static struct span
+id_part(struct span value)
+{
+	struct bounce_line b = {.id = {"", 0}};
+
+	get_bounce(value, &b);
+	return b.id;
+}
+
+static bool
+dead_bounce(void *arg, const struct paged_line *v, size_t n, size_t i)
+{
+	const struct suppress *s = arg;
+	struct bounce_line b;
+
+	return !get_bounce(v[i].value, &b) || later_same(v, n, i, id_part) || b.at_s + s->keep_s < now();
+}
+
+/* --- opening */
+
+static const char list_about[] =
+    "# The suppression list, relaykit-queue(5). A line is an address, why, who says so, for which\n"
+    "# streams (* all), since and until when, what was said, and a check. The last line of an address\n"
+    "# and scope counts. suppress(1) changes it; an editor would spoil the checks.\n";
+static const char bounces_about[] =
+    "# Bounces that have come back, relaykit-queue(5). A line is an address, when, which bounce, why,\n"
+    "# and a check.\n";
+
+static int
+read_secret(struct suppress *s, const struct suppress_options *o, struct err *e)
+{
+	int state, rc;
+
+	if (o->key_file)
+		return keyfile_read(AT_FDCWD, o->key_file, o->write, s->secret, e);
+	state = openat(o->root, "state", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (state < 0)
+		return err_sys(e, "open state");
+	rc = keyfile_read(state, KEYFILE_NAME, o->write, s->secret, e);
+	close(state);
+	return rc;
+}
+
+static int
+open_tables(struct suppress *s, int dir, bool write, struct err *e)
+{
+	struct paged_kind list = {list_about, dead_entry, NULL}, bounces = {bounces_about, dead_bounce, s};
+	int rc = paged_open(&s->list, dir, "list", &list, write, e);
+
+	if (!rc && write)
+		rc = paged_open(&s->bounces, dir, "bounces", &bounces, true, e);
+	return rc;
+}
+
+int
+suppress_open(struct suppress **out, const struct suppress_options *o, struct err *e)
+{
+	struct suppress *s;
+	int dir, rc;
+
+	*out = NULL;
+	if (o->write && (mkdirat(o->root, "state", DIR_MODE) < 0 && errno != EEXIST))
+		return err_sys(e, "mkdir state");
+	if (o->write && (mkdirat(o->root, DIR_NAME, DIR_MODE) < 0 && errno != EEXIST))
+		return err_sys(e, "mkdir " DIR_NAME);
+	dir = openat(o->root, DIR_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT ? err_set(e, EX_NOINPUT, DIR_NAME ": not there")
+				       : err_sys(e, "open " DIR_NAME);
+	s = mem_alloc(sizeof *s);
+	*s = (struct suppress){.conf = o->conf, .to_ascii = o->to_ascii, .key = BUF_INIT,
+	    .value = BUF_INIT, .hashed = o->conf->names == SUPPRESSCONF_HASH,
+	    .keep_s = o->conf->soft_within_s > SUPPRESS_BOUNCES_S ? o->conf->soft_within_s : SUPPRESS_BOUNCES_S};
+	pthread_mutex_init(&s->lock, NULL);
+	rc = open_tables(s, dir, o->write, e);
+	if (!rc && s->hashed)
+		rc = read_secret(s, o, e);
+	close(dir);
+	if (rc) {
+		suppress_close(s);
+		return err_in(e, "suppression list");
+	}
+	*out = s;
+	return 0;
+}
+
+void
+suppress_close(struct suppress *s)
+{
+	if (!s)
+		return;
+	paged_close(s->list);
+	paged_close(s->bounces);
+	explicit_bzero(s->secret, sizeof s->secret);
+	buf_free(&s->key);
+	buf_free(&s->value);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+/* --- keys */
+
+static void
+put_lower(struct buf *out, struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		buf_ch(out, (char)ascii_lower((unsigned char)s.p[i]));
+}
+
+static bool
+is_ascii(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] > 127)
+			return false;
+	return true;
+}
+
+/* As the two are compared: the least quoting, lower case, A-labels. */
+static int
+plain_key(const struct suppress *s, struct span address, struct buf *out, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	struct span all, domain;
+	int rc = addr_one(address, NULL, &text, e);
+
+	if (rc) {
+		buf_free(&text);
+		return rc;
+	}
+	all = (struct span){text.s, text.len};
+	domain = addr_domain(all);
+	put_lower(out, (struct span){all.p, all.n - domain.n});
+	if (is_ascii(domain))
+		put_lower(out, domain);
+	else if (s->to_ascii)
+		rc = s->to_ascii(domain, out, e);
+	else
+		rc = err_set(e, EX_DATAERR, "a domain that is not ASCII is not looked up here");
+	buf_free(&text);
+	return rc;
+}
+
+static bool
+is_hash(struct span address)
+{
+	unsigned char bytes[SIPHASH_WIDE_BYTES];
+
+	return address.n > 0 && *address.p == HASH_MARK &&
+	       hex_get((struct span){address.p + 1, address.n - 1}, bytes, sizeof bytes);
+}
+
+static int
+key_of(const struct suppress *s, struct span address, bool hashed, struct buf *out, struct err *e)
+{
+	size_t start = out->len;
+	unsigned char hash[SIPHASH_WIDE_BYTES];
+	int rc;
+
+	if (is_hash(address)) {
+		put_lower(out, address);
+		return 0;
+	}
+	rc = plain_key(s, address, out, e);
+	if (rc || !hashed)
+		return rc;
+	siphash_wide(s->secret, (struct span){out->s + start, out->len - start}, hash);
+	buf_cut(out, start);
+	buf_ch(out, HASH_MARK);
+	hex_put(out, hash, sizeof hash);
+	return 0;
+}
+
+int
+suppress_key(const struct suppress *s, struct span address, struct buf *out, struct err *e)
+{
+	return key_of(s, address, s->hashed, out, e);
+}
+
+static struct span
+text_of(const struct buf *b)
+{
+	return (struct span){b->s, b->len};
+}
+
+/* s->key becomes that of the address. */
+static int
+set_key(struct suppress *s, struct span address, bool hashed, struct err *e)
+{
+	buf_cut(&s->key, 0);
+	return key_of(s, address, hashed, &s->key, e);
+}
+
+/* --- looking */
+
+/* The newest entry of a scope on the page of s->key; reason empty: none. */
+static struct suppress_entry
+newest(const struct suppress *s, struct cur page, struct span scope)
+{
+	struct suppress_entry v = {.reason = {"", 0}}, is;
+	struct paged_line l;
+
+	while (paged_next(&page, &l)) {
+		is = (struct suppress_entry){.address = l.key};
+		if (span_eq(l.key, text_of(&s->key)) && get_value(l.value, &is) && span_eq(is.scope, scope))
+			v = is;
+	}
+	return v;
+}
+
+static void
+put_why(const struct suppress_entry *v, struct span address, struct buf *why)
+{
+	buf_fmt(why, "%.*s is suppressed", SPAN_ARG(address));
+	if (v->since_s > 0) {
+		buf_str(why, " since ");
+		put_time(why, v->since_s);
+	}
+	if (v->until_s > 0) {
+		buf_str(why, " until ");
+		put_time(why, v->until_s);
+	}
+	buf_fmt(why, ": %.*s, says %.*s", SPAN_ARG(v->reason), SPAN_ARG(v->source));
+}
+
+static int
+refuses(struct suppress *s, struct span address, struct span stream, bool hashed, uint64_t now_s,
+    bool *yes, struct buf *why, struct err *e)
+{
+	struct suppress_entry v;
+	struct cur page;
+	int rc = set_key(s, address, hashed, e);
+
+	if (rc == EX_DATAERR) { /* who has no such form is not on the list */
+		err_free(e);
+		return 0;
+	}
+	if (!rc)
+		rc = paged_page(s->list, text_of(&s->key), &page, e);
+	if (rc)
+		return rc;
+	v = newest(s, page, SUPPRESS_EVERY);
+	if (v.reason.n == 0 || !suppress_active(&v, now_s))
+		v = newest(s, page, stream);
+	*yes = v.reason.n > 0 && suppress_active(&v, now_s);
+	if (*yes)
+		put_why(&v, address, why);
+	return 0;
+}
+
+int
+suppress_refuses(struct suppress *s, struct span address, struct span stream, uint64_t now_s,
+    bool *yes, struct buf *why, struct err *e)
+{
+	int rc;
+
+	*yes = false;
+	pthread_mutex_lock(&s->lock);
+	rc = refuses(s, address, stream, s->hashed, now_s, yes, why, e);
+	if (!rc && !*yes && s->hashed) /* from before they were hashed */
+		rc = refuses(s, address, stream, false, now_s, yes, why, e);
+	pthread_mutex_unlock(&s->lock);
+	return rc ? err_in(e, "suppression list") : 0;
+}
+
+/* Each line of a page that is its scope's newest. */
+static int
+tell(const struct paged_line *v, size_t n, size_t i, suppress_each *each, void *arg, struct err *e)
+{
+	struct suppress_entry x = {.address = v[i].key};
+
+	if (later_same(v, n, i, scope_part) || !get_value(v[i].value, &x))
+		return 0;
+	return each(arg, &x, e);
+}
+
+struct telling {
+	suppress_each *each;
+	void *arg;
+};
+
+static int
+tell_line(void *arg, const struct paged_line *v, size_t n, size_t i, struct err *e)
+{
+	const struct telling *t = arg;
+
+	return tell(v, n, i, t->each, t->arg, e);
+}
+
+int
+suppress_list(struct suppress *s, suppress_each *each, void *arg, struct err *e)
+{
+	struct telling t = {each, arg};
+
+	return paged_each(s->list, tell_line, &t, e);
+}
+
+static int
+why(struct suppress *s, struct span address, bool hashed, suppress_each *each, void *arg, struct err *e)
+{
+	struct paged_line v[PAGED_BYTES / 4];
+	struct cur page;
+	size_t n = 0;
+	int rc = set_key(s, address, hashed, e);
+
+	if (!rc)
+		rc = paged_page(s->list, text_of(&s->key), &page, e);
+	while (!rc && paged_next(&page, &v[n]))
+		n += span_eq(v[n].key, text_of(&s->key));
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = tell(v, n, i, each, arg, e);
+	return rc;
+}
+
+int
+suppress_why(struct suppress *s, struct span address, suppress_each *each, void *arg, struct err *e)
+{
+	int rc = why(s, address, s->hashed, each, arg, e);
+
+	return rc || !s->hashed ? rc : why(s, address, false, each, arg, e);
+}
+
+/* --- writing */
+
+int
+suppress_hold(struct suppress *s, uint64_t bytes, struct err *e)
+{
+	int rc = paged_lock(s->list, e);
+
+	if (!rc && bytes > 0)
+		rc = paged_reserve(s->list, bytes, e);
+	s->held = rc == 0;
+	if (rc)
+		paged_unlock(s->list);
+	return rc;
+}
+
+void
+suppress_let_go(struct suppress *s)
+{
+	s->held = false;
+	paged_unlock(s->list);
+}
+
+int
+suppress_tidy(struct suppress *s, struct err *e)
+{
+	int rc = suppress_hold(s, 0, e);
+
+	if (rc)
+		return rc;
+	rc = paged_tidy(s->list, e);
+	suppress_let_go(s);
+	if (!rc)
+		rc = paged_lock(s->bounces, e);
+	if (!rc)
+		rc = paged_tidy(s->bounces, e);
+	paged_unlock(s->bounces);
+	return rc;
+}
+
+int
+suppress_sync(struct suppress *s, struct err *e)
+{
+	int rc;
+
+	pthread_mutex_lock(&s->lock);
+	rc = paged_sync(s->list, e);
+	if (!rc)
+		rc = paged_sync(s->bounces, e);
+	pthread_mutex_unlock(&s->lock);
+	return rc ? err_in(e, "suppression list") : 0;
+}
+
+static int
+check_entry(const struct suppress_entry *v, struct err *e)
+{
+	struct cur c = cur_span(v->scope);
+
+	if (!suppress_reason_ok(v->reason))
+		return err_set(e, EX_DATAERR, "reason \"%.*s\": not 1 to %d of a-z, 0-9 and \"-\"",
+		    SPAN_ARG(v->reason), WORD_MAX);
+	if (!source_ok(v->source))
+		return err_set(e, EX_DATAERR, "source \"%.*s\": not 1 to %d characters without TAB",
+		    SPAN_ARG(v->source), SOURCE_MAX);
+	if (!span_eq(v->scope, SUPPRESS_EVERY) &&
+	    (v->scope.n == 0 || v->scope.n > 16 || cur_while(&c, is_word).n != v->scope.n))
+		return err_set(e, EX_DATAERR, "scope \"%.*s\": neither a stream nor *", SPAN_ARG(v->scope));
+	if (v->since_s == 0 || v->since_s > TIME_MAX || v->until_s > TIME_MAX)
+		return err_set(e, EX_DATAERR, "no such time");
+	return 0;
+}
+
+static bool
+lasts_longer(uint64_t until_s, uint64_t than_s)
+{
+	return than_s > 0 && (until_s == 0 || until_s > than_s);
+}
+
+/* What of the two holds: see the header. */
+static bool
+wins(const struct suppress_entry *new, const struct suppress_entry *old, uint64_t now_s)
+{
+	if (old->reason.n == 0)
+		return true;
+	if (is_removed(old))
+		return new->since_s > old->since_s;
+	if (is_removed(new))
+		return new->since_s >= old->since_s;
+	return lasts_longer(new->until_s, old->until_s) || (!suppress_active(old, now_s) &&
+	    suppress_active(new, now_s));
+}
+
+static int
+put(struct suppress *s, const struct suppress_entry *v, enum suppress_did *did, struct err *e)
+{
+	struct suppress_entry old;
+	uint64_t now_s = now();
+	struct cur page;
+	int rc = set_key(s, v->address, s->hashed, e);
+
+	if (!rc && !s->held)
+		rc = paged_lock(s->list, e);
+	if (rc)
+		return rc;
+	rc = paged_page(s->list, text_of(&s->key), &page, e);
+	old = rc ? (struct suppress_entry){.reason = {"", 0}} : newest(s, page, v->scope);
+	if (!rc && wins(v, &old, now_s)) {
+		bool was = old.reason.n > 0 && suppress_active(&old, now_s), removed = is_removed(v);
+
+		buf_cut(&s->value, 0);
+		put_value(v, &s->value);
+		rc = paged_add(s->list, text_of(&s->key), text_of(&s->value), e);
+		if (!rc)
+			*did = removed ? (was ? SUPPRESS_REMOVED : SUPPRESS_NOTHING) : SUPPRESS_ADDED;
+	}
+	if (!s->held)
+		paged_unlock(s->list);
+	return rc;
+}
+
+int
+suppress_put(struct suppress *s, const struct suppress_entry *v, enum suppress_did *did,
+    struct err *e)
+{
+	int rc = check_entry(v, e);
+
+	*did = SUPPRESS_NOTHING;
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&s->lock);
+	rc = put(s, v, did, e);
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+/* --- what has come back */
+
+static void
+put_id(struct buf *out, struct span id)
+{
+	static const unsigned char none[SIPHASH_KEY_BYTES];
+	unsigned char hash[ID_BYTES];
+
+	siphash_wide(none, id, hash);
+	hex_put(out, hash, sizeof hash);
+}
+
+int
+suppress_seen(struct suppress *s, struct span address, struct span id, uint64_t *at_s, struct err *e)
+{
+	struct bounce_line b;
+	struct paged_line l;
+	struct cur page;
+	int rc;
+
+	*at_s = 0;
+	pthread_mutex_lock(&s->lock);
+	rc = set_key(s, address, s->hashed, e);
+	if (!rc)
+		rc = paged_page(s->bounces, text_of(&s->key), &page, e);
+	buf_cut(&s->value, 0);
+	put_id(&s->value, id);
+	while (!rc && *at_s == 0 && paged_next(&page, &l))
+		if (span_eq(l.key, text_of(&s->key)) && get_bounce(l.value, &b) &&
+		    span_eq(b.id, text_of(&s->value)))
+			*at_s = b.at_s;
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+int
+suppress_saw(struct suppress *s, struct span address, struct span id, struct span reason,
+    uint64_t at_s, struct err *e)
+{
+	int rc;
+
+	pthread_mutex_lock(&s->lock);
+	rc = set_key(s, address, s->hashed, e);
+	buf_cut(&s->value, 0);
+	put_time(&s->value, at_s);
+	buf_ch(&s->value, '\t');
+	put_id(&s->value, id);
+	buf_fmt(&s->value, "\t%.*s", SPAN_ARG(reason));
+	if (!rc)
+		rc = paged_lock(s->bounces, e);
+	if (!rc)
+		rc = paged_add(s->bounces, text_of(&s->key), text_of(&s->value), e);
+	paged_unlock(s->bounces);
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+/* When a person last took the address off the list. */
+static int
+removed_at(struct suppress *s, uint64_t *at_s, struct err *e)
+{
+	struct suppress_entry v;
+	struct cur page;
+	int rc = paged_page(s->list, text_of(&s->key), &page, e);
+
+	*at_s = 0;
+	if (rc)
+		return rc;
+	v = newest(s, page, SUPPRESS_EVERY);
+	if (v.reason.n > 0 && is_removed(&v))
+		*at_s = v.since_s;
+	return 0;
+}
+
+int
+suppress_count(struct suppress *s, struct span address, const char *reasons, uint64_t from_s,
+    uint64_t *count, struct err *e)
+{
+	struct paged_line v[PAGED_BYTES / 4];
+	struct bounce_line b;
+	uint64_t removed_s = 0;
+	struct cur page;
+	size_t n = 0;
+	int rc;
+
+	*count = 0;
+	pthread_mutex_lock(&s->lock);
+	rc = set_key(s, address, s->hashed, e);
+	if (!rc)
+		rc = removed_at(s, &removed_s, e);
+	if (!rc)
+		rc = paged_page(s->bounces, text_of(&s->key), &page, e);
+	while (!rc && paged_next(&page, &v[n]))
+		n += span_eq(v[n].key, text_of(&s->key));
+	for (size_t i = 0; i < n; i++)
+		if (get_bounce(v[i].value, &b) && b.at_s >= from_s && b.at_s > removed_s &&
+		    suppressconf_has(reasons, b.reason) && !later_same(v, n, i, id_part))
+			++*count;
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}

@@ -1,0 +1,107 @@
+/* suppress.h - the suppression list: to whom nothing is sent any more, why, since when, until when.
+ *
+ * Two tables (paged.h) in the queue's state/suppress/:
+ *
+ *     list      who is on it        ADDRESS REASON SOURCE SCOPE SINCE UNTIL NOTE
+ *     bounces   what has come back  ADDRESS AT ID REASON       so that soft failures are counted, and
+ *                                                              nothing is counted twice
+ *
+ * Addresses are the same where their domains are as A-labels without case, and their local parts are
+ * without the case of ASCII letters: nobody has two mailboxes that differ in it alone, and a dead one
+ * comes back in many spellings.  Nothing else is folded: a+b@x is not a@x.
+ *
+ * A change is a line more, the newest line of an address and scope counts, so writers need no order but
+ * the lock's.  A removal is a line too, and stays for REMOVED_S: what was known before it, here or on
+ * another host, does not bring the address back.  Between two entries the one that lasts longer wins;
+ * so lists of several hosts can be imported into each other, again and again, in any order.
+ */
+#ifndef SUPPRESS_H
+#define SUPPRESS_H
+
+#include "buf.h"
+#include "cur.h"
+#include "err.h"
+#include "suppressconf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SUPPRESS_REMOVED_S (400ULL * 86400) /* so long a removal is known */
+#define SUPPRESS_BOUNCES_S (90ULL * 86400)  /* and a bounce, or as long as soft_within if that is more */
+#define SUPPRESS_NOTE_MAX 300
+#define SUPPRESS_EVERY SPAN("*")            /* the scope that is all streams */
+
+struct suppress_entry { /* lent until the next call */
+	struct span address;  /* as it is kept: "#..." is a keyed hash */
+	struct span reason;   /* a word; "removed": it is on the list no more */
+	struct span source;   /* "person", "delivery", "bounce", "feedback", ... */
+	struct span scope;    /* a stream, or SUPPRESS_EVERY */
+	struct span note;     /* what was said; may be empty */
+	uint64_t since_s, until_s; /* until 0: for ever */
+};
+
+struct suppress;
+
+struct suppress_options {
+	int root;        /* the queue's directory; O_PATH will do */
+	const struct suppressconf *conf;
+	bool write;      /* makes what is missing */
+	const char *key_file; /* of hashed addresses; NULL: the one in state/ */
+	/* Domains with other than ASCII; NULL: such addresses are not found. */
+	int (*to_ascii)(struct span domain, struct buf *out, struct err *e);
+};
+
+/* To read, EX_NOINPUT where there is no list: nobody is on it; EX_NOPERM where we may not look.  Safe
+ * for many threads. */
+int suppress_open(struct suppress **s, const struct suppress_options *o, struct err *e);
+void suppress_close(struct suppress *s);
+
+/* The form of an address that is compared.  EX_DATAERR: it is none. */
+int suppress_key(const struct suppress *s, struct span address, struct buf *out, struct err *e);
+
+/* Whether a stream's message to the address is not to be sent; why, as the text of a reply, is put
+ * behind what is there.  Costs a few microseconds, however many there are. */
+int suppress_refuses(struct suppress *s, struct span address, struct span stream, uint64_t now_s,
+    bool *yes, struct buf *why, struct err *e);
+
+/* What is known of an address, the newest of each scope, those that are over and removals too. */
+typedef int suppress_each(void *arg, const struct suppress_entry *v, struct err *e);
+int suppress_why(struct suppress *s, struct span address, suppress_each *each, void *arg, struct err *e);
+/* The same of all. */
+int suppress_list(struct suppress *s, suppress_each *each, void *arg, struct err *e);
+bool suppress_active(const struct suppress_entry *v, uint64_t now_s);
+
+/* --- to write */
+
+enum suppress_did { SUPPRESS_NOTHING, SUPPRESS_ADDED, SUPPRESS_REMOVED };
+
+/* An address (or "#...": as it is kept) enters, is removed (reason "removed"), or nothing happens as
+ * the rules above say.  EX_DATAERR: no address, no such reason, scope or source. */
+int suppress_put(struct suppress *s, const struct suppress_entry *v, enum suppress_did *did,
+    struct err *e);
+
+/* A bounce about an address: id says which, so that it counts once.  *at_s: when it was first seen,
+ * 0: never. */
+int suppress_seen(struct suppress *s, struct span address, struct span id, uint64_t *at_s,
+    struct err *e);
+int suppress_saw(struct suppress *s, struct span address, struct span id, struct span reason,
+    uint64_t at_s, struct err *e);
+/* How many of those in a list of reasons came since from_s, and since the address was last removed. */
+int suppress_count(struct suppress *s, struct span address, const char *reasons, uint64_t from_s,
+    uint64_t *count, struct err *e);
+
+/* Room is made at once for a list of so many bytes; the lock is held between these two. */
+int suppress_hold(struct suppress *s, uint64_t bytes, struct err *e);
+void suppress_let_go(struct suppress *s);
+int suppress_tidy(struct suppress *s, struct err *e); /* what is over for long goes */
+int suppress_sync(struct suppress *s, struct err *e); /* all of it is on stable storage */
+
+/* --- as text */
+
+/* ADDRESS TAB REASON TAB SOURCE TAB SCOPE TAB SINCE TAB UNTIL TAB NOTE: a line of list and export,
+ * without its LF.  parse: an address alone is enough, what is missing is as in *out; EX_DATAERR. */
+void suppress_text(const struct suppress_entry *v, struct buf *out);
+int suppress_parse(struct span line, struct suppress_entry *out, struct err *e);
+bool suppress_reason_ok(struct span reason); /* 1 to 32 of a-z, 0-9 and "-" */
+
+#endif
