@@ -101,6 +101,7 @@ static const struct conftab_key keys[] = {
     VALUE(SECONDS, "connection_time", connection_s, "5m", 1, DAY),
     VALUE(MILLISECONDS, "connection_idle", connection_idle_ms, "2s", 0, 10 * MINUTE),
     VALUE(BOOL, "fsync_log", fsync_log, "no", 0, 0),
+    PATH("key_file", key_file),
     PATH("dkim_keydir", dkim_keydir),
     {"dkim_unsigned", CONFTAB_TEXT, NULL, AT(dkim_unsigned), 0, 0, NULL, dkimconf_domains_ok,
 	"domains parted by commas, or *"},

@@ -78,6 +78,7 @@ struct conf {
 	uint64_t site_rate;        /* messages a minute to one site, 0: no limit */
 	uint64_t connection_messages, connection_s, connection_idle_ms;
 	bool fsync_log;            /* the event log is synced with the completions */
+	char *key_file;            /* of return paths and hashed addresses; NULL: the queue's state/key */
 	char *dkim_keydir;         /* keys as DOMAIN/SELECTOR.pem */
 	char *dkim_unsigned;       /* domains whose messages go out unsigned where they cannot be signed */
 	struct conf_timeouts timeouts;

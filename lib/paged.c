@@ -94,6 +94,20 @@ check_ok(struct span body, struct span check)
 	return crc == crc32c(0, body.p, body.n);
 }
 
+static bool
+get_line(struct span line, struct paged_line *l)
+{
+	const char *tab = memchr(line.p, '\t', line.n), *end = line.p + line.n;
+	const char *last = tab ? memrchr(tab + 1, '\t', (size_t)(end - tab - 1)) : NULL;
+
+	if (!last || !check_ok((struct span){line.p, (size_t)(last - line.p)},
+	        (struct span){last + 1, (size_t)(end - last - 1)}))
+		return false;
+	l->key = (struct span){line.p, (size_t)(tab - line.p)};
+	l->value = (struct span){tab + 1, (size_t)(last - tab - 1)};
+	return true;
+}
+
 bool
 paged_next(struct cur *page, struct paged_line *l)
 {
@@ -101,29 +115,46 @@ paged_next(struct cur *page, struct paged_line *l)
 
 	while ((lf = memchr(page->p, '\n', (size_t)(page->end - page->p)))) {
 		struct span line = {page->p, (size_t)(lf - page->p)};
-		const char *tab, *last;
 
 		page->p = lf + 1;
-		tab = memchr(line.p, '\t', line.n);
-		last = tab ? memrchr(tab + 1, '\t', (size_t)(lf - tab - 1)) : NULL;
-		if (!last || !check_ok((struct span){line.p, (size_t)(last - line.p)},
-		        (struct span){last + 1, (size_t)(lf - last - 1)}))
-			continue;
-		l->key = (struct span){line.p, (size_t)(tab - line.p)};
-		l->value = (struct span){tab + 1, (size_t)(last - tab - 1)};
-		return true;
+		if (get_line(line, l))
+			return true;
 	}
 	return false;
 }
 
-/* Behind the last line that is whole. */
+/* The check is made of what may be it alone. */
+bool
+paged_next_of(struct cur *page, struct span key, struct paged_line *l)
+{
+	const char *lf;
+
+	while ((lf = memchr(page->p, '\n', (size_t)(page->end - page->p)))) {
+		struct span line = {page->p, (size_t)(lf - page->p)};
+
+		page->p = lf + 1;
+		if (line.n > key.n && line.p[key.n] == '\t' && memcmp(line.p, key.p, key.n) == 0 &&
+		    get_line(line, l))
+			return true;
+	}
+	return false;
+}
+
+/* Behind the last line that is whole: mostly the one before the spaces. */
 static size_t
 used_of(const char *page)
 {
 	struct cur c = cur_of(page, PAGED_BYTES);
 	struct paged_line l;
-	size_t used = 0;
+	size_t used = ROOM;
+	const char *lf;
 
+	while (used > 0 && page[used - 1] == ' ')
+		used--;
+	lf = used > 1 && page[used - 1] == '\n' ? memrchr(page, '\n', used - 1) : NULL;
+	if (lf && get_line((struct span){lf + 1, (size_t)(page + used - 1 - (lf + 1))}, &l))
+		return used;
+	used = 0;
 	while (paged_next(&c, &l))
 		used = (size_t)(c.p - page);
 	return used;

@@ -53,6 +53,7 @@ void paged_close(struct paged *t);
  * until the next call. */
 int paged_page(struct paged *t, struct span key, struct cur *page, struct err *e);
 bool paged_next(struct cur *page, struct paged_line *l);
+bool paged_next_of(struct cur *page, struct span key, struct paged_line *l); /* of this key alone */
 
 /* Each line of the file, page by page; v[i] is line i of the n of its page.  A code ends it. */
 typedef int paged_each_line(void *arg, const struct paged_line *v, size_t n, size_t i, struct err *e);

@@ -448,9 +448,9 @@ newest(const struct suppress *s, struct cur page, struct span scope)
 	struct suppress_entry v = {.reason = {"", 0}}, is;
 	struct paged_line l;
 
-	while (paged_next(&page, &l)) {
+	while (paged_next_of(&page, text_of(&s->key), &l)) {
 		is = (struct suppress_entry){.address = l.key};
-		if (span_eq(l.key, text_of(&s->key)) && get_value(l.value, &is) && span_eq(is.scope, scope))
+		if (get_value(l.value, &is) && span_eq(is.scope, scope))
 			v = is;
 	}
 	return v;
@@ -553,8 +553,8 @@ why(struct suppress *s, struct span address, bool hashed, suppress_each *each, v
 
 	if (!rc)
 		rc = paged_page(s->list, text_of(&s->key), &page, e);
-	while (!rc && paged_next(&page, &v[n]))
-		n += span_eq(v[n].key, text_of(&s->key));
+	while (!rc && paged_next_of(&page, text_of(&s->key), &v[n]))
+		n++;
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = tell(v, n, i, each, arg, e);
 	return rc;
@@ -652,7 +652,7 @@ wins(const struct suppress_entry *new, const struct suppress_entry *old, uint64_
 	if (old->reason.n == 0)
 		return true;
 	if (is_removed(old))
-		return new->since_s > old->since_s;
+		return new->since_s > old->since_s || (new->latest && new->since_s == old->since_s);
 	if (is_removed(new))
 		return new->since_s >= old->since_s;
 	return lasts_longer(new->until_s, old->until_s) || (!suppress_active(old, now_s) &&
@@ -729,9 +729,8 @@ suppress_seen(struct suppress *s, struct span address, struct span id, uint64_t 
 		rc = paged_page(s->bounces, text_of(&s->key), &page, e);
 	buf_cut(&s->value, 0);
 	put_id(&s->value, id);
-	while (!rc && *at_s == 0 && paged_next(&page, &l))
-		if (span_eq(l.key, text_of(&s->key)) && get_bounce(l.value, &b) &&
-		    span_eq(b.id, text_of(&s->value)))
+	while (!rc && *at_s == 0 && paged_next_of(&page, text_of(&s->key), &l))
+		if (get_bounce(l.value, &b) && span_eq(b.id, text_of(&s->value)))
 			*at_s = b.at_s;
 	pthread_mutex_unlock(&s->lock);
 	return rc;
@@ -794,8 +793,8 @@ suppress_count(struct suppress *s, struct span address, const char *reasons, uin
 		rc = removed_at(s, &removed_s, e);
 	if (!rc)
 		rc = paged_page(s->bounces, text_of(&s->key), &page, e);
-	while (!rc && paged_next(&page, &v[n]))
-		n += span_eq(v[n].key, text_of(&s->key));
+	while (!rc && paged_next_of(&page, text_of(&s->key), &v[n]))
+		n++;
 	for (size_t i = 0; i < n; i++)
 		if (get_bounce(v[i].value, &b) && b.at_s >= from_s && b.at_s > removed_s &&
 		    suppressconf_has(reasons, b.reason) && !later_same(v, n, i, id_part))

@@ -38,6 +38,7 @@ struct suppress_entry { /* lent until the next call */
 	struct span scope;    /* a stream, or SUPPRESS_EVERY */
 	struct span note;     /* what was said; may be empty */
 	uint64_t since_s, until_s; /* until 0: for ever */
+	bool latest;          /* to put: it is said now, so a removal in this same second came before */
 };
 
 struct suppress;
