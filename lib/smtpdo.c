@@ -82,8 +82,10 @@ offer_all(struct smtpd *s)
 	if (r->max_hold_s > 0) {
 		struct buf until = BUF_INIT;
 
-		/* RFC 4865 4: both are told. */
+		/* RFC 4865 4: both are told, the time in whole seconds. */
 		date_iso(&until, (s->world->now_s(s->world->arg) + r->max_hold_s) * 1000000);
+		buf_cut(&until, until.len - strlen(".000Z"));
+		buf_ch(&until, 'Z');
 		buf_fmt(&s->out, "250-FUTURERELEASE %llu %s\r\n", (unsigned long long)r->max_hold_s,
 		    until.s);
 		buf_free(&until);
