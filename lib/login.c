@@ -85,10 +85,11 @@ find_mechs(struct login *l)
 	unsigned set = 0;
 
 	if (l->path) {
-		set = users_mechs(text_of(l)) | MECH_BIT(MECH_EXTERNAL);
+		set = users_mechs(text_of(l));
 		/* A file where nobody is yet looks like one with somebody in it. */
-		if (!(set & MECH_BIT(MECH_PLAIN)))
-			set |= MECH_BIT(MECH_PLAIN) | MECH_BIT(MECH_LOGIN) | MECH_BIT(MECH_SCRAM_SHA_256);
+		if (set == 0)
+			set = MECH_BIT(MECH_PLAIN) | MECH_BIT(MECH_LOGIN) | MECH_BIT(MECH_SCRAM_SHA_256);
+		set |= MECH_BIT(MECH_EXTERNAL);
 		if (set & MECH_BIT(MECH_SCRAM_SHA_256))
 			set |= MECH_BIT(MECH_SCRAM_SHA_256_PLUS);
 		if (set & MECH_BIT(MECH_SCRAM_SHA_1))

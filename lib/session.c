@@ -196,7 +196,7 @@ void
 smtp_forget(struct smtp *s)
 {
 	memset(&s->can, 0, sizeof s->can);
-	s->open = s->need_reset = s->tls_failed = s->slow_down = s->whole = false;
+	s->open = s->need_reset = s->logged_in = s->tls_failed = s->slow_down = s->whole = false;
 	s->done = s->wait_hint_s = 0;
 	s->tls_status = NULL;
 	reply_clear(&s->reply);

@@ -34,6 +34,7 @@ struct smtp {
 	struct ehlo can;
 	bool open;        /* another transaction may begin */
 	bool need_reset;  /* RSET goes before the next MAIL */
+	bool logged_in;   /* by AUTH */
 	bool tls_failed;  /* smtp_open: the handshake is what failed; try again in clear */
 	const char *tls_status; /* what to report where TLS or a login is the trouble, "4.7.5"; else NULL */
 	bool whole;       /* all content of the transaction at hand has left, with its end */

@@ -177,6 +177,8 @@ put_wish(struct smtp *s, const struct entry_wish *w, uint64_t now_s)
 	if (w->by_s > 0 && s->can.deliverby)
 		buf_fmt(&s->out, " BY=%lld;%c%s", (long long)w->by_s - (long long)now_s,
 		    w->by_return ? 'R' : 'N', w->by_trace ? "T" : "");
+	if (w->auth.n > 0 && s->logged_in) /* RFC 4954 5: who sent it is for those who know us */
+		buf_fmt(&s->out, " AUTH=%.*s", SPAN_ARG(w->auth));
 }
 
 static void

@@ -172,6 +172,7 @@ smtpauth_login(struct smtp *s, const struct smtpauth *a, struct err *e)
 		rc = err_set(e, EX_TEMPFAIL, "AUTH: %d %s", s->reply.code, s->reply.text.s);
 	if (rc == EX_CONFIG)
 		rc = e->code = EX_TEMPFAIL; /* for a person, and no message's fault */
+	s->logged_in = !rc;
 	if (rc)
 		smtp_close(s);
 	return rc;

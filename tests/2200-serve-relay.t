@@ -62,6 +62,24 @@ is "$(ls "$T/trap/new" | wc -l)" 1 'without them'
 fails 'by= of nonsense' 64 'smtp-submit: -O by=1: not SECONDS;N or SECONDS;R (RFC 2852)' submit -O by=1 b@y.example
 fails 'mt-priority= of nonsense' 64 'smtp-submit: -O mt-priority=10: not -9 to 9' submit -O mt-priority=10 b@y.example
 
+# --- AUTH=, RFC 4954 5: told where we have logged in, and there believed of a listed network
+printf 'pencil\n' | smtp-passwd --users "$T/users" add --keys cram-md5 --from '*' ann
+serve_conf "serve { networks = \"127.0.0.1\" users = \"$T/users\" }"
+serve_start
+login='user = "ann" password_env = "PW"'
+for case in "e+3Dmc2@z.example|$login|<e+3Dmc2@z.example>" "<>|$login|<<>>" "e@z.example||"; do
+	rm -rf "$T/first" && empty_queue
+	IFS='|' read -r auth how want <<-END
+	$case
+	END
+	printf 'hostname = "first.example"\nroute "*" { relay = "127.0.0.1:%s" %s }\n' "$PORT" "$how" >"$T/first.conf"
+	printf 'EHLO me\r\nMAIL FROM:<a@x.example> AUTH=%s\r\nRCPT TO:<b@y.example>\r\nDATA\r\n.\r\nQUIT\r\n' "$auth" |
+	    smtp-serve -C "$T/first.conf" --queue "$T/first" >"$T/out"
+	ok "AUTH=$auth ${how:+with a login}: delivered" env PW=pencil smtp-deliver -C "$T/first.conf" --queue "$T/first" --now
+	is "$(queued)" 1 '... to the other queue'
+	is "$(field auth)" "${want:+auth=$want}" '... which has it so'
+done
+
 # --- sendmail -bs
 is "$(printf 'EHLO me\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n' |
     smtp-submit -C "$T/first.conf" --queue "$T/bs" -odq -bs | sed -n 's/^\([0-9]*\) .*/\1/p' | tr '\n' ' ')" \

@@ -84,6 +84,12 @@ class Walk:
         elif word == "<":
             code, _, pattern = rest.partition(" ")
             self.expect(code, pattern)
+        elif word == "x":
+            n, code, text = rest.split(" ", 2)
+            group = range(1, int(n) + 1)
+            self.s.sendall(b"".join(raw(text.replace("%d", str(i))) + b"\r\n" for i in group))
+            for _ in group if code != "-" else ():
+                self.expect(code, "")
         elif word == "TLS":
             self.tls()
         elif word == "CLOSED":
