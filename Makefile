@@ -51,6 +51,13 @@ $(BUILD)/rules.inc: share/bounce.rules
 $(BUILD)/lib/rulesdata.o: all_cflags += -I$(BUILD)
 $(BUILD)/lib/rulesdata.o: $(BUILD)/rules.inc
 
+$(BUILD)/sites.inc: share/sites
+	@mkdir -p $(@D)
+	awk '/^[^#]/ { for (i = 2; i <= NF; i++) printf "{\"%s\", \"%s\"},\n", $$i, $$1 }' $< >$@
+
+$(BUILD)/lib/sitetab.o: all_cflags += -I$(BUILD)
+$(BUILD)/lib/sitetab.o: $(BUILD)/sites.inc
+
 $(BUILD)/bin/%: bin/%.c $(BUILD)/librelay.a
 	@mkdir -p $(@D)
 	$(CC) $(all_cflags) -MMD -MP -MF $@.d $(all_ldflags) -o $@ $< $(BUILD)/librelay.a $(libs)

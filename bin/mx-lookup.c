@@ -43,6 +43,8 @@ struct tool {
 	struct route_self self;
 	struct net_addr *own;
 	struct cert_store *cas;
+	struct sources *sources;
+	const char **names;
 	struct dns *dns;
 	struct mxlook_with with;
 	enum what what;
@@ -473,17 +475,19 @@ batch(struct tool *t, char *argv[], struct err *e)
 static int
 prepare(struct tool *t, const char *resolver, uint64_t wait_s, struct err *e)
 {
-	const char *names[1];
 	int rc = conf_load(&t->conf, t->config, false, e);
 
 	if (rc)
 		return rc;
 	if (resolver)
 		conf_set(&t->conf.resolver, resolver);
-	names[0] = t->conf.hostname;
-	t->self.names = mem_alloc(sizeof names);
-	memcpy((void *)(uintptr_t)t->self.names, names, sizeof names);
-	t->self.n_names = 1;
+	sources_open(&t->sources, &t->conf);
+	rc = sources_check(t->sources, e);
+	if (rc)
+		return rc;
+	t->self.n_names = sources_helos(t->sources, &t->names);
+	t->names[t->self.n_names++] = t->conf.hostname;
+	t->self.names = t->names;
 	rc = net_own_addrs(&t->own, &t->self.n_addrs, e);
 	t->self.addrs = t->own;
 	if (!rc)
@@ -497,6 +501,8 @@ prepare(struct tool *t, const char *resolver, uint64_t wait_s, struct err *e)
 	t->with.conf = &t->conf;
 	t->with.self = &t->self;
 	t->with.cas = t->cas;
+	t->with.sources = t->sources;
+	t->with.stream = t->conf.stream;
 	t->with.seed = io_random();
 	t->with.addresses = t->what != SITE && t->what != HOSTS;
 	t->with.wait_ms = (int64_t)(wait_s ? wait_s : t->conf.timeouts.dns) * 1000;
@@ -529,7 +535,8 @@ main(int argc, char *argv[])
 	dns_close(t.dns);
 	cert_store_free(t.cas);
 	free(t.own);
-	free((void *)(uintptr_t)t.self.names);
+	free(t.names);
+	sources_close(t.sources);
 	rc = t.code;
 	conf_free(&t.conf);
 	return out_close() ? EX_TEMPFAIL : rc;

@@ -228,14 +228,20 @@ print_line(void *arg, const struct dryrun_line *l)
 static int
 dry_run(const struct conf *c, struct queue *q, const struct wish *w, struct err *e)
 {
-	const char *name = c->hostname;
+	const char **names = NULL;
 	struct net_addr *own = NULL;
 	struct cert_store *cas = NULL;
-	struct route_self self = {&name, 1, NULL, 0};
+	struct route_self self = {NULL, 0, NULL, 0};
 	struct dryrun r = {.conf = c, .self = &self, .q = q, .depth = w->depth, .now = w->o.now,
 	    .ids = w->o.ids, .n_ids = w->o.n_ids, .site = w->o.site, .each = print_line};
 	int rc = w->depth == DRYRUN_RCPT ? keyring_open(&r.keys, c, e) : 0;
 
+	sources_open(&r.sources, c);
+	self.n_names = sources_helos(r.sources, &names);
+	names[self.n_names++] = c->hostname;
+	self.names = names;
+	if (!rc)
+		rc = sources_check(r.sources, e);
 	if (!rc)
 		rc = net_own_addrs(&own, &self.n_addrs, e);
 	self.addrs = own;
@@ -251,6 +257,8 @@ dry_run(const struct conf *c, struct queue *q, const struct wish *w, struct err 
 	dns_close(r.dns);
 	cert_store_free(cas);
 	keyring_close(r.keys);
+	sources_close(r.sources);
+	free(names);
 	free(own);
 	return rc;
 }

@@ -3,6 +3,7 @@
 #include "buf.h"
 #include "conflocal.h"
 #include "confserve.h"
+#include "confsite.h"
 #include "conftab.h"
 #include "dkimconf.h"
 #include "io.h"
@@ -44,7 +45,8 @@
 	{name, CONFTAB_##type, deflt, AT(field), min, max, NULL, NULL, NULL}
 #define WAIT(name, deflt) VALUE(SECONDS, "timeout_" #name, timeouts.name, deflt, 1, HOUR)
 
-#define TLS_WORDS "auto none may encrypt dane verify"
+#define TLS_WORDS CONFTAB_TLS_WORDS
+#define TLS_UNSET ((enum conf_tls)UINT32_MAX)
 #define STREAM_IS "a stream's name: 1 to 16 of a-z, 0-9 and \"-\""
 
 static bool
@@ -164,9 +166,9 @@ static void
 begin_route(void *item, const void *base)
 {
 	struct conf_route *r = item;
-	const struct conf *c = base;
 
-	r->tls = c->tls;
+	(void)base;
+	r->tls = TLS_UNSET;
 	for (char *p = r->match; *p; p++)
 		*p = (char)ascii_lower((unsigned char)*p);
 }
@@ -325,6 +327,8 @@ static const struct conftab_key stream_keys[] = {
     {"weight", CONFTAB_NUMBER, "10", offsetof(struct conf_stream, weight), 1, 1000, NULL, NULL, NULL},
     {"bounce", CONFTAB_TEXT, NULL, offsetof(struct conf_stream, bounce), 0, 0, NULL,
 	noticeconf_bounce_ok, NOTICECONF_BOUNCE_IS},
+    {"pool", CONFTAB_TEXT, NULL, offsetof(struct conf_stream, pool), 0, 0, NULL, confpool_name_ok,
+	"a pool's name"},
 };
 static const struct conftab_section stream = {.name = "stream", .keys = stream_keys,
     .n_keys = COUNT(stream_keys), .size = sizeof(struct conf_stream), .titled = true,
@@ -336,6 +340,8 @@ static const struct conftab_section stream = {.name = "stream", .keys = stream_k
 static const struct conftab_section *const sections[] = {
     &route,
     &stream,
+    &confsite_section,
+    &confpool_section,
     &dkimconf_section,
     &noticeconf_section,
     &confserve_section,
@@ -363,6 +369,24 @@ conf_key(size_t i, const char **section, const char **deflt)
 	return NULL;
 }
 
+static int
+check_pools(const struct conf *c, struct err *e)
+{
+	size_t n;
+	const struct confsite *sites = conftab_items(&c->sections, &confsite_section, &n);
+	struct span missing;
+
+	for (size_t i = 0; i < c->n_streams; i++)
+		if (c->streams[i].pool && !confpool_has(&c->sections, span_of(c->streams[i].pool)))
+			return err_set(e, EX_CONFIG, "stream \"%s\": there is no pool \"%s\"", c->streams[i].name,
+			    c->streams[i].pool);
+	for (size_t i = 0; i < n; i++)
+		if (!confsite_pools_ok(&sites[i], &c->sections, &missing))
+			return err_set(e, EX_CONFIG, "site \"%s\": there is no pool \"%.*s\"", sites[i].title,
+			    SPAN_ARG(missing));
+	return 0;
+}
+
 int
 conf_parse(struct conf *c, const char *name, struct span text, struct err *e)
 {
@@ -372,7 +396,29 @@ conf_parse(struct conf *c, const char *name, struct span text, struct err *e)
 	rc = conftab_parse(&c->sections, &file, c, sections, name, text, e);
 	c->routes = conftab_take(&c->sections, &route, &c->n_routes);
 	c->streams = conftab_take(&c->sections, &stream, &c->n_streams);
+	for (size_t i = 0; i < c->n_routes; i++) {
+		c->routes[i].tls_own = c->routes[i].tls != TLS_UNSET;
+		if (!c->routes[i].tls_own)
+			c->routes[i].tls = c->tls;
+	}
+	if (!rc && check_pools(c, e))
+		rc = err_in(e, "%s", name);
 	return rc;
+}
+
+struct span
+conf_pool(const struct conf *c, const struct confsite *site, const char *name)
+{
+	struct span pool = {"", 0};
+
+	if (site)
+		pool = confsite_pool(site, span_of(name));
+	for (size_t i = 0; i < c->n_streams && pool.n == 0; i++)
+		if (strcmp(c->streams[i].name, name) == 0 && c->streams[i].pool)
+			pool = span_of(c->streams[i].pool);
+	if (pool.n == 0 && confpool_has(&c->sections, SPAN(CONFPOOL_DEFAULT)))
+		pool = SPAN(CONFPOOL_DEFAULT);
+	return pool;
 }
 
 int

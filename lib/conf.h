@@ -37,7 +37,8 @@ struct conf_route {    /* route "MATCH" { relay = "HOST:PORT" ... } */
 	bool create;   /* a maildir that is not there is made */
 	enum conf_line_ends { CONF_LF, CONF_CRLF } pipe_line_ends;
 	uint64_t pipe_time_s;
-	enum conf_tls tls;
+	enum conf_tls tls; /* tls_own: it says so itself; else the configuration's */
+	bool tls_own;
 	char *user;    /* to log in there as; NULL: it is not done */
 	char *password_file, *password_env, *password_command; /* one of them, keyring.h */
 	char *auth;    /* the only mechanisms to use; NULL: SMTPAUTH_USUAL */
@@ -48,6 +49,7 @@ struct conf_stream {   /* stream "NAME" { weight = 10 } */
 	char *name;
 	uint64_t weight; /* share against other streams, 1 to 1000 */
 	char *bounce;    /* as in noticeconf.h; NULL: as for all */
+	char *pool;      /* confsite.h; NULL: none of its own */
 };
 
 struct conf_timeouts { /* seconds; RFC 5321 4.5.3.2 */
@@ -111,6 +113,10 @@ int conf_size(const char *text, uint64_t *bytes, struct err *e);
 bool conf_stream_name_ok(const char *name);
 /* 10, bulk 1, unless configured. */
 uint64_t conf_stream_weight(const struct conf *c, const char *name);
+/* The pool that its messages leave by at a site (NULL: any), or an empty span: the site's for it, its own,
+ * the default one. */
+struct confsite;
+struct span conf_pool(const struct conf *c, const struct confsite *site, const char *stream);
 
 /* The i-th key with its default as text, for the page's test; NULL past the last.  *section is NULL
  * outside of sections, *deflt where the system decides. */

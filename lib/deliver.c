@@ -311,6 +311,7 @@ static void
 tell_outcomes(struct attempt *a, uint64_t send_us)
 {
 	struct parcel_word w = {.site = a->way->site, .host = a->way->host, .addr = a->way->addr,
+	    .source = a->way->source, .source_addr = a->way->source_addr,
 	    .tls = {a->way->s->tls.s, a->way->s->tls.len}, .connect_us = a->way->connect_us,
 	    .send_us = send_us};
 

@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct known { /* about a domain: it is looked up, and its host met, once */
+struct known { /* about a domain: it is looked up, and its host met, once; once a stream, where there are pools */
 	char *domain;
+	struct span key; /* domain with what stands behind it */
 	struct mxlook m;
 	bool found;
 	struct smtp s; /* rcpt: a connection to its host */
@@ -56,7 +57,7 @@ on_name(void *arg, const struct queue_at *at, const char *name, const struct ent
 /* --- domains */
 
 static struct known *
-known_of(struct work *w, struct span domain)
+known_of(struct work *w, struct span domain, struct span stream)
 {
 	struct buf key = BUF_INIT;
 	struct known *k;
@@ -64,17 +65,22 @@ known_of(struct work *w, struct span domain)
 
 	for (size_t c = 0; c < domain.n; c++)
 		buf_ch(&key, (char)ascii_lower((unsigned char)domain.p[c]));
+	if (w->r->sources) { /* behind a NUL, which ends the domain */
+		buf_ch(&key, '\0');
+		buf_add(&key, stream.p, stream.n);
+	}
 	i = map_get(&w->map, (struct span){key.s, key.len});
 	if (i != MAP_NONE) {
 		buf_free(&key);
 		return w->v[i];
 	}
 	k = mem_alloc(sizeof *k);
+	k->key = (struct span){key.s, key.len};
 	k->domain = buf_steal(&key);
 	smtp_init(&k->s);
 	w->v = mem_grow(w->v, w->n + 1, sizeof(struct known *));
 	w->v[w->n] = k;
-	map_put(&w->map, span_of(k->domain), (uint32_t)w->n++);
+	map_put(&w->map, k->key, (uint32_t)w->n++);
 	return k;
 }
 
@@ -236,15 +242,19 @@ static void
 one_domain(struct work *w, const struct queue_entry *t, const struct journal *j, bool *done, size_t i)
 {
 	struct span domain = addr_domain(t->env.rcpts[i].addr);
-	struct known *k = known_of(w, domain);
+	struct known *k = known_of(w, domain, t->is.stream);
+	struct buf stream = BUF_INIT;
 	struct dryrun_line l = {.verdict = "send", .site = "", .where = "", .policy = "", .status = "",
 	    .text = ""};
 	const struct mxlook_host *h = NULL;
 	struct smtp_rcpt *v = mem_alloc((t->env.n + 1) * sizeof *v);
-	bool go_on = say_domain(w, k, &l, &h) && w->r->depth == DRYRUN_RCPT;
-	bool unwanted = w->r->site && strcmp(w->r->site, l.site) != 0;
+	bool go_on, unwanted;
 	size_t n = 0;
 
+	buf_add(&stream, t->is.stream.p, t->is.stream.n);
+	w->with.stream = stream.s;
+	go_on = say_domain(w, k, &l, &h) && w->r->depth == DRYRUN_RCPT;
+	unwanted = w->r->site && strcmp(w->r->site, l.site) != 0;
 	if (go_on && !unwanted && !open_connection(w, k, h)) {
 		go_on = false;
 		l.verdict = "defer";
@@ -266,6 +276,7 @@ one_domain(struct work *w, const struct queue_entry *t, const struct journal *j,
 	}
 	if (n > 0)
 		say_rcpts(w, k, t, v, n, &l);
+	buf_free(&stream);
 	free(v);
 }
 
@@ -300,6 +311,7 @@ dryrun(const struct dryrun *r, struct err *e)
 	int rc;
 
 	w.with = (struct mxlook_with){.conf = r->conf, .self = r->self, .cas = r->cas,
+	    .sources = r->sources,
 	    .addresses = r->depth > DRYRUN_ROUTE, .connect = r->depth >= DRYRUN_CONNECT,
 	    .seed = io_random(), .wait_ms = (int64_t)r->conf->timeouts.dns * 1000};
 	map_init(&w.map, io_random());

@@ -24,6 +24,7 @@ struct dryrun {
 	const struct conf *conf;
 	const struct route_self *self;
 	const struct cert_store *cas;
+	struct sources *sources; /* NULL: there are no pools */
 	struct keyring *keys;    /* rcpt: where some route logs in; else NULL */
 	struct queue *q;
 	struct dns *dns;

@@ -92,6 +92,17 @@ response(struct buf *b, const struct event *v)
 	json_close(b);
 }
 
+static void
+address(struct buf *b, const char *key, struct span name, struct span addr)
+{
+	if (name.n == 0 && addr.n == 0)
+		return;
+	json_obj(b, key);
+	str(b, "name", name);
+	str(b, "addr", addr);
+	json_close(b);
+}
+
 void
 events_text(struct buf *out, const struct event *v, uint64_t now_us)
 {
@@ -110,12 +121,8 @@ events_text(struct buf *out, const struct event *v, uint64_t now_us)
 	num(out, "attempts", v->attempts);
 	str(out, "notice", v->notice);
 	str(out, "user", v->user);
-	if (v->peer.n > 0 || v->peer_addr.n > 0) {
-		json_obj(out, "peer_address");
-		str(out, "name", v->peer);
-		str(out, "addr", v->peer_addr);
-		json_close(out);
-	}
+	address(out, "peer_address", v->peer, v->peer_addr);
+	address(out, "source_address", v->source, v->source_addr);
 	response(out, v);
 	str(out, "tls", v->tls);
 	if (v->queue_us > 0 || v->connect_us > 0 || v->send_us > 0) {

@@ -32,6 +32,8 @@ struct event { /* empty spans and zeroes are left out of the line */
 	struct span user;      /* login: who, or who it claims to be */
 	struct span peer;      /* peer_address: {"name", "addr"}: host name */
 	struct span peer_addr; /* "192.0.2.1:25" */
+	struct span source;    /* source_address: {"name", "addr"}: what we called ourselves */
+	struct span source_addr; /* "192.0.2.1", where a pool chose it */
 	int code;              /* response: 0: none */
 	struct span status;    /* enhanced code */
 	struct span text;

@@ -31,12 +31,6 @@ load_site(struct run_state *r, uint32_t site)
 	return s;
 }
 
-void
-load_report(struct run_state *r, uint32_t site, enum pace_event what, uint64_t hint_s)
-{
-	sched_report(r->plan.s, site, what, hint_s, io_now_ms());
-}
-
 static uint64_t
 now_s(void)
 {
@@ -44,56 +38,100 @@ now_s(void)
 }
 
 static bool
-open_slots(struct run_state *r, struct plan_site *s)
+open_slots(struct run_state *r, struct plan_budget *b)
 {
 	struct err e = ERR_INIT;
-	bool opened = s->slots.fd >= 0 || slots_open(&s->slots, r->state_dir, s->name, &e) == 0;
+	bool opened = b->slots.fd >= 0 || slots_open(&b->slots, r->state_dir, b->name, &e) == 0;
 
 	err_free(&e);
 	return opened;
 }
 
-void
-load_site_known(struct run_state *r, uint32_t site)
+/* What is known of a part alone: the file is open for a moment. */
+static void
+health(struct run_state *r, uint32_t site, bool save)
 {
 	struct plan_site *s = r->plan.sites[site];
+	struct pace *p = sched_health(r->plan.s, site);
+	struct slots own;
+	struct err e = ERR_INIT;
 
-	if (s->loaded || !open_slots(r, s))
+	if (s->own_name && (save || slots_known(r->state_dir, s->own_name)) && slots_open(&own, r->state_dir, s->own_name, &e) == 0) {
+		if (save)
+			slots_save(&own, p, io_now_ms(), &e);
+		else
+			slots_load(&own, p, io_now_ms());
+		slots_close(&own);
+	}
+	p->allowed = s->own_name ? UINT32_MAX : p->allowed; /* which is the site's affair */
+	err_free(&e);
+}
+
+void
+load_report(struct run_state *r, uint32_t site, enum pace_event what, uint64_t hint_s)
+{
+	uint32_t had = sched_health(r->plan.s, site)->failures;
+
+	sched_report(r->plan.s, site, what, hint_s, io_now_ms());
+	if (r->plan.sites[site]->own_name && sched_health(r->plan.s, site)->failures != had)
+		health(r, site, true);
+}
+
+static void
+known(void *arg, uint32_t site)
+{
+	struct run_state *r = arg;
+	struct plan_budget *b = r->plan.sites[site]->budget;
+
+	if (!b->loaded && open_slots(r, b)) {
+		b->loaded = true;
+		slots_load(&b->slots, sched_pace(r->plan.s, site), io_now_ms());
+		slots_close(&b->slots);
+		if (r->o->now)
+			sched_pace(r->plan.s, site)->closed_until_ms = 0;
+	}
+	if (!b->many)
 		return;
-	s->loaded = true;
-	slots_load(&s->slots, sched_pace(r->plan.s, site), io_now_ms());
+	health(r, site, false);
 	if (r->o->now)
-		sched_pace(r->plan.s, site)->closed_until_ms = 0;
-	slots_close(&s->slots);
+		sched_health(r->plan.s, site)->closed_until_ms = 0;
+}
+
+void
+load_begin(struct run_state *r, const struct conf *c)
+{
+	plan_init(&r->plan, c, r->seed);
+	r->plan.made = known;
+	r->plan.arg = r;
 }
 
 bool
 load_site_enter(struct run_state *r, uint32_t site, uint32_t *slot)
 {
-	struct plan_site *s = r->plan.sites[site];
+	struct plan_budget *b = r->plan.sites[site]->budget;
 
 	*slot = SLOTS_NONE;
-	if (!open_slots(r, s) ||
-	    slots_take(&s->slots, sched_pace(r->plan.s, site)->limits.connections, slot))
+	if (!open_slots(r, b) ||
+	    slots_take(&b->slots, sched_pace(r->plan.s, site)->limits.connections, slot))
 		return true;
 	if (sched_connections(r->plan.s, site) <= 1) /* the one that is not to be */
-		slots_close(&s->slots);
+		slots_close(&b->slots);
 	return false;
 }
 
 void
 load_site_leave(struct run_state *r, uint32_t site, uint32_t slot)
 {
-	struct plan_site *s = r->plan.sites[site];
+	struct plan_budget *b = r->plan.sites[site]->budget;
 	struct err e = ERR_INIT;
 
 	if (slot != SLOTS_NONE)
-		slots_give(&s->slots, slot);
+		slots_give(&b->slots, slot);
 	sched_left(r->plan.s, site);
-	if (s->slots.fd < 0 || sched_connections(r->plan.s, site) > 0)
+	if (b->slots.fd < 0 || sched_connections(r->plan.s, site) > 0)
 		return;
-	slots_save(&s->slots, sched_pace(r->plan.s, site), io_now_ms(), &e);
-	slots_close(&s->slots);
+	slots_save(&b->slots, sched_pace(r->plan.s, site), io_now_ms(), &e);
+	slots_close(&b->slots);
 	err_free(&e);
 }
 
@@ -132,7 +170,6 @@ resolve_configured(struct run_state *r, uint32_t dest)
 	if (route_resolve(r->d.conf, &r->self, NULL, d->domain, r->seed, io_now_ms(), &route,
 	        status, &e) == 0) {
 		site = plan_site(&r->plan, &route, io_now_ms());
-		load_site_known(r, site);
 		plan_resolved(&r->plan, dest, site, INT64_MAX);
 	}
 	err_free(&e); /* a worker will find the same, and tell the messages */
@@ -317,10 +354,10 @@ move_on(struct run_state *r, struct plan_site *s, struct load *l, uint64_t until
 	bool failed;
 
 	pthread_mutex_lock(&r->lock);
-	failed = s->failed;
-	memcpy(status, s->status, sizeof status);
-	if (failed && s->why)
-		buf_str(&why, s->why); /* another of its connections may have news meanwhile */
+	failed = s->failed || s->budget->failed;
+	memcpy(status, s->failed ? s->status : s->budget->status, sizeof status);
+	if (failed && (s->failed ? s->why : s->budget->why)) /* its other connections may have news meanwhile */
+		buf_str(&why, s->failed ? s->why : s->budget->why);
 	pthread_mutex_unlock(&r->lock);
 	failed = failed && too_old(r, l);
 	if (failed)
@@ -340,34 +377,65 @@ move_on(struct run_state *r, struct plan_site *s, struct load *l, uint64_t until
 	load_forget(r, l);
 }
 
-/* Of a closed site everything moves to the hour when it opens, unless that is soon. */
+/* Until when it is closed, and how long a wait would be waited for; false: it is open. */
+static bool
+closed_for(struct run_state *r, uint32_t site, const struct pace *p, int64_t *until_ms)
+{
+	int64_t now = io_now_ms(), soon = p->failures > 0 ? RETRY_SOON_MS : SHORT_WAIT_MS;
+	struct plan_budget *b = r->plan.sites[site]->budget;
+	struct err e = ERR_INIT;
+
+	if (!pace_closed(p, now, until_ms))
+		return false;
+	if (r->plan.sites[site]->real && b->slots.fd >= 0)
+		slots_save(&b->slots, sched_pace(r->plan.s, site), now, &e);
+	err_free(&e);
+	return *until_ms - now > soon;
+}
+
+static void
+drain(struct run_state *r, uint32_t site, int64_t until_ms)
+{
+	struct plan_site *s = load_site(r, site);
+	/* All at once: each may be the one that tries. */
+	uint64_t due = now_s() + (uint64_t)(until_ms - io_now_ms()) / 1000 + 1;
+	struct load l;
+
+	while (!r->d.trouble && load_next(r, site, &l))
+		move_on(r, s, &l, due);
+}
+
+/* Another part of the same site for which something waits. */
+static bool
+next_part(struct run_state *r, const struct plan_budget *b, uint32_t *site)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&r->lock);
+	for (; *site < r->plan.n_sites && !found; *site += !found)
+		found = r->plan.sites[*site]->budget == b && sched_waiting_at(r->plan.s, *site) > 0;
+	pthread_mutex_unlock(&r->lock);
+	return found;
+}
+
+/* Of a closed site everything moves to the hour when it opens, unless that is soon; of a closed part what is
+ * for it. */
 void
 load_drain_closed(struct run_state *r, uint32_t site)
 {
-	struct plan_site *s;
-	const struct pace *p;
-	struct load l;
-	int64_t until = 0, now = io_now_ms(), soon;
-	uint64_t due;
-	bool closed;
+	const struct plan_budget *b;
+	int64_t until = 0;
+	bool all, one;
 
 	pthread_mutex_lock(&r->lock);
-	s = r->plan.sites[site];
-	p = sched_pace(r->plan.s, site);
-	closed = pace_closed(p, now, &until);
-	soon = p->failures > 0 ? RETRY_SOON_MS : SHORT_WAIT_MS;
-	if (closed && s->real && s->slots.fd >= 0) {
-		struct err e = ERR_INIT;
-
-		slots_save(&s->slots, p, now, &e);
-		err_free(&e);
-	}
+	b = r->plan.sites[site]->budget;
+	all = closed_for(r, site, sched_pace(r->plan.s, site), &until);
+	one = !all && b->many && closed_for(r, site, sched_health(r->plan.s, site), &until);
 	pthread_mutex_unlock(&r->lock);
-	if (!closed || until - now <= soon)
-		return;
-	due = now_s() + (uint64_t)(until - now) / 1000 + 1; /* all at once: each may be the one that tries */
-	while (!r->d.trouble && load_next(r, site, &l))
-		move_on(r, s, &l, due);
+	if (all || one)
+		drain(r, site, until);
+	for (uint32_t i = 0; all && b->many && !r->d.trouble && next_part(r, b, &i); i++)
+		drain(r, i, until);
 }
 
 void

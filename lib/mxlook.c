@@ -4,7 +4,7 @@
 #include "entry.h"
 #include "idn.h"
 #include "io.h"
-#include "session.h"
+#include "knock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,22 +153,20 @@ keep_keywords(struct mxlook_host *h, const struct smtp *s)
 	}
 }
 
+/* As a delivery of the stream would, from its pool's address. */
 static int
 open_at(const struct mxlook_with *with, const struct mxlook_host *h, const struct net_addr *a,
     struct smtp *s, struct err *e)
 {
-	const struct conf_timeouts *wait = &with->conf->timeouts;
-	enum smtp_tls tls = h->policy.level == TLSPOLICY_CLEAR ? SMTP_TLS_NEVER
-	    : h->policy.level == TLSPOLICY_MAY ? SMTP_TLS_MAY : SMTP_TLS_MUST;
-	struct smtp_options o = {.helo = with->conf->hostname, .tls = tls,
-	    .because = h->policy.because, .trust = tlspolicy_trust,
-	    .arg = (void *)(uintptr_t)&h->policy, .wait = wait, .strong = tlspolicy_strong(&h->policy),
-	    .here = a->u.sa.sa_family == AF_UNIX, .lmtp = h->lmtp};
-	const char *host = h->policy.host;
-	struct net_addr probe;
-	int fd, rc = net_connect(&fd, a, NULL, io_now_ms() + (int64_t)wait->connect * 1000, e);
+	struct knock k = {.conf = with->conf, .host = h->policy.host, .policy = &h->policy, .lmtp = h->lmtp};
 
-	return rc ? rc : smtp_open(s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o, e);
+	if (h->pool != SOURCES_NONE) {
+		k.source = sources_pick(with->sources, h->pool, a->u.sa.sa_family);
+		if (!k.source)
+			return err_set(e, EX_TEMPFAIL, "pool \"%s\" has no address that can be used now",
+			    sources_name(with->sources, h->pool));
+	}
+	return knock(&k, a, s, e);
 }
 
 int
@@ -232,6 +230,13 @@ find_host(struct mxlook *m, size_t i, const struct mxlook_with *with, struct dns
 	if (route_is_here(&m->route))
 		return;
 	h->lmtp = m->route.kind == ROUTE_LMTP;
+	h->pool = SOURCES_NONE;
+	if (!m->route.ends)
+		h->pool = sources_pool(with->sources, conf_pool(with->conf, m->route.limits, with->stream));
+	if (h->pool != SOURCES_NONE && knock_reachable(with->sources, h->pool, name, &h->addrs, &e)) {
+		keep_error(h, "4.3.5", &e);
+		return;
+	}
 	rc = tlspolicy_find(&m->route, i, h->addrs.secure, d, deadline, &h->policy, h->status, &e);
 	h->policy.cas = with->cas;
 	if (m->explain)

@@ -8,12 +8,15 @@
 
 #include "reply.h"
 #include "route.h"
+#include "sources.h"
 #include "tlspolicy.h"
 
 struct mxlook_with { /* shared by threads */
 	const struct conf *conf;
 	const struct route_self *self;
 	const struct cert_store *cas;
+	struct sources *sources; /* NULL: there are no pools */
+	const char *stream;      /* whose pool is used */
 	bool addresses, connect; /* else the hosts alone; connect wants addresses */
 	uint64_t seed;
 	int64_t wait_ms; /* for all DNS questions about one domain */
@@ -24,6 +27,7 @@ struct mxlook_host { /* beside route.hosts[i] */
 	struct dns_addrs addrs;
 	struct tlspolicy policy; /* where code is 0 */
 	bool loop;               /* an address of it is ours: neither it nor any behind is tried */
+	uint32_t pool;           /* whose addresses connections leave from: of sources.h, or SOURCES_NONE */
 	int code;                /* no address, or no policy: why, and its status */
 	char status[12];
 	struct buf why;

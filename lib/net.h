@@ -52,6 +52,10 @@ int net_own_addrs(struct net_addr **list, size_t *n, struct err *e);
 int net_connect(int *fd, const struct net_addr *to, const struct net_addr *source,
     int64_t deadline_ms, struct err *e);
 
+/* Whether a connection could leave from that address of this machine: "address 192.0.2.1: Cannot assign
+ * requested address", EX_TEMPFAIL. */
+int net_can_bind(const struct net_addr *source, struct err *e);
+
 /* The same in two steps, so that another thread can shut down(2) a socket that is waited for: that
  * ends the wait.  Where the second fails it has closed the socket. */
 int net_connect_start(int *fd, const struct net_addr *to, const struct net_addr *source,

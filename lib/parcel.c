@@ -78,6 +78,8 @@ parcel_tell(const struct parcel *p, uint32_t i, const struct parcel_word *w)
 	v.attempts = p->attempt;
 	v.peer = w->host;
 	v.peer_addr = w->addr;
+	v.source = w->source;
+	v.source_addr = w->source_addr;
 	v.code = w->code;
 	v.status = w->status;
 	v.text = parcel_words(w->text);
@@ -97,7 +99,7 @@ parcel_tell_attempt(const struct parcel *p, const struct parcel_word *w)
 	    .domain = p->t.is.domain,
 	    .attempts = p->attempt,
 	    .peer = w->host,
-	    .peer_addr = w->addr,
+	    .peer_addr = w->addr, .source = w->source, .source_addr = w->source_addr,
 	    .tls = w->tls,
 	    .connect_us = w->connect_us,
 	    .send_us = w->send_us});

@@ -77,7 +77,7 @@ uint32_t *parcel_open(const struct parcel *p, size_t *n);
 struct parcel_word { /* what is said about a recipient */
 	enum journal_is as;
 	int code;
-	struct span status, text, site, host, addr, tls;
+	struct span status, text, site, host, addr, tls, source, source_addr;
 	uint64_t connect_us, send_us;
 };
 struct span parcel_words(struct span peer_text); /* as much of it as journal and log keep */

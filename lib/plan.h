@@ -12,6 +12,7 @@
 #include "route.h"
 #include "schedule.h"
 #include "slots.h"
+#include "sources.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,15 +40,30 @@ struct plan_dest {
 
 struct worker; /* run.c's */
 
-struct plan_site {
+/* What sets of hosts share that belong to one site, and the ways to one set by several pools. */
+struct plan_budget {
 	char *name;          /* file name in state/sites, or the domain while unresolved */
+	const struct confsite *limits; /* or NULL */
+	struct slots slots;
+	bool many;           /* it may have several parts */
+	bool loaded;         /* what was learned about it by earlier runs */
+	bool failed;         /* it has asked for a pause in this run; why and status as in plan_site */
+	char *why;
+	char status[12];
+	uint32_t part;       /* the first of them */
+};
+
+struct plan_site { /* a part of a site: a set of hosts, reached by one pool */
+	const char *name;    /* the site's */
+	struct plan_budget *budget;
+	char *own_name;      /* the file's of what was learned about this part alone; NULL: it is its site */
+	uint32_t pool;       /* SOURCES_NONE: none */
+	uint32_t *by_pool;   /* of one without a pool: the parts for each; MAP_NONE where there is none yet */
 	char *key;           /* what makes two routes the same: the set of hosts and how they are held */
 	size_t usable;       /* hosts before the first that turned out to be ourselves */
 	bool real;
 	uint32_t dest;       /* unresolved: whose */
 	struct route route;  /* real: the hosts */
-	struct slots slots;
-	bool loaded;         /* what was learned about it by earlier runs */
 	int64_t *host_bad_ms; /* a host that failed is passed over until then, while others work */
 	int64_t *host_clear_ms; /* one whose handshake failed is spoken to in clear text until then */
 	uint32_t turn;       /* counts connections, to rotate among hosts of equal preference */
@@ -67,7 +83,12 @@ struct plan {
 	uint32_t n_dests;
 	struct plan_site **sites; /* by the scheduler's number */
 	uint32_t n_sites;
-	struct map by_domain, by_site, by_stream;
+	struct plan_budget **budgets;
+	uint32_t n_budgets;
+	const struct sources *sources; /* pools; NULL: there are none */
+	void (*made)(void *arg, uint32_t site); /* told of each new part of a real site; may be NULL */
+	void *arg;
+	struct map by_domain, by_site, by_budget, by_stream;
 	struct map by_id; /* no name is planned twice, however often it is found */
 	char **streams;
 };
@@ -84,10 +105,11 @@ void plan_forget(struct plan *p, uint32_t item); /* done with it; the name is fr
 struct queue_at plan_at(const struct plan_item *i);
 
 uint32_t plan_dest(struct plan *p, struct span domain, int64_t now_ms);
-/* The real site of a route (made where it is new); takes the route over. */
+/* The real site's part for a route (made where it is new), without a pool; takes the route over. */
 uint32_t plan_site(struct plan *p, struct route *r, int64_t now_ms);
-/* Into the scheduler, at its destination's site of the moment. */
-void plan_push(struct plan *p, uint32_t item);
+/* Into the scheduler, at its destination's site of the moment, by its stream's pool there: which part that
+ * is. */
+uint32_t plan_push(struct plan *p, uint32_t item);
 /* As if it had not been taken: it goes next at its destination's site of the moment. */
 void plan_return(struct plan *p, uint32_t item);
 /* The destination's waiting items follow it to its real site. */
@@ -96,5 +118,7 @@ void plan_resolved(struct plan *p, uint32_t dest, uint32_t site, int64_t again_m
 void plan_unresolve(struct plan *p, uint32_t dest);
 
 void plan_why(struct plan_site *s, const char *status, const char *text);
+/* Of what the whole site has said. */
+void plan_why_all(struct plan_site *s, const char *status, const char *text);
 
 #endif

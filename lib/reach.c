@@ -16,7 +16,7 @@
 void
 reach_init(struct reach *c, const struct reach_env *env)
 {
-	*c = (struct reach){.env = env, .opening = -1, .addr = BUF_INIT};
+	*c = (struct reach){.env = env, .opening = -1, .from = BUF_INIT, .addr = BUF_INIT};
 	smtp_init(&c->s);
 }
 
@@ -26,6 +26,7 @@ reach_free(struct reach *c)
 	smtp_free(&c->s);
 	dns_close(c->dns);
 	buf_free(&c->addr);
+	buf_free(&c->from);
 }
 
 void
@@ -53,29 +54,23 @@ set_opening(struct reach *c, int fd)
 	return cut;
 }
 
-static int
-open_at(struct reach *c, const struct net_addr *a, const char *host, const struct tlspolicy *p,
-    enum smtp_tls tls, const struct route *r, uint16_t port, struct err *e)
+static void
+on_opening(void *arg, int fd)
 {
-	const struct conf *conf = c->env->conf;
-	struct smtp_options o = {.helo = conf->hostname, .tls = tls, .because = p->because,
-	    .trust = tlspolicy_trust, .arg = (void *)(uintptr_t)p, .wait = &conf->timeouts,
-	    .strong = tlspolicy_strong(p), .here = a->u.sa.sa_family == AF_UNIX,
-	    .lmtp = r->kind == ROUTE_LMTP};
-	struct net_addr probe;
-	int fd, rc;
+	set_opening(arg, fd);
+}
 
-	smtp_forget(&c->s); /* what another peer said is no reason for this one's outcome */
-	rc = net_connect_start(&fd, a, NULL, e);
-	if (rc)
-		return rc;
-	set_opening(c, fd);
-	rc = net_connect_end(fd, a, io_now_ms() + (int64_t)conf->timeouts.connect * 1000, e);
+static int
+open_at(struct reach *c, struct plan_site *s, size_t host, const struct net_addr *a,
+    const struct tlspolicy *p, bool clear, struct err *e)
+{
+	const struct route_host *h = &s->route.hosts[host];
+	struct knock k = {.conf = c->env->conf, .host = h->name, .policy = p, .clear = clear,
+	    .source = c->source, .lmtp = s->route.kind == ROUTE_LMTP, .opening = on_opening, .arg = c};
+	int rc = knock(&k, a, &c->s, e);
+
 	if (!rc)
-		rc = smtp_open(&c->s, fd, net_addr_parse(&probe, span_of(host), 0) ? NULL : host, &o,
-		    e);
-	if (!rc)
-		rc = smtpauth_route(&c->s, r->login, host, port, c->env->keys, e);
+		rc = smtpauth_route(&c->s, s->route.login, h->name, h->port, c->env->keys, e);
 	if (set_opening(c, -1) && !rc) {
 		/* All was read before it was cut: a message would find that out, and be deferred for it. */
 		smtp_close(&c->s);
@@ -84,23 +79,48 @@ open_at(struct reach *c, const struct net_addr *a, const char *host, const struc
 	return rc;
 }
 
-/* Whether this host is offered TLS; failed: its opportunistic handshake has just been the trouble. */
-static enum smtp_tls
-use_tls(const struct reach_env *r, struct plan_site *s, size_t host, const struct tlspolicy *p,
-    bool failed)
+/* Whether this host, to which TLS is only offered, is spoken to in clear text; failed: its handshake has just
+ * been the trouble. */
+static bool
+in_clear(const struct reach_env *r, struct plan_site *s, size_t host, bool failed)
 {
 	int64_t now = io_now_ms();
-	bool may;
-
-	if (p->level != TLSPOLICY_MAY)
-		return p->level == TLSPOLICY_CLEAR ? SMTP_TLS_NEVER : SMTP_TLS_MUST;
+	bool clear;
 
 	pthread_mutex_lock(r->lock);
 	if (failed)
 		s->host_clear_ms[host] = now + HOST_CLEAR_MS;
-	may = s->host_clear_ms[host] <= now;
+	clear = s->host_clear_ms[host] > now;
 	pthread_mutex_unlock(r->lock);
-	return may ? SMTP_TLS_MAY : SMTP_TLS_NEVER;
+	return clear;
+}
+
+/* From the pool's next address; from another where this machine has it not. */
+static int
+open_from(struct reach *c, struct plan_site *s, size_t host, const struct net_addr *a,
+    const struct tlspolicy *p, bool clear, struct err *e)
+{
+	sa_family_t family = a->u.sa.sa_family;
+	int rc = 0;
+
+	c->source = NULL;
+	buf_cut(&c->from, 0);
+	if (s->pool == SOURCES_NONE)
+		return open_at(c, s, host, a, p, clear, e);
+	while ((c->source = sources_pick(c->env->sources, s->pool, family)) != NULL) {
+		err_free(e);
+		rc = open_at(c, s, host, a, p, clear, e);
+		if (!rc || c->s.reply.code || !sources_missing(c->env->sources, c->source, family))
+			break;
+		c->unsourced = true;
+	}
+	if (c->source) {
+		c->unsourced = false;
+		net_addr_text(source_addr(c->source, family), &c->from);
+		return rc;
+	}
+	return rc ? rc : err_set(e, EX_TEMPFAIL, "pool \"%s\" has no address that can be used now",
+	    sources_name(c->env->sources, s->pool));
 }
 
 static int
@@ -114,11 +134,11 @@ try_addr(struct reach *c, struct plan_site *s, size_t host, const struct tlspoli
 	net_addr_set_port(a, h->port);
 	buf_cut(&c->addr, 0);
 	net_endpoint_text(a, &c->addr);
-	rc = open_at(c, a, h->name, p, use_tls(c->env, s, host, p, false), &s->route, h->port, e);
+	rc = open_from(c, s, host, a, p, in_clear(c->env, s, host, false), e);
 	if (rc && c->s.tls_failed && p->level == TLSPOLICY_MAY && !*c->env->stop) {
 		/* Opportunistic: better in clear than not at all, within the same attempt. */
-		rc = open_at(c, a, h->name, p, use_tls(c->env, s, host, p, true), &s->route, h->port,
-		    e);
+		err_free(e);
+		rc = open_from(c, s, host, a, p, in_clear(c->env, s, host, true), e);
 	}
 	if (rc && h->port == 0)
 		return err_in(e, "%s", h->name);
@@ -164,6 +184,9 @@ find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addr
 		if (rc)
 			mark_bad(r, s, i);
 	}
+	if (!rc && s->pool != SOURCES_NONE &&
+	    (rc = knock_reachable(r->sources, s->pool, s->route.hosts[i].name, addrs, e)) != 0)
+		memcpy(status, "4.3.5", 6);
 	return rc;
 }
 
@@ -192,8 +215,9 @@ try_host(struct reach *c, struct plan_site *s, size_t i, char status[12], struct
 	smtp_forget(&c->s);
 	rc = find_host(c, s, i, &addrs, &policy, status, e);
 	if (!rc) {
-		memcpy(status, "4.4.1", 6);
+		c->unsourced = false;
 		rc = try_addrs(c, s, i, &policy, &addrs, e);
+		memcpy(status, c->unsourced ? "4.3.5" : "4.4.1", 6);
 		if (rc && c->s.tls_status)
 			memcpy(status, c->s.tls_status, 6);
 		else if (rc && c->s.reply.code / 100 == 4 && c->s.reply.status[0])
@@ -251,6 +275,7 @@ reach_site(struct reach *c, struct plan_site *s, char status[12], struct err *e)
 	int rc = err_set(&worst, EX_UNAVAILABLE, "every host leads back to this machine");
 	bool gone = false;
 
+	c->site = s;
 	memcpy(status, "5.4.6", 6);
 	for (size_t k = 0; k < n && rc && !(tried && *c->env->stop); k++) {
 		char what[12];

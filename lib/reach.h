@@ -8,6 +8,7 @@
 #define REACH_H
 
 #include "keyring.h"
+#include "knock.h"
 #include "plan.h"
 #include "smtp.h"
 #include "tlspolicy.h"
@@ -20,6 +21,7 @@ struct reach_env { /* of the run; the lock is over what plan_site remembers of i
 	const struct route_self *self;
 	const struct cert_store *cas; /* where some route has tls = verify */
 	struct keyring *keys; /* where some route logs in; else NULL */
+	struct sources *sources; /* where there are pools; else NULL */
 	pthread_mutex_t *lock;
 	const _Atomic bool *stop;
 };
@@ -29,7 +31,11 @@ struct reach { /* one thread's */
 	struct dns *dns;
 	struct smtp s;
 	int opening;         /* under the lock: a socket over which no message is on its way, or -1 */
+	const struct plan_site *site; /* of the last connection asked for */
 	const char *host;    /* whom it leads to; the route's */
+	const struct source *source; /* where it leaves from; NULL: as the system has it */
+	struct buf from;     /* that address as text */
+	bool unsourced;      /* the pool's addresses were what failed last */
 	struct buf addr;     /* "192.0.2.1:25" */
 	uint64_t connect_us; /* how long it took */
 	int64_t since_ms;

@@ -2,6 +2,7 @@
 
 #include "crc.h"
 #include "cur.h"
+#include "sitetab.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -21,23 +22,6 @@ fail(char status[12], const char *code, struct err *e, int rc)
 
 /* --- configured routes */
 
-/* How well a pattern fits: 0 not at all; "*" 1; ".suffix" more the longer it is; itself best. */
-static size_t
-fit(struct span match, struct span domain)
-{
-	struct span below = {match.p + 1, match.n - 1};
-
-	if (match.n == 0)
-		return 0;
-	if (span_ieq(match, domain))
-		return SIZE_MAX;
-	if (span_eq(match, SPAN("*")))
-		return 1;
-	if (match.p[0] == '.' && (span_ends(domain, match) || span_ieq(domain, below)))
-		return 1 + match.n;
-	return 0;
-}
-
 const struct conf_route *
 route_find(const struct conf *c, const char *domain)
 {
@@ -45,7 +29,7 @@ route_find(const struct conf *c, const char *domain)
 	size_t best = 0;
 
 	for (size_t i = 0; i < c->n_routes; i++) {
-		size_t f = fit(span_of(c->routes[i].match), span_of(domain));
+		size_t f = sitetab_fit(span_of(c->routes[i].match), span_of(domain));
 
 		if (f > best) {
 			best = f;
@@ -452,6 +436,51 @@ from_dns(const struct route_self *self, struct dns *d, const char *domain, uint6
 	}
 }
 
+/* Whom the hosts belong to, if all are of one operation of the table; relays are whoever they are. */
+static const char *
+shipped_site(const struct route *r)
+{
+	const char *all = NULL, *one;
+
+	for (size_t i = 0; i < r->n && !r->configured && !r->literal; i++) {
+		one = sitetab_find(span_of(r->hosts[i].name));
+		if (!one || (all && strcmp(one, all) != 0))
+			return NULL;
+		all = one;
+	}
+	return all;
+}
+
+static void
+find_site(const struct conf *c, const char *domain, struct route *r)
+{
+	const char *shipped = shipped_site(r);
+	struct span hosts[ROUTE_HOSTS_MAX];
+	struct buf name = BUF_INIT;
+	size_t n = 0;
+
+	for (; n < r->n && n < ROUTE_HOSTS_MAX; n++)
+		hosts[n] = span_of(r->hosts[n].name);
+	r->limits = confsite_find(&c->sections, span_of(domain), hosts, n, shipped);
+	if (r->limits)
+		confsite_name(r->limits, &name);
+	else if (shipped)
+		buf_str(&name, shipped);
+	r->shared = name.len > 0;
+	r->own = r->site;
+	r->site = r->shared ? buf_steal(&name) : mem_dup(r->own, strlen(r->own));
+	r->ip = r->limits ? r->limits->ip : CONFSITE_IP_AUTO;
+}
+
+/* The most special that says something. */
+static enum conf_tls
+tls_of(const struct conf *c, const struct conf_route *by, const struct confsite *site)
+{
+	if (by && by->tls_own)
+		return by->tls;
+	return site && site->tls != CONFSITE_TLS_UNSET ? (enum conf_tls)site->tls : c->tls;
+}
+
 int
 route_resolve(const struct conf *c, const struct route_self *self, struct dns *d,
     const char *domain, uint64_t seed, int64_t deadline_ms, struct route *out, char status[12],
@@ -471,7 +500,10 @@ route_resolve(const struct conf *c, const struct route_self *self, struct dns *d
 		rc = from_literal(domain, self, out, status, e);
 	else
 		rc = from_dns(self, d, domain, seed, deadline_ms, out, status, e);
-	out->tls = found ? found->tls : c->tls;
+	if (!rc)
+		find_site(c, domain, out);
+	out->by = found;
+	out->tls = tls_of(c, found, out->limits);
 	out->login = found && found->user && out->configured ? found : NULL;
 	if (out->n > 0 && out->hosts[0].port == 0)
 		out->tls = CONF_TLS_NONE; /* no wire */
@@ -485,8 +517,23 @@ route_free(struct route *r)
 		free(r->hosts[i].name);
 	free(r->hosts);
 	free(r->site);
+	free(r->own);
 	free(r->set);
 	*r = (struct route){0};
+}
+
+void
+route_copy(const struct route *from, struct route *to)
+{
+	*to = *from;
+	to->hosts = mem_alloc((from->n + 1) * sizeof *to->hosts);
+	for (size_t i = 0; i < from->n; i++) {
+		to->hosts[i] = from->hosts[i];
+		to->hosts[i].name = mem_dup(from->hosts[i].name, strlen(from->hosts[i].name));
+	}
+	to->site = mem_dup(from->site, strlen(from->site));
+	to->own = mem_dup(from->own, strlen(from->own));
+	to->set = mem_dup(from->set, strlen(from->set));
 }
 
 size_t
@@ -545,16 +592,52 @@ keep_addrs(struct dns_addrs *l, const struct route_self *self, bool *loop)
 	l->n = kept;
 }
 
-/* Without IPv6 the attempts at it would only hide what was wrong with IPv4. */
+/* Those of the family, as long as that leaves any or there need be none. */
 static void
-only_ipv4(struct dns_addrs *l)
+keep_family(struct dns_addrs *l, sa_family_t family, bool all_may_go)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < l->n; i++)
-		if (l->v[i].u.sa.sa_family == AF_INET)
+		if (l->v[i].u.sa.sa_family == family)
 			l->v[kept++] = l->v[i];
-	l->n = kept ? kept : l->n;
+	l->n = kept || all_may_go ? kept : l->n;
+}
+
+/* One family, then the other, each in its order. */
+static void
+put_first(struct dns_addrs *l, sa_family_t first)
+{
+	struct net_addr *v = mem_grow(NULL, l->n, sizeof *v);
+	size_t n = 0;
+
+	for (int other = 0; other < 2; other++)
+		for (size_t i = 0; i < l->n; i++)
+			if ((l->v[i].u.sa.sa_family == first) == (other == 0))
+				v[n++] = l->v[i];
+	free(l->v);
+	l->v = v;
+}
+
+static int
+order_addrs(const struct route *r, const char *name, bool six, struct dns_addrs *l, struct err *e)
+{
+	bool only4 = r->ip == CONFSITE_IP_ONLY4, only6 = r->ip == CONFSITE_IP_ONLY6;
+
+	if (l->n == 0 || r->kind != ROUTE_SMTP)
+		return 0; /* all of them are ourselves, or it is a socket here */
+	if (only4 || only6)
+		keep_family(l, only4 ? AF_INET : AF_INET6, true);
+	else if (!six && !r->configured) /* attempts at IPv6 would only hide what was wrong with IPv4 */
+		keep_family(l, AF_INET, false);
+	if (l->n == 0) /* which its site's section wants: no fault of the recipient's */
+		return err_set(e, EX_TEMPFAIL, "%s has no IPv%d address, and its site has ip = ipv%d-only", name,
+		    only4 ? 4 : 6, only4 ? 4 : 6);
+	if (r->ip == CONFSITE_IP_V4 || r->ip == CONFSITE_IP_V6)
+		put_first(l, r->ip == CONFSITE_IP_V4 ? AF_INET : AF_INET6);
+	else
+		interleave(l, six ? AF_INET6 : AF_INET);
+	return 0;
 }
 
 static int
@@ -601,9 +684,9 @@ route_addrs(const struct route *r, size_t host, const struct route_self *self, s
 		return rc;
 	if (!r->configured)
 		keep_addrs(out, self, loop);
-	if (!six && !r->configured)
-		only_ipv4(out);
-	interleave(out, six ? AF_INET6 : AF_INET);
+	rc = order_addrs(r, h->name, six, out, e);
+	if (rc)
+		return rc;
 	if (out->n > ROUTE_ADDRS_MAX)
 		out->n = ROUTE_ADDRS_MAX;
 	for (size_t i = 0; i < out->n; i++)

@@ -14,6 +14,7 @@
 
 #include "buf.h"
 #include "conf.h"
+#include "confsite.h"
 #include "dns.h"
 #include "err.h"
 
@@ -41,15 +42,21 @@ struct route {
 	bool configured; /* by a route: loopback is allowed, names may come from /etc/hosts */
 	bool literal;    /* the host's name is an address */
 	bool secure;     /* the hosts come from a signed zone (struct answers) */
-	char *site;      /* what shares budgets: the relay's HOST:PORT or a name for the MX set;
-	                  * of [a-z0-9.:_+-] and brackets, fit for a file's name */
+	char *site;      /* what shares budgets: of a section of the configuration, of the shipped table, the
+	                  * relay's HOST:PORT or a name for the MX set; of [a-z0-9.:_+-] and brackets, fit
+	                  * for a file's name */
+	char *own;       /* what site would be without them */
+	bool shared;     /* it is one of the former two: other sets of hosts may belong to it */
+	const struct confsite *limits; /* the site's section, or NULL */
+	enum confsite_ip ip;
 	char *set;       /* all hosts in canonical order.  Whoever shares a connection between two
 	                  * domains compares this, not the site: sites are told apart by a crc,
 	                  * and whoever owns a domain can forge one */
 	uint32_t ttl_s;  /* how long this may be remembered */
 	const struct conf_route *login; /* the section, where it says how to log in; else NULL */
 	const struct conf_route *ends;  /* the section, where the mail's way ends by it: all kinds but SMTP */
-	enum conf_tls tls; /* of the route section, or the configuration's */
+	const struct conf_route *by; /* the section that covers the domain, or NULL */
+	enum conf_tls tls; /* of the route section, the site's, or the configuration's */
 };
 
 /* What this machine is called and where it lives, for loop protection. */
@@ -76,13 +83,15 @@ int route_resolve(const struct conf *c, const struct route_self *self, struct dn
     const char *domain, uint64_t seed, int64_t deadline_ms, struct route *out, char status[12],
     struct err *e);
 void route_free(struct route *r);
+void route_copy(const struct route *from, struct route *to);
 
 /* The part of it without DNS: an MX set (empty: implicit MX) to hosts.  Errors as above. */
 int route_from_mx(const struct dns_mx_list *mx, const char *domain, const struct route_self *self,
     uint64_t seed, struct route *out, char status[12], struct err *e);
 
 /* The addresses to try for one host, IPv6 and IPv4 interleaved beginning with IPv6 where this
- * machine has it; ours and (for MX hosts) loopback left out.  *loop tells that some were
+ * machine has it, or as the site's section wants them; ours and (for MX hosts) loopback left out.
+ * *loop tells that some were
  * dropped as being ourselves; then neither this host nor any at or behind its preference may be
  * tried, route_before() says where to stop, and if that leaves no host at all it is 5.4.6.
  * EX_NOHOST: the host has no address, for good; when all hosts say so it is 5.4.4.

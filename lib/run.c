@@ -39,6 +39,9 @@ struct outside {
 	struct dns *dns;
 	struct cert_store *cas; /* NULL: no route asks for them */
 	struct keyring *keys; /* NULL: no route logs in */
+	struct sources *sources; /* NULL: there are no pools */
+	const char **names; /* what we are called, by pools too */
+	size_t n_names;
 	bool read, confined;
 };
 
@@ -61,7 +64,6 @@ struct runner { /* the main thread's own */
 	char **names;        /* found and not yet planned: sorted first */
 	struct queue_at *ats;
 	size_t n;
-	const char *self_name;
 	struct outside *out;
 	bool newer;          /* new/ has what came after the last scan */
 };
@@ -208,16 +210,15 @@ plan_names(struct runner *r)
 	pthread_mutex_lock(&r->s.lock);
 	for (size_t i = 0; i < r->n; i++) {
 		struct entry_name n;
-		uint32_t item, d;
+		uint32_t item, site;
 
 		if (!entry_name_parse(span_of(v[i].name), &n) ||
 		    !plan_add_name(p, &r->ats[v[i].i], v[i].name, strlen(v[i].name), &item))
 			continue;
-		d = load_dest(&r->s, n.domain);
-		p->items[item].dest = d;
-		plan_push(p, item);
+		p->items[item].dest = load_dest(&r->s, n.domain);
+		site = plan_push(p, item);
 		if (r->n < 64)
-			worker_nudge(&r->s, p->dests[d].site);
+			worker_nudge(&r->s, site);
 	}
 	worker_nudge(&r->s, MAP_NONE);
 	pthread_mutex_unlock(&r->s.lock);
@@ -351,8 +352,7 @@ run_delays(struct runner *r)
 			s->delays[k++] = d;
 			continue;
 		}
-		plan_push(&s->plan, d.item);
-		worker_nudge(s, s->plan.dests[s->plan.items[d.item].dest].site);
+		worker_nudge(s, plan_push(&s->plan, d.item));
 	}
 	had = s->n_delays - k;
 	s->n_delays = k;
@@ -481,8 +481,13 @@ look_outside(struct outside *o, const struct conf *c, struct err *e)
 		rc = tls_start(e);
 	if (!rc)
 		rc = tlspolicy_cas(c, &o->cas, e);
-	o->read = !rc;
-	return rc;
+	if (rc)
+		return rc;
+	sources_open(&o->sources, c);
+	o->n_names = sources_helos(o->sources, &o->names);
+	o->names[o->n_names++] = c->hostname;
+	o->read = true;
+	return 0;
 }
 
 static int
@@ -502,14 +507,15 @@ prepare(struct runner *r, struct err *e)
 		rc = local_confine(r->c, e);
 		r->out->confined = !rc;
 	}
-	r->self_name = r->c->hostname;
-	s->self.names = &r->self_name;
-	s->self.n_names = 1;
+	s->self.names = r->out->names;
+	s->self.n_names = r->out->n_names;
 	s->self.addrs = r->out->own;
 	s->self.n_addrs = r->out->n_own;
 	s->dns = r->out->dns;
 	s->env.cas = r->out->cas;
 	s->env.keys = r->out->keys;
+	s->env.sources = r->out->sources;
+	s->plan.sources = r->out->sources;
 	return rc;
 }
 
@@ -519,9 +525,9 @@ save_sites(struct runner *r)
 	struct plan *p = &r->s.plan;
 	struct err e = ERR_INIT;
 
-	for (uint32_t i = 0; i < p->n_sites; i++)
-		if (p->sites[i]->slots.fd >= 0)
-			slots_save(&p->sites[i]->slots, sched_pace(p->s, i), io_now_ms(), &e);
+	for (uint32_t i = 0; i < p->n_budgets; i++)
+		if (p->budgets[i]->slots.fd >= 0)
+			slots_save(&p->budgets[i]->slots, sched_pace(p->s, p->budgets[i]->part), io_now_ms(), &e);
 	err_free(&e);
 }
 
@@ -606,7 +612,7 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	if (s->main_fd < 0)
 		return err_sys(e, "eventfd");
 	s->d.reaper = reaper_new();
-	plan_init(&s->plan, r->c, s->seed);
+	load_begin(s, r->c);
 	rc = prepare(r, e);
 	if (!rc) {
 		plan_names(r);
@@ -668,6 +674,8 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 	cert_store_free(out.cas);
 	free(out.own);
 	keyring_close(out.keys);
+	sources_close(out.sources);
+	free(out.names);
 	close(lock_fd);
 	return rc;
 }

@@ -493,6 +493,12 @@ sched_health(struct sched *s, uint32_t site)
 	return site_of(s, site)->many ? &part_at(s, site)->health : &site_of(s, site)->pace;
 }
 
+int64_t
+sched_now(const struct sched *s)
+{
+	return s->now_ms;
+}
+
 uint64_t
 sched_waiting(const struct sched *s)
 {

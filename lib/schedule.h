@@ -107,6 +107,7 @@ void sched_report(struct sched *s, uint32_t site, enum pace_event what, uint64_t
 bool sched_take(struct sched *s, uint32_t site, uint32_t *stream, uint32_t *item);
 bool sched_take_any(struct sched *s, uint32_t *site, uint32_t *stream, uint32_t *item);
 
+int64_t sched_now(const struct sched *s); /* the latest time that it was told */
 uint64_t sched_waiting(const struct sched *s);                     /* items in all */
 uint64_t sched_waiting_at(const struct sched *s, uint32_t site);
 uint32_t sched_connections(const struct sched *s, uint32_t site);  /* in use, of all parts */

@@ -30,6 +30,18 @@ slots_open(struct slots *s, int state_dir, const char *site, struct err *e)
 	return s->fd < 0 ? err_sys(e, "open state/sites/%s", site) : 0;
 }
 
+bool
+slots_known(int state_dir, const char *site)
+{
+	struct buf path = BUF_INIT;
+	bool there;
+
+	buf_fmt(&path, "sites/%s", site);
+	there = faccessat(state_dir, path.s, F_OK, 0) == 0;
+	buf_free(&path);
+	return there;
+}
+
 void
 slots_close(struct slots *s)
 {

@@ -28,6 +28,7 @@ struct slots {
 
 int slots_open(struct slots *s, int state_dir, const char *site, struct err *e);
 void slots_close(struct slots *s); /* lets all go */
+bool slots_known(int state_dir, const char *site); /* whether there is a file: slots_open() makes one */
 
 /* One of `limit` slots, if there is one that nobody holds; false otherwise. */
 bool slots_take(struct slots *s, uint32_t limit, uint32_t *which);

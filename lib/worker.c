@@ -218,7 +218,6 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 
 		pthread_mutex_lock(&r->lock);
 		site = plan_site(&r->plan, &route, io_now_ms());
-		load_site_known(r, site);
 		plan_resolved(&r->plan, dest, site, io_now_ms() + ttl * 1000);
 		load_report(r, own, PACE_DELIVERED, 0);
 		plan_return(&r->plan, item);
@@ -276,8 +275,7 @@ push_groups(struct run_state *r, struct parcel *p, struct split *s)
 				s->dest[j] = MAP_NONE;
 		}
 		p->groups++;
-		plan_push(plan, plan_add_group(plan, p, group, k, s->dest[i]));
-		worker_nudge(r, plan->dests[s->dest[i]].site);
+		worker_nudge(r, plan_push(plan, plan_add_group(plan, p, group, k, s->dest[i])));
 	}
 }
 
@@ -396,7 +394,7 @@ static enum pace_event
 omen(struct plan_site *s, const struct parcel_way *way)
 {
 	if (way->s->slow_down) {
-		plan_why(s, "4.4.5", "the site asked for a pause");
+		plan_why_all(s, "4.4.5", "the site asked for a pause");
 	} else if (way->useless) {
 		plan_why(s, "4.4.2", "connections are closed before anything can be sent");
 	} else if (way->lost && ++s->lost >= LOST_IN_A_ROW) {
@@ -427,12 +425,22 @@ settle(struct worker *w, uint32_t site, const struct parcel_way *way)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* Over one connection to where w has one. */
+static uint64_t
+most_messages(const struct worker *w)
+{
+	const struct confsite *limits = w->c.site->budget->limits;
+
+	return limits && limits->messages != CONFSITE_UNSET ? limits->messages
+	                                                    : w->r->d.conf->connection_messages;
+}
+
 static bool
 worn_out(const struct worker *w)
 {
 	const struct conf *c = w->r->d.conf;
 
-	return smtp_used_up(&w->c.s) || w->r->d.trouble || w->c.s.done >= c->connection_messages ||
+	return smtp_used_up(&w->c.s) || w->r->d.trouble || w->c.s.done >= most_messages(w) ||
 	    io_now_ms() - w->c.since_ms > (int64_t)c->connection_s * 1000;
 }
 
@@ -442,7 +450,7 @@ nearly_worn_out(const struct worker *w)
 	const struct conf *c = w->r->d.conf;
 
 	return w->has_ahead || w->told_to_close || w->r->d.trouble || !w->c.s.open ||
-	    w->c.s.done + 1 >= c->connection_messages ||
+	    w->c.s.done + 1 >= most_messages(w) ||
 	    io_now_ms() - w->c.since_ms > (int64_t)c->connection_s * 1000;
 }
 
@@ -509,7 +517,8 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 	struct run_state *r = w->r;
 	struct plan_site *s = load_site(r, site);
 	struct parcel_way way = {.s = &w->c.s, .site = span_of(s->name), .host = span_of(w->c.host),
-	    .addr = {w->c.addr.s, w->c.addr.len}, .connect_us = w->c.connect_us,
+	    .addr = {w->c.addr.s, w->c.addr.len}, .source = span_of(w->c.source ? w->c.source->helo : NULL),
+	    .source_addr = {w->c.from.s, w->c.from.len}, .connect_us = w->c.connect_us,
 	    .ends = s->route.ends, .elsewhere = reach_has_other(&w->c, s), .meanwhile = look_ahead, .arg = w};
 	struct err e = ERR_INIT;
 	enum parcel_sent sent = parcel_send(l->p, l->rcpts, &l->n, &way, &e);

@@ -1,0 +1,49 @@
+#include "knock.h"
+
+#include "io.h"
+
+static enum smtp_tls
+tls_of(const struct knock *k)
+{
+	if (k->policy->level == TLSPOLICY_CLEAR || (k->policy->level == TLSPOLICY_MAY && k->clear))
+		return SMTP_TLS_NEVER;
+	return k->policy->level == TLSPOLICY_MAY ? SMTP_TLS_MAY : SMTP_TLS_MUST;
+}
+
+int
+knock(const struct knock *k, const struct net_addr *to, struct smtp *s, struct err *e)
+{
+	const struct conf_timeouts *wait = &k->conf->timeouts;
+	struct smtp_options o = {.helo = k->source ? k->source->helo : k->conf->hostname, .tls = tls_of(k),
+	    .because = k->policy->because, .trust = tlspolicy_trust,
+	    .arg = (void *)(uintptr_t)k->policy, .wait = wait, .strong = tlspolicy_strong(k->policy),
+	    .here = to->u.sa.sa_family == AF_UNIX, .lmtp = k->lmtp};
+	struct net_addr probe;
+	bool named = !net_addr_parse(&probe, span_of(k->host), 0);
+	int fd, rc;
+
+	smtp_forget(s); /* what another peer said is no reason for this one's outcome */
+	rc = net_connect_start(&fd, to, source_addr(k->source, to->u.sa.sa_family), e);
+	if (rc)
+		return rc;
+	if (k->opening)
+		k->opening(k->arg, fd);
+	rc = net_connect_end(fd, to, io_now_ms() + (int64_t)wait->connect * 1000, e);
+	return rc ? rc : smtp_open(s, fd, named ? k->host : NULL, &o, e);
+}
+
+int
+knock_reachable(const struct sources *s, uint32_t pool, const char *host, struct dns_addrs *l,
+    struct err *e)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (sources_has(s, pool, l->v[i].u.sa.sa_family))
+			l->v[kept++] = l->v[i];
+	if (kept == 0 && l->n > 0)
+		return err_set(e, EX_TEMPFAIL, "%s has addresses that pool \"%s\" cannot reach: it has none of "
+		    "their kind", host, sources_name(s, pool));
+	l->n = kept;
+	return 0;
+}
