@@ -28,16 +28,22 @@ b64_encode(struct buf *out, const void *p, size_t n)
 	buf_grew(out, at);
 }
 
+/* What each byte stands for, and one more; all else for nothing. */
+static const unsigned char value[256] = {
+    ['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8,
+    ['I'] = 9, ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15,
+    ['P'] = 16, ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22,
+    ['W'] = 23, ['X'] = 24, ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29,
+    ['d'] = 30, ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36,
+    ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42, ['q'] = 43,
+    ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48, ['w'] = 49, ['x'] = 50,
+    ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56, ['4'] = 57,
+    ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64};
+
 static int /* 0 to 63, or -1 */
-digit(int c)
+digit(unsigned char c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	return value[c] - 1;
 }
 
 /* What stands behind `have` digits of a last group: padding to four, and no bit that says nothing. */
@@ -81,9 +87,10 @@ b64_decode(struct span text, struct buf *out)
 	int have = 0, pads = 0;
 
 	for (size_t i = whole_groups(text, out); i < text.n; i++) {
-		int c = (unsigned char)text.p[i], d = digit(c);
+		unsigned char c = (unsigned char)text.p[i];
+		int d = digit(c);
 
-		if (is_space(c) || c == '\r' || c == '\n')
+		if (d < 0 && (is_space(c) || c == '\r' || c == '\n'))
 			continue;
 		if (c == '=' && pads < 2) {
 			pads++;

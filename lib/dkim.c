@@ -408,18 +408,9 @@ dkim_field_unsigned(enum dkim_canon canon, struct span field, struct buf *out)
 static bool
 is_tag_value(int c)
 {
-	return is_fws(c) || (c > ' ' && c < 127 && c != ';') || c > 127;
+	return (c > ' ' && c < 127 && c != ';') || c > 127 || is_fws(c);
 }
 
-static struct span
-tag_value(struct cur *c)
-{
-	const char *from = c->p;
-
-	while (c->p < c->end && is_tag_value((unsigned char)*c->p))
-		c->p++;
-	return (struct span){from, (size_t)(c->p - from)};
-}
 
 /* tag-spec = [FWS] tag-name [FWS] "=" [FWS] tag-value [FWS] */
 static int
@@ -432,7 +423,7 @@ tag_spec(struct cur *c, struct dkim_tag *t, struct err *e)
 	cur_while(c, is_fws);
 	if (!cur_ch(c, '='))
 		return err_set(e, EX_DATAERR, "tag list: no \"=\" behind \"%.*s\"", SPAN_ARG(t->name));
-	t->value = span_trim(tag_value(c));
+	t->value = span_trim(cur_while(c, is_tag_value));
 	if (!cur_end(c) && cur_peek(c) != ';')
 		return err_set(e, EX_DATAERR, "tag list: byte 0x%02x in the value of \"%.*s\"",
 		    (unsigned)cur_peek(c), SPAN_ARG(t->name));
@@ -471,16 +462,29 @@ dkim_tags(struct span text, struct dkim_tags *out, struct err *e)
 const struct span *
 dkim_tag(const struct dkim_tags *t, const char *name)
 {
+	struct span wanted = span_of(name);
+
 	for (size_t i = 0; i < t->n; i++)
-		if (span_eq(t->v[i].name, span_of(name)))
+		if (span_eq(t->v[i].name, wanted))
 			return &t->v[i].value;
 	return NULL;
+}
+
+static bool
+no_fws(int c)
+{
+	return !is_fws(c);
 }
 
 void
 dkim_unfold(struct span value, struct buf *out)
 {
-	for (size_t i = 0; i < value.n; i++)
-		if (!is_fws((unsigned char)value.p[i]))
-			buf_ch(out, value.p[i]);
+	struct cur c = cur_span(value);
+
+	while (!cur_end(&c)) {
+		struct span piece = cur_while(&c, no_fws);
+
+		buf_add(out, piece.p, piece.n);
+		cur_while(&c, is_fws);
+	}
 }
