@@ -103,6 +103,7 @@ drain_one(struct dkimcrew *c, struct err *e)
 	pthread_mutex_lock(&c->lock);
 	while (l->state == READY || l->state == TAKEN)
 		pthread_cond_wait(&c->done, &c->lock);
+	l->state = FREE; /* and the giver's, until it is sent */
 	pthread_mutex_unlock(&c->lock);
 	for (size_t i = 0; i < l->n; i++) {
 		struct dkimcrew_item *item = &l->items[i];
@@ -115,7 +116,6 @@ drain_one(struct dkimcrew *c, struct err *e)
 		err_free(&item->e);
 	}
 	l->n = l->bytes = 0;
-	l->state = FREE;
 	c->drain = (c->drain + 1) % c->n_loads;
 	return rc;
 }

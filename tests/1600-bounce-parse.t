@@ -178,7 +178,7 @@ hostile() {
 	    (ulimit -v 200000; timeout 20 bounce-parse >.out 2>.err)
 	is "$?" 0 "$1: in time and in 200 MB"
 }
-if [ -z "$(find "$BUILD/bin/bounce-parse" -newermt 1970-01-02 -exec grep -l __asan_init {} + 2>/dev/null)" ]; then
+if ! sanitized; then
 	hostile 'zeroes' 'head -c 50000000 /dev/zero'
 	hostile 'noise' 'head -c 20000000 /dev/urandom'
 	hostile 'nothing but CR' 'head -c 20000000 /dev/zero | tr "\\0" "\\r"'

@@ -28,9 +28,11 @@ for line in open("/proc/%s/status" % child):
         print(" ".join(line.split()))
 s.quit()
 PY
+sanitized && confined='NoNewPrivs: 0
+Seccomp: 0' || confined='NoNewPrivs: 1
+Seccomp: 2'
 is "$(cat "$T/out")" "Uid: $uid $uid $uid $uid
-NoNewPrivs: 1
-Seccomp: 2" 'the process of a client'
+$confined" 'the process of a client'
 is "$(stat -c %u "$T"/q/new/*)" "$uid" "the message is the owner's"
 is "$(stat -c %u "$T"/q/state/quota)" "$uid" 'and so are the counters'
 is "$(find "$T/q" ! -user nobody | wc -l)" 0 'nothing in the queue is of root'
