@@ -22,7 +22,7 @@ all_ldflags = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread $(san) $(LDFLAGS
 # Every library has one door; a program links those whose doors it pulls in (--as-needed).
 pkgs   = gnutls libidn2 jansson libconfuse libpsl libgsasl nettle libcrypt libcurl
 pcflags := $(shell pkg-config --cflags $(pkgs) 2>/dev/null)
-libs   := $(shell pkg-config --libs $(pkgs) 2>/dev/null) -lldns
+libs   := $(shell pkg-config --libs $(pkgs) 2>/dev/null)
 
 lib_o  = $(patsubst lib/%.c,$(BUILD)/lib/%.o,$(wildcard lib/*.c))
 progs  = $(patsubst bin/%.c,$(BUILD)/bin/%,$(wildcard bin/*.c))

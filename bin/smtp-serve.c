@@ -1,6 +1,7 @@
 /* smtp-serve - a door for mail clients: SMTP with one client, into the queue. */
 #include "conf.h"
 #include "confserve.h"
+#include "dnsmsg.h"
 #include "door.h"
 #include "doorlimit.h"
 #include "doorverdict.h"
@@ -251,13 +252,20 @@ open_meters(struct program *p, struct err *e)
 	return rc;
 }
 
-/* Only where mail comes from strangers.  Its files are read here: a confined process may not. */
+/* Only where mail comes from strangers. */
+static bool
+needs_dns(const struct program *p)
+{
+	return p->locals && doorverdict_wanted(&p->house);
+}
+
+/* Its files are read here: a confined process may not. */
 static int
 open_dns(struct program *p, struct err *e)
 {
 	struct resolve_from from = {.servers = p->conf.resolver};
 
-	return p->locals && doorverdict_wanted(&p->house) ? resolve_open(&p->dns, &from, e) : 0;
+	return needs_dns(p) ? resolve_open(&p->dns, &from, e) : 0;
 }
 
 static int
@@ -401,6 +409,8 @@ run(struct program *p, struct err *e)
 		return one_client(p, client >= 0 ? client : STDIN_FILENO,
 		    client >= 0 ? client : STDOUT_FILENO, e);
 	}
+	if (needs_dns(p) && dnsmsg_load(e)) /* once for all clients */
+		return e->code;
 	h.listeners = p->listeners;
 	h.n = p->n_listeners;
 	return hall_run(&h, e);

@@ -599,9 +599,11 @@ int
 dns_open(struct dns **d, const char *servers, struct err *e)
 {
 	struct shared *s = mem_alloc(sizeof *s);
-	int rc = dnsconf_read(&s->conf, servers, e);
+	int rc = dnsmsg_load(e);
 
 	*d = NULL;
+	if (!rc)
+		rc = dnsconf_read(&s->conf, servers, e);
 	if (rc) {
 		free(s);
 		return rc;

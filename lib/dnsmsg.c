@@ -1,5 +1,9 @@
 #include "dnsmsg.h"
 
+#include "sys.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +15,54 @@
 #define LABEL_BYTES 63
 #define CHAIN_MAX DNSMSG_CNAMES_MAX
 #define TTL_UNKNOWN_S 60 /* an empty answer without SOA says nothing of its lifetime */
+
+/* --- the library: loaded by name, when the DNS is asked for the first time.  It brings OpenSSL with it,
+ * and to start with both takes twice as long as to start without; a door for users asks nothing. */
+
+#define CALLS(f)                                                                           \
+	f(ldns_dname_compare) f(ldns_dname_new_frm_data) f(ldns_get_errorstr_by_id) \
+	f(ldns_lookup_by_id) f(ldns_pkt2wire) f(ldns_pkt_aa) f(ldns_pkt_ad) \
+	f(ldns_pkt_answer) f(ldns_pkt_authority) f(ldns_pkt_edns_extended_rcode) \
+	f(ldns_pkt_free) f(ldns_pkt_get_rcode) f(ldns_pkt_query_new) f(ldns_pkt_ra) \
+	f(ldns_pkt_set_ad) f(ldns_pkt_set_edns_udp_size) f(ldns_pkt_set_id) \
+	f(ldns_rdf2native_int16) f(ldns_rdf2native_int32) f(ldns_rdf_data) \
+	f(ldns_rdf_deep_free) f(ldns_rdf_size) f(ldns_rr_get_class) f(ldns_rr_get_type) \
+	f(ldns_rr_list_rr) f(ldns_rr_list_rr_count) f(ldns_rr_owner) \
+	f(ldns_rr_rd_count) f(ldns_rr_rdf) f(ldns_rr_ttl) f(ldns_wire2pkt) \
+	f(ldns_rcodes)
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
+#define POINTER(name) __typeof__(&name) name;
+static struct {
+	CALLS(POINTER)
+} lib;
+static const char *lib_error; /* why there is none */
+
+static void
+load(void)
+{
+	void *so = dlopen(SYS_LIBLDNS, RTLD_NOW | RTLD_LOCAL);
+	void *f;
+
+	if (!so) {
+		lib_error = SYS_LIBLDNS " cannot be loaded";
+		return;
+	}
+#define FIND(name)                                                                                 \
+	f = dlsym(so, #name);                                                                      \
+	if (!f)                                                                                    \
+		lib_error = SYS_LIBLDNS " lacks " #name;                                      \
+	memcpy(&lib.name, &f, sizeof f);
+	CALLS(FIND)
+}
+
+int
+dnsmsg_load(struct err *e)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, load);
+	return lib_error ? err_set(e, EX_TEMPFAIL, "%s", lib_error) : 0;
+}
 
 /* --- names */
 
@@ -37,8 +89,8 @@ dnsmsg_name_ok(const char *name)
 static char *
 name_text(const ldns_rdf *name)
 {
-	const uint8_t *p = ldns_rdf_data(name);
-	size_t n = ldns_rdf_size(name);
+	const uint8_t *p = lib.ldns_rdf_data(name);
+	size_t n = lib.ldns_rdf_size(name);
 	struct buf b = BUF_INIT;
 	bool good = true;
 
@@ -79,7 +131,7 @@ dname_of(const char *name)
 			wire[i] = (uint8_t)label;
 			label = SIZE_MAX;
 		}
-	return ldns_dname_new_frm_data((uint16_t)(n + 2), wire);
+	return lib.ldns_dname_new_frm_data((uint16_t)(n + 2), wire);
 }
 
 /* --- questions */
@@ -87,29 +139,32 @@ dname_of(const char *name)
 int
 dnsmsg_query(struct buf *out, const char *name, uint16_t type, uint16_t id, bool edns, struct err *e)
 {
-	ldns_rdf *owner = dname_of(name);
+	ldns_rdf *owner;
 	ldns_pkt *pkt = NULL;
 	uint8_t *wire = NULL;
 	size_t n = 0;
-	int rc = 0;
+	int rc = dnsmsg_load(e);
 
+	if (rc)
+		return rc;
+	owner = dname_of(name);
 	/* The packet owns the name from here on. */
 	if (owner)
-		pkt = ldns_pkt_query_new(owner, (ldns_rr_type)type, LDNS_RR_CLASS_IN, LDNS_RD);
+		pkt = lib.ldns_pkt_query_new(owner, (ldns_rr_type)type, LDNS_RR_CLASS_IN, LDNS_RD);
 	if (!pkt) {
-		ldns_rdf_deep_free(owner);
+		lib.ldns_rdf_deep_free(owner);
 		return err_set(e, EX_DATAERR, "not a domain name");
 	}
-	ldns_pkt_set_id(pkt, id);
-	ldns_pkt_set_ad(pkt, true);
+	lib.ldns_pkt_set_id(pkt, id);
+	lib.ldns_pkt_set_ad(pkt, true);
 	if (edns)
-		ldns_pkt_set_edns_udp_size(pkt, EDNS_BYTES);
-	if (ldns_pkt2wire(&wire, pkt, &n) == LDNS_STATUS_OK)
+		lib.ldns_pkt_set_edns_udp_size(pkt, EDNS_BYTES);
+	if (lib.ldns_pkt2wire(&wire, pkt, &n) == LDNS_STATUS_OK)
 		buf_add(out, wire, n);
 	else
 		rc = err_set(e, EX_DATAERR, "not a domain name");
 	free(wire);
-	ldns_pkt_free(pkt);
+	lib.ldns_pkt_free(pkt);
 	return rc;
 }
 
@@ -160,8 +215,8 @@ least(uint32_t *ttl_s, uint32_t other_s)
 static void
 take_mx(const ldns_rr *rr, struct answers *out)
 {
-	const ldns_rdf *pref = ldns_rr_rdf(rr, 0), *name = ldns_rr_rdf(rr, 1);
-	char *host = pref && name && ldns_rdf_size(pref) == 2 ? name_text(name) : NULL;
+	const ldns_rdf *pref = lib.ldns_rr_rdf(rr, 0), *name = lib.ldns_rr_rdf(rr, 1);
+	char *host = pref && name && lib.ldns_rdf_size(pref) == 2 ? name_text(name) : NULL;
 	struct answers_record *r;
 
 	if (!host) {
@@ -169,7 +224,7 @@ take_mx(const ldns_rr *rr, struct answers *out)
 		return;
 	}
 	r = answers_add(out);
-	r->preference = ldns_rdf2native_int16(pref);
+	r->preference = lib.ldns_rdf2native_int16(pref);
 	buf_str(&r->text, host);
 	free(host);
 }
@@ -177,17 +232,17 @@ take_mx(const ldns_rr *rr, struct answers *out)
 static void
 take_addr(const ldns_rr *rr, struct answers *out)
 {
-	const ldns_rdf *r = ldns_rr_rdf(rr, 0);
-	size_t n = r ? ldns_rdf_size(r) : 0;
+	const ldns_rdf *r = lib.ldns_rr_rdf(rr, 0);
+	size_t n = r ? lib.ldns_rdf_size(r) : 0;
 	struct net_addr a;
 
 	memset(&a, 0, sizeof a);
-	if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_A && n == sizeof a.u.in4.sin_addr) {
+	if (lib.ldns_rr_get_type(rr) == LDNS_RR_TYPE_A && n == sizeof a.u.in4.sin_addr) {
 		a.u.in4.sin_family = AF_INET;
-		memcpy(&a.u.in4.sin_addr, ldns_rdf_data(r), n);
-	} else if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_AAAA && n == sizeof a.u.in6.sin6_addr) {
+		memcpy(&a.u.in4.sin_addr, lib.ldns_rdf_data(r), n);
+	} else if (lib.ldns_rr_get_type(rr) == LDNS_RR_TYPE_AAAA && n == sizeof a.u.in6.sin6_addr) {
 		a.u.in6.sin6_family = AF_INET6;
-		memcpy(&a.u.in6.sin6_addr, ldns_rdf_data(r), n);
+		memcpy(&a.u.in6.sin6_addr, lib.ldns_rdf_data(r), n);
 	} else {
 		return;
 	}
@@ -200,8 +255,8 @@ take_tlsa(const ldns_rr *rr, struct answers *out)
 {
 	struct answers_record *r = answers_add(out);
 
-	for (size_t i = 0; i < ldns_rr_rd_count(rr); i++)
-		buf_add(&r->text, ldns_rdf_data(ldns_rr_rdf(rr, i)), ldns_rdf_size(ldns_rr_rdf(rr, i)));
+	for (size_t i = 0; i < lib.ldns_rr_rd_count(rr); i++)
+		buf_add(&r->text, lib.ldns_rdf_data(lib.ldns_rr_rdf(rr, i)), lib.ldns_rdf_size(lib.ldns_rr_rdf(rr, i)));
 }
 
 /* Each string is a byte of length and that many bytes (RFC 1035 3.3.14). */
@@ -210,11 +265,11 @@ take_txt(const ldns_rr *rr, struct answers *out)
 {
 	struct answers_record *r = answers_add(out);
 
-	for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {
-		const ldns_rdf *s = ldns_rr_rdf(rr, i);
+	for (size_t i = 0; i < lib.ldns_rr_rd_count(rr); i++) {
+		const ldns_rdf *s = lib.ldns_rr_rdf(rr, i);
 
-		if (ldns_rdf_size(s) > 0) {
-			buf_add(&r->text, ldns_rdf_data(s) + 1, ldns_rdf_size(s) - 1);
+		if (lib.ldns_rdf_size(s) > 0) {
+			buf_add(&r->text, lib.ldns_rdf_data(s) + 1, lib.ldns_rdf_size(s) - 1);
 			r->n_strings++;
 		}
 	}
@@ -223,7 +278,7 @@ take_txt(const ldns_rr *rr, struct answers *out)
 static void
 take_name(const ldns_rr *rr, struct answers *out)
 {
-	char *name = ldns_rr_rdf(rr, 0) ? name_text(ldns_rr_rdf(rr, 0)) : NULL;
+	char *name = lib.ldns_rr_rdf(rr, 0) ? name_text(lib.ldns_rr_rdf(rr, 0)) : NULL;
 
 	if (name)
 		buf_str(&answers_add(out)->text, name);
@@ -251,13 +306,13 @@ take_records(const ldns_rr_list *l, const ldns_rdf *owner, ldns_rr_type type, st
 {
 	size_t n = 0;
 
-	for (size_t i = 0; l && i < ldns_rr_list_rr_count(l); i++) {
-		const ldns_rr *rr = ldns_rr_list_rr(l, i);
+	for (size_t i = 0; l && i < lib.ldns_rr_list_rr_count(l); i++) {
+		const ldns_rr *rr = lib.ldns_rr_list_rr(l, i);
 
-		if (ldns_rr_get_type(rr) != type || ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN ||
-		    ldns_dname_compare(ldns_rr_owner(rr), owner) != 0)
+		if (lib.ldns_rr_get_type(rr) != type || lib.ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN ||
+		    lib.ldns_dname_compare(lib.ldns_rr_owner(rr), owner) != 0)
 			continue;
-		least(&out->ttl_s, ldns_rr_ttl(rr));
+		least(&out->ttl_s, lib.ldns_rr_ttl(rr));
 		take_record(rr, type, out);
 		n++;
 	}
@@ -267,14 +322,14 @@ take_records(const ldns_rr_list *l, const ldns_rdf *owner, ldns_rr_type type, st
 static const ldns_rdf *
 find_cname(const ldns_rr_list *l, const ldns_rdf *owner, struct answers *out)
 {
-	for (size_t i = 0; l && i < ldns_rr_list_rr_count(l); i++) {
-		const ldns_rr *rr = ldns_rr_list_rr(l, i);
+	for (size_t i = 0; l && i < lib.ldns_rr_list_rr_count(l); i++) {
+		const ldns_rr *rr = lib.ldns_rr_list_rr(l, i);
 
-		if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_CNAME &&
-		    ldns_rr_get_class(rr) == LDNS_RR_CLASS_IN && ldns_rr_rdf(rr, 0) &&
-		    ldns_dname_compare(ldns_rr_owner(rr), owner) == 0) {
-			least(&out->ttl_s, ldns_rr_ttl(rr));
-			return ldns_rr_rdf(rr, 0);
+		if (lib.ldns_rr_get_type(rr) == LDNS_RR_TYPE_CNAME &&
+		    lib.ldns_rr_get_class(rr) == LDNS_RR_CLASS_IN && lib.ldns_rr_rdf(rr, 0) &&
+		    lib.ldns_dname_compare(lib.ldns_rr_owner(rr), owner) == 0) {
+			least(&out->ttl_s, lib.ldns_rr_ttl(rr));
+			return lib.ldns_rr_rdf(rr, 0);
 		}
 	}
 	return NULL;
@@ -286,19 +341,19 @@ enum nothing { NOTHING_PLAIN, NOTHING_SOA, NOTHING_REFERRAL };
 static enum nothing
 nothing_kind(const ldns_pkt *pkt, struct answers *out)
 {
-	const ldns_rr_list *l = ldns_pkt_authority(pkt);
+	const ldns_rr_list *l = lib.ldns_pkt_authority(pkt);
 	enum nothing kind = NOTHING_PLAIN;
 
-	for (size_t i = 0; l && i < ldns_rr_list_rr_count(l); i++) {
-		const ldns_rr *rr = ldns_rr_list_rr(l, i);
+	for (size_t i = 0; l && i < lib.ldns_rr_list_rr_count(l); i++) {
+		const ldns_rr *rr = lib.ldns_rr_list_rr(l, i);
 
-		if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_SOA && ldns_rr_rdf(rr, 6)) {
-			least(&out->ttl_s, ldns_rr_ttl(rr));
-			least(&out->ttl_s, ldns_rdf2native_int32(ldns_rr_rdf(rr, 6)));
+		if (lib.ldns_rr_get_type(rr) == LDNS_RR_TYPE_SOA && lib.ldns_rr_rdf(rr, 6)) {
+			least(&out->ttl_s, lib.ldns_rr_ttl(rr));
+			least(&out->ttl_s, lib.ldns_rdf2native_int32(lib.ldns_rr_rdf(rr, 6)));
 			return NOTHING_SOA;
 		}
-		if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_NS && !ldns_pkt_aa(pkt) &&
-		    !ldns_pkt_ra(pkt))
+		if (lib.ldns_rr_get_type(rr) == LDNS_RR_TYPE_NS && !lib.ldns_pkt_aa(pkt) &&
+		    !lib.ldns_pkt_ra(pkt))
 			kind = NOTHING_REFERRAL;
 	}
 	return kind;
@@ -307,12 +362,12 @@ nothing_kind(const ldns_pkt *pkt, struct answers *out)
 static int
 rcode_check(const ldns_pkt *pkt, struct err *e)
 {
-	unsigned rcode = ldns_pkt_get_rcode(pkt) | (unsigned)ldns_pkt_edns_extended_rcode(pkt) << 4;
+	unsigned rcode = lib.ldns_pkt_get_rcode(pkt) | (unsigned)lib.ldns_pkt_edns_extended_rcode(pkt) << 4;
 	const ldns_lookup_table *t;
 
 	if (rcode == LDNS_RCODE_NOERROR || rcode == LDNS_RCODE_NXDOMAIN)
 		return 0;
-	t = ldns_lookup_by_id(ldns_rcodes, (int)rcode);
+	t = lib.ldns_lookup_by_id(*lib.ldns_rcodes, (int)rcode);
 	if (t)
 		return err_set(e, EX_TEMPFAIL, "%s", t->name);
 	return err_set(e, EX_TEMPFAIL, "response code %u", rcode);
@@ -322,7 +377,7 @@ static int
 read_packet(const ldns_pkt *pkt, const ldns_rdf *want, uint16_t type, struct dnsmsg_answer *out,
     struct err *e)
 {
-	const ldns_rr_list *list = ldns_pkt_answer(pkt);
+	const ldns_rr_list *list = lib.ldns_pkt_answer(pkt);
 	const ldns_rdf *next;
 	struct answers *is = &out->is;
 	enum nothing kind;
@@ -338,12 +393,12 @@ read_packet(const ldns_pkt *pkt, const ldns_rdf *want, uint16_t type, struct dns
 			return err_set(e, EX_TEMPFAIL, "over %d CNAMEs in a chain", CHAIN_MAX);
 		want = next;
 	}
-	is->secure = ldns_pkt_ad(pkt);
+	is->secure = lib.ldns_pkt_ad(pkt);
 	if (is->n + is->n_bad > 0)
 		return 0;
 	kind = nothing_kind(pkt, is);
 	/* RFC 6604 3: with CNAMEs the code is about the last name of the chain. */
-	if (ldns_pkt_get_rcode(pkt) == LDNS_RCODE_NXDOMAIN) {
+	if (lib.ldns_pkt_get_rcode(pkt) == LDNS_RCODE_NXDOMAIN) {
 		is->says = ANSWERS_NXDOMAIN;
 		return 0;
 	}
@@ -362,7 +417,7 @@ int
 dnsmsg_parse(struct span answer, const char *name, uint16_t type, struct dnsmsg_answer *out,
     struct err *e)
 {
-	ldns_rdf *want = dname_of(name);
+	ldns_rdf *want;
 	ldns_pkt *pkt = NULL;
 	ldns_status st;
 	int rc;
@@ -370,16 +425,19 @@ dnsmsg_parse(struct span answer, const char *name, uint16_t type, struct dnsmsg_
 	*out = (struct dnsmsg_answer){.is = ANSWERS_INIT};
 	out->is.says = ANSWERS_NODATA;
 	out->is.ttl_s = UINT32_MAX;
+	if (dnsmsg_load(e))
+		return e->code;
+	want = dname_of(name);
 	if (!want)
 		return err_set(e, EX_DATAERR, "not a domain name");
-	st = ldns_wire2pkt(&pkt, (const uint8_t *)answer.p, answer.n);
+	st = lib.ldns_wire2pkt(&pkt, (const uint8_t *)answer.p, answer.n);
 	if (st != LDNS_STATUS_OK)
-		rc = err_set(e, EX_TEMPFAIL, "malformed answer: %s", ldns_get_errorstr_by_id(st));
+		rc = err_set(e, EX_TEMPFAIL, "malformed answer: %s", lib.ldns_get_errorstr_by_id(st));
 	else
 		rc = read_packet(pkt, want, type, out, e);
 	if (st == LDNS_STATUS_OK)
-		ldns_pkt_free(pkt);
-	ldns_rdf_deep_free(want);
+		lib.ldns_pkt_free(pkt);
+	lib.ldns_rdf_deep_free(want);
 	if (out->is.ttl_s == UINT32_MAX)
 		out->is.ttl_s = TTL_UNKNOWN_S;
 	if (rc)

@@ -17,6 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Loads the library, whose file a process that is confined cannot open any more.  Whoever asks does it
+ * by himself, if nobody has.  EX_TEMPFAIL: it is not there, or there is no memory. */
+int dnsmsg_load(struct err *e);
+
 enum { DNSMSG_NOERROR = 0, DNSMSG_FORMERR = 1, DNSMSG_NXDOMAIN = 3, DNSMSG_NOTIMP = 4 };
 
 #define DNSMSG_CNAMES_MAX 16 /* in a chain */

@@ -54,6 +54,9 @@
 #define SYS_LIBCRYPTO "libcrypto.so.3"
 #endif
 
+/* What dnsmsg.c loads: since ldns 1.7. */
+#define SYS_LIBLDNS "libldns.so.3"
+
 /* What archive.c loads: its name has not changed since libarchive 3.0. */
 #define SYS_LIBARCHIVE "libarchive.so.13"
 
