@@ -716,7 +716,7 @@ judge(struct bounce_reader *b)
 	memset(&b->arf, 0, sizeof b->arf);
 	b->dsn = (struct dsn){.rcpts = NULL};
 	dsn_parse(kept(b, KEEP_STATUS), &b->arena, &b->dsn);
-	if (!b->dsn.rcpts && b->text.dsn_inside)
+	if (!b->dsn.rcpts && (b->text.dsn_inside || (b->text.bounce && b->text.n == 0)))
 		dsn_parse(all_unquoted(b, text), &b->arena, &b->dsn);
 	if (b->kept[KEEP_REPORT].len > 0 && arf_parse(kept(b, KEEP_REPORT), &b->arena, &b->arf)) {
 		from_feedback(b, b->arf.type);

@@ -83,7 +83,7 @@ reason_status(struct span word, int class)
 	return w && (class == 4 || class == 5) ? span_of(w->status[class - 4]) : (struct span){"", 0};
 }
 
-/* "a|b" of a rule: b, unless it was the recipient that was refused, or the status is about the address (x.1.x). */
+/* "a|b" of a rule: a if it was the recipient that was refused, or the status is about the address (x.1.x). */
 static struct span
 choose(struct span what, const struct reason_in *in)
 {
@@ -94,6 +94,60 @@ choose(struct span what, const struct reason_in *in)
 	if (!bar || in->phase == RULES_RCPT || (s.n > 4 && s.p[2] == '1' && s.p[3] == '.'))
 		return (struct span){what.p, n};
 	return (struct span){bar + 1, what.n - n - 1};
+}
+
+static bool
+is_repeated(struct span word, int code)
+{
+	return word.n >= 3 && is_digit(word.p[0]) && is_digit(word.p[1]) && is_digit(word.p[2]) &&
+	    (word.p[0] - '0') * 100 + (word.p[1] - '0') * 10 + word.p[2] - '0' == code &&
+	    (word.n == 3 || word.p[3] == '-');
+}
+
+/* "ann@example" becomes "x@example": nobody's name is to tell why he was refused. */
+static size_t
+add_word(char *out, size_t n, struct span word)
+{
+	size_t start = n;
+
+	for (size_t i = 0; i < word.n; i++) {
+		if (word.p[i] == '@' && n > start && !strchr("<>()[]:;,\"'=", out[n - 1])) {
+			while (n > start && !strchr("<>()[]:;,\"'=", out[n - 1]))
+				n--;
+			out[n++] = 'x';
+		}
+		out[n++] = word.p[i];
+	}
+	return n;
+}
+
+/* A folded text without what stands between its words when the lines of a reply are joined: the codes that each
+ * line of it repeats (RFC 5321 4.2.1, RFC 2034 4). */
+static void
+unjoin(struct buf *text, int code, struct span status)
+{
+	struct cur c = cur_of(text->s, text->len);
+	bool codes = false; /* the word before was one */
+	size_t n = 0;
+
+	while (!cur_end(&c)) {
+		struct span word = cur_until(&c, ' ');
+
+		cur_ch(&c, ' ');
+		if (n > 0 && is_repeated(word, code)) {
+			size_t skip = word.n > 3 ? 4 : 3;
+
+			word = (struct span){word.p + skip, word.n - skip};
+			codes = true;
+		}
+		if (n > 0 && codes && (word.n == 0 || span_eq(word, status)))
+			continue;
+		codes = false;
+		if (n > 0)
+			text->s[n++] = ' ';
+		n = add_word(text->s, n, word);
+	}
+	buf_cut(text, n);
 }
 
 void
@@ -117,6 +171,7 @@ reason_find(const struct rules *r, const struct reason_in *in, struct buf *scrat
 		text.n = REASON_TEXT_MAX;
 	buf_cut(scratch, 0);
 	rules_fold(text, scratch);
+	unjoin(scratch, in->code, in->status);
 	rules_begin(&scan, r, &r->reasons, (struct span){scratch->s, scratch->len}, &f, false);
 	out->rule = rules_next(&scan);
 	out->word = out->rule ? choose(out->rule->what, in) : scratch->len > 0 ? SPAN("onhold") : SPAN("undefined");

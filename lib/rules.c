@@ -25,209 +25,6 @@ rules_fold(struct span text, struct buf *out)
 	buf_grew(out, n);
 }
 
-/* --- patterns */
-
-static bool
-is_local(int c)
-{
-	static const bool not[128] = {['<'] = 1, ['>'] = 1, ['('] = 1, [')'] = 1, ['['] = 1, [']'] = 1,
-	    [':'] = 1, [';'] = 1, [','] = 1, ['"'] = 1, ['\\'] = 1, ['\''] = 1, ['`'] = 1,
-	    ['|'] = 1, ['@'] = 1, [127] = 1};
-
-	return c > ' ' && (c > 127 || !not[c]);
-}
-
-static bool
-is_domain(int c)
-{
-	return is_alnum(c) || c == '.' || c == '-' || c == '_' || c >= 0x80;
-}
-
-static bool
-not_blank(int c)
-{
-	return c != ' ';
-}
-
-/* local@domain; a dot at its end is the sentence's. */
-static bool
-address(struct cur *c, struct span *addr)
-{
-	struct cur t = *c;
-	const char *start = t.p;
-	struct span local, domain;
-
-	if (cur_ch(&t, '"')) {
-		cur_until(&t, '"');
-		if (!cur_ch(&t, '"'))
-			return false;
-	} else {
-		local = cur_while(&t, is_local);
-		if (local.n == 0)
-			return false;
-	}
-	if (!cur_ch(&t, '@'))
-		return false;
-	domain = cur_while(&t, is_domain);
-	while (domain.n > 0 && strchr(".-", domain.p[domain.n - 1]))
-		domain.n--;
-	if (domain.n == 0)
-		return false;
-	t.p = domain.p + domain.n;
-	if (addr)
-		*addr = (struct span){start, (size_t)(t.p - start)};
-	*c = t;
-	return true;
-}
-
-static bool
-is_plain(int c)
-{
-	return c != '#' && c != '%' && c != '$' && c != '\\' && c != '*' && c != '^';
-}
-
-/* A piece of a pattern without "*" at the cursor of the text. */
-static bool
-piece_here(struct span piece, struct cur *text, struct span *addr)
-{
-	struct cur p = cur_span(piece), t = *text;
-
-	while (!cur_end(&p)) {
-		char c = *p.p++;
-
-		if (c == '#') {
-			if (cur_while(&t, is_digit).n == 0)
-				return false;
-		} else if (c == '%' && cur_ch(&p, 'a')) {
-			if (!address(&t, addr))
-				return false;
-		} else if (c == '%' && cur_ch(&p, 'w')) {
-			if (cur_while(&t, not_blank).n == 0)
-				return false;
-		} else if (c == '$' && cur_end(&p)) {
-			if (!cur_end(&t))
-				return false;
-		} else {
-			if (c == '\\' && !cur_end(&p))
-				c = *p.p++;
-			if (cur_end(&t) || *t.p != c)
-				return false;
-			t.p++;
-		}
-	}
-	*text = t;
-	return true;
-}
-
-static bool
-all_plain(struct span piece)
-{
-	for (size_t i = 0; i < piece.n; i++)
-		if (!is_plain((unsigned char)piece.p[i]))
-			return false;
-	return true;
-}
-
-/* The same, anywhere behind the cursor. */
-static bool
-piece_behind(struct span piece, struct cur *text, struct span *addr)
-{
-	bool plain = piece.n > 0 && is_plain((unsigned char)*piece.p);
-
-	if (all_plain(piece)) { /* most are */
-		const char *at = memmem(text->p, (size_t)(text->end - text->p), piece.p, piece.n);
-
-		if (at)
-			text->p = at + piece.n;
-		return at != NULL;
-	}
-	for (struct cur t = *text;; t.p++) {
-		struct cur try;
-
-		if (plain) {
-			const char *at = cur_end(&t) ? NULL : memchr(t.p, *piece.p, (size_t)(t.end - t.p));
-
-			if (!at)
-				return false;
-			t.p = at;
-		}
-		try = t;
-		if (piece_here(piece, &try, addr)) {
-			*text = try;
-			return true;
-		}
-		if (cur_end(&t))
-			return false;
-	}
-}
-
-/* Up to a "*" that is not escaped. */
-static struct span
-next_piece(struct cur *p)
-{
-	const char *start = p->p;
-
-	while (!cur_end(p) && *p->p != '*')
-		p->p += *p->p == '\\' && p->p + 1 < p->end ? 2 : 1;
-	return (struct span){start, (size_t)(p->p - start)};
-}
-
-bool
-rules_matches(struct span pattern, struct span folded, struct span *addr)
-{
-	struct cur p = cur_span(pattern), t = cur_span(folded);
-	bool here = cur_ch(&p, '^');
-
-	do {
-		struct span piece = next_piece(&p);
-
-		if (here ? !piece_here(piece, &t, addr) : !piece_behind(piece, &t, addr))
-			return false;
-		here = false;
-	} while (cur_ch(&p, '*'));
-	return true;
-}
-
-static bool has_gram(struct span pattern);
-
-static uint32_t
-gram_at(const char *p)
-{
-	uint32_t g;
-
-	memcpy(&g, p, sizeof g);
-	return g;
-}
-
-static size_t
-bucket_of(uint32_t gram)
-{
-	return (gram * 2654435769u) >> 19; /* RULES_BUCKETS is 2^13 */
-}
-
-const char *
-rules_pattern_bad(struct span pattern)
-{
-	if (span_eq(pattern, SPAN("*")))
-		return NULL;
-	for (size_t i = 0; i < pattern.n; i++) {
-		unsigned char c = (unsigned char)pattern.p[i];
-
-		if (c >= 'A' && c <= 'Z')
-			return "a pattern is in lower case";
-		if (c == '%' && (i + 1 == pattern.n || !strchr("aw", pattern.p[i + 1])))
-			return "% stands before a or w";
-		if (c == '\\' && i + 1 == pattern.n)
-			return "a backslash ends the pattern";
-		if (c == ' ' && i + 1 < pattern.n && pattern.p[i + 1] == ' ')
-			return "two blanks in a row never match";
-		i += c == '\\';
-	}
-	/* The few that only look for an address are asked about every line. */
-	return has_gram(pattern) || (pattern.n > 2 && memmem(pattern.p, pattern.n, "%a", 2)) ?
-	    NULL : "a pattern has four characters in a row that stand for themselves";
-}
-
 /* --- conditions */
 
 static bool
@@ -373,11 +170,86 @@ is_site(const struct rule *r)
 	return span_eq(r->what, SPAN("@site"));
 }
 
+/* --- families of words */
+
+static struct rules_words *
+words_of(struct rules *r, struct span name)
+{
+	for (struct rules_words *w = r->words; w; w = w->next)
+		if (span_eq(w->name, name))
+			return w;
+	return NULL;
+}
+
+static struct span
+joined(struct rules *r, struct span a, const char *between, struct span b)
+{
+	struct buf text = BUF_INIT;
+	struct span out;
+
+	buf_fmt(&text, "%.*s%s%.*s", SPAN_ARG(a), between, SPAN_ARG(b));
+	out = arena_dup(&r->arena, (struct span){text.s, text.len});
+	buf_free(&text);
+	return out;
+}
+
+/* "@words": more lines of a name are more of its words. */
+static void
+add_words(struct rules *r, struct span name, struct span list)
+{
+	struct rules_words *w = words_of(r, name);
+
+	if (w) {
+		w->list = joined(r, w->list, "|", list);
+		return;
+	}
+	w = arena_get(&r->arena, sizeof *w);
+	*w = (struct rules_words){name, list, r->words};
+	r->words = w;
+}
+
+/* The first name in a pattern: "=NAME" behind "{" or "|", up to "|" or "}". */
+static bool
+find_words(struct span pattern, struct span *name)
+{
+	for (size_t i = 1; i < pattern.n; i++)
+		if (pattern.p[i] == '=' && (pattern.p[i - 1] == '{' || pattern.p[i - 1] == '|')) {
+			const char *start = pattern.p + i + 1;
+			size_t n = 0, max = pattern.n - i - 1;
+
+			while (n < max && start[n] != '|' && start[n] != '}')
+				n++;
+			*name = (struct span){start, n};
+			return true;
+		}
+	return false;
+}
+
+/* Each name becomes its words; what does not change stays where it is. */
+static int
+expand(struct rules *r, struct rule *rule, struct err *e)
+{
+	struct span name;
+
+	while (find_words(rule->pattern, &name)) {
+		const struct rules_words *w = words_of(r, name);
+		const char *end = rule->pattern.p + rule->pattern.n, *behind = name.p + name.n;
+		struct span before = {rule->pattern.p, (size_t)(name.p - 1 - rule->pattern.p)};
+
+		if (!w)
+			return err_set(e, EX_CONFIG, "%s:%u: no @words are named \"%.*s\"", rule->file, rule->line,
+			    SPAN_ARG(name));
+		before = joined(r, before, "", w->list);
+		rule->pattern = joined(r, before, "", (struct span){behind, (size_t)(end - behind)});
+	}
+	return 0;
+}
+
 static int
 check_rule(const struct rule *rule, struct err *e)
 {
 	static const struct rules_facts none;
-	const char *why = rules_pattern_bad(rule->pattern);
+	const char *why = pattern_bad(rule->pattern);
 	struct span bad;
 
 	if (*rule->what.p == '|' || rule->what.p[rule->what.n - 1] == '|')
@@ -411,7 +283,16 @@ rule_line(struct rules *r, struct span line, const char *file, unsigned no, bool
 	if (n < 4 || !cur_end(&c))
 		return err_set(e, EX_CONFIG, "%s:%u: not four or five columns with a TAB between two",
 		    file, no);
-	rc = check ? check_rule(&rule, e) : 0;
+	if (span_eq(rule.what, SPAN("@words"))) {
+		if (memchr(rule.pattern.p, '{', rule.pattern.n) || memmem(rule.pattern.p, rule.pattern.n, "|=", 2) ||
+		    *rule.pattern.p == '=')
+			return err_set(e, EX_CONFIG, "%s:%u: no { or =NAME stands among words", file, no);
+		add_words(r, rule.site, rule.pattern);
+		return 0;
+	}
+	rc = expand(r, &rule, e);
+	if (!rc && check)
+		rc = check_rule(&rule, e);
 	if (rc)
 		return rc;
 	if (r->n == RULES_MAX)
@@ -455,84 +336,44 @@ rules_add_shipped(struct rules *r)
 	err_free(&e);
 }
 
-/* The next four bytes in a row that the pattern must contain, from *at on: false at the end. */
-static inline bool
-next_gram(struct span pattern, size_t *at, size_t *run, uint32_t *gram)
-{
-	for (size_t i = *at; i < pattern.n; i++) {
-		char c = pattern.p[i];
-
-		*run = is_plain((unsigned char)c) ? *run + 1 : 0;
-		if (c == '%' || c == '\\')
-			i++;
-		if (*run >= RULES_GRAM) {
-			*gram = gram_at(pattern.p + i + 1 - RULES_GRAM);
-			*at = i + 1;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool
-has_gram(struct span pattern)
-{
-	size_t at = 0, run = 0;
-	uint32_t gram;
-
-	return next_gram(pattern, &at, &run, &gram);
-}
-
+/* Filed under the keys that fewest patterns have. */
 static void
-count_grams(struct span pattern, uint16_t *count)
+file_under(struct rules_set *s, size_t i, struct span pattern, const uint16_t *count)
 {
-	size_t at = 0, run = 0;
-	uint32_t gram;
+	uint32_t keys[PATTERN_KEYS_MAX];
+	size_t n = pattern_keys(pattern, count, keys);
 
-	while (next_gram(pattern, &at, &run, &gram))
-		count[bucket_of(gram)]++;
-}
-
-/* Filed under the gram that fewest patterns have. */
-static void
-file_under(const struct rules *r, struct rules_set *s, size_t i, const uint16_t *count)
-{
-	size_t at = 0, run = 0, b;
-	unsigned best = UINT16_MAX + 1u;
-	uint32_t gram;
-
-	while (next_gram(r->v[s->v[i]].pattern, &at, &run, &gram))
-		if (count[bucket_of(gram)] < best) {
-			best = count[bucket_of(gram)];
-			s->gram[i] = gram;
-		}
-	if (best > UINT16_MAX) {
+	if (s->n_keys + n > UINT16_MAX)
+		n = 0;
+	if (n == 0)
 		s->always[i / 64] |= (uint64_t)1 << i % 64;
-		return;
+	if (s->n_keys + n > s->cap) {
+		s->cap = (s->cap + n) * 2;
+		s->key = mem_grow(s->key, s->cap, sizeof *s->key);
 	}
-	b = bucket_of(s->gram[i]);
-	s->next[i] = s->bucket[b];
-	s->bucket[b] = (uint16_t)(i + 1);
+	for (size_t k = 0; k < n; k++) {
+		size_t b = pattern_bucket(keys[k]);
+
+		s->key[s->n_keys] = (struct rules_key){keys[k], (uint16_t)i, s->bucket[b]};
+		s->bucket[b] = (uint16_t)++s->n_keys;
+	}
 }
 
 static void
 set_ready(const struct rules *r, struct rules_set *s, bool lines)
 {
-	uint16_t *count;
+	uint16_t *count = mem_alloc(PATTERN_BUCKETS * sizeof *count);
 
 	memset(s->bucket, 0, sizeof s->bucket);
 	s->v = mem_alloc((r->n + 1) * sizeof *s->v);
-	s->gram = mem_alloc((r->n + 1) * sizeof *s->gram);
-	s->next = mem_alloc((r->n + 1) * sizeof *s->next);
 	s->always = mem_alloc((r->n / 64 + 1) * sizeof *s->always);
 	for (size_t i = 0; i < r->n; i++)
 		if ((*r->v[i].what.p == '@') == lines && !is_site(&r->v[i]))
 			s->v[s->n++] = (uint16_t)i;
-	count = mem_alloc(RULES_BUCKETS * sizeof *count);
 	for (size_t i = 0; i < s->n; i++)
-		count_grams(r->v[s->v[i]].pattern, count);
+		pattern_count(r->v[s->v[i]].pattern, count);
 	for (size_t i = 0; i < s->n; i++)
-		file_under(r, s, i, count);
+		file_under(s, i, r->v[s->v[i]].pattern, count);
 	free(count);
 }
 
@@ -540,8 +381,7 @@ static void
 set_free(struct rules_set *s)
 {
 	free(s->v);
-	free(s->gram);
-	free(s->next);
+	free(s->key);
 	free(s->always);
 }
 
@@ -608,6 +448,7 @@ rules_free(struct rules *r)
 	free(r->sites);
 	set_free(&r->reasons);
 	set_free(&r->lines);
+	arena_free(&r->arena);
 	memset(r, 0, sizeof *r);
 }
 
@@ -630,13 +471,13 @@ rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set 
 		memset(c->bits, 0, (s->n / 64 + 1) * sizeof *c->bits);
 	else
 		memcpy(c->bits, s->always, (s->n / 64 + 1) * sizeof *c->bits);
-	c->begins_address = address(&start, NULL);
-	for (size_t i = 0; i + RULES_GRAM <= t.n; i++) {
-		uint32_t g = gram_at(t.p + i);
+	c->begins_address = pattern_address(&start, NULL);
+	for (size_t i = 0; i + PATTERN_GRAM <= t.n; i++) {
+		uint32_t g = pattern_gram(t.p + i);
 
-		for (uint16_t k = s->bucket[bucket_of(g)]; k; k = s->next[k - 1])
-			if (s->gram[k - 1] == g)
-				c->bits[(k - 1) / 64] |= (uint64_t)1 << (k - 1) % 64;
+		for (uint16_t k = s->bucket[pattern_bucket(g)]; k; k = s->key[k - 1].next)
+			if (s->key[k - 1].gram == g)
+				c->bits[s->key[k - 1].rule / 64] |= (uint64_t)1 << s->key[k - 1].rule % 64;
 	}
 }
 
@@ -653,13 +494,13 @@ holds(struct rules_scan *c, const struct rule *rule)
 		if (p.p[1] == '%' && p.p[2] == 'a') {
 			if (!c->begins_address)
 				return false;
-		} else if (is_plain((unsigned char)p.p[1]) && (c->text.n == 0 || *c->text.p != p.p[1]))
+		} else if (pattern_plain((unsigned char)p.p[1]) && (c->text.n == 0 || *c->text.p != p.p[1]))
 			return false;
 	}
 	/* Of a line's rule the site is what it tells, not what it asks. */
 	if (c->s != &c->r->lines && !site_is(rule->site, c->f))
 		return false;
-	if (!(p.n == 1 && *p.p == '*') && !rules_matches(p, c->text, &c->addr))
+	if (!(p.n == 1 && *p.p == '*') && !pattern_matches(p, c->text, &c->addr))
 		return false;
 	return rules_when(rule->when, c->f, &bad);
 }

@@ -9,22 +9,21 @@
  * texts added first are asked first, so a local file is added before the shipped one.
  *
  * A text is lower case with single blanks when it is compared: rules_fold().  To ask a thousand
- * patterns costs about as much as to ask ten: each is filed under four bytes that it must contain.
+ * patterns costs about as much as to ask ten: each is filed under its keys (pattern.h).
  */
 #ifndef RULES_H
 #define RULES_H
 
+#include "arena.h"
 #include "buf.h"
 #include "cur.h"
 #include "err.h"
+#include "pattern.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define RULES_MAX 8192      /* lines with a rule in all texts together */
-#define RULES_GRAM 4        /* bytes in a row that every pattern has, "*" alone excepted */
-#define RULES_BUCKETS 8192
-
 #define RULES_FIELD_BITS 1024
 
 struct rule {
@@ -33,12 +32,23 @@ struct rule {
 	unsigned line;
 };
 
+struct rules_words {        /* "@words": what {=NAME} in a pattern stands for */
+	struct span name, list;
+	struct rules_words *next;
+};
+
+struct rules_key {
+	uint32_t gram;
+	uint16_t rule;      /* whose it is: which of the set */
+	uint16_t next;      /* of the same bucket, plus 1 */
+};
+
 struct rules_set {          /* rules that are asked together, in their order */
 	uint16_t *v;        /* numbers of rules */
-	uint32_t *gram;     /* of each: the four bytes */
-	uint16_t *next;     /* of each: the next of its bucket, plus 1 */
 	size_t n;
-	uint16_t bucket[RULES_BUCKETS]; /* the first of v, plus 1 */
+	struct rules_key *key;
+	size_t n_keys, cap;
+	uint16_t bucket[PATTERN_BUCKETS]; /* the last of key, plus 1 */
 	uint64_t *always;   /* filed under nothing: asked every time */
 };
 
@@ -46,6 +56,8 @@ struct rules {
 	struct rule *v;
 	size_t n, cap;
 	struct rules_set reasons, lines;
+	struct rules_words *words;
+	struct arena arena; /* of patterns with words in them */
 	uint16_t *sites;    /* numbers of the @site rules */
 	size_t n_sites;
 	uint64_t fields[RULES_FIELD_BITS / 64]; /* which header fields any rule asks about: rules_field() */
@@ -100,9 +112,6 @@ const struct rule *rules_next(struct rules_scan *c);
 /* The names of the sites that a host belongs to, by @site rules; how many were put into out. */
 size_t rules_sites(const struct rules *r, struct span host, struct span *out, size_t max);
 
-/* For tests and rules_add: a pattern against a folded text; and whether it is one, else why not. */
-bool rules_matches(struct span pattern, struct span folded, struct span *addr);
-const char *rules_pattern_bad(struct span pattern);
 /* The conditions of WHEN; bad: the first word that is none. */
 bool rules_when(struct span when, const struct rules_facts *f, struct span *bad);
 

@@ -19,7 +19,7 @@ match(const char *pattern, const char *text, struct span *addr)
 	buf_cut(&kept, 0);
 	buf_add(&kept, b.s, b.len);
 	buf_free(&b);
-	yes = rules_matches(span_of(pattern), (struct span){kept.s, kept.len}, addr);
+	yes = pattern_matches(span_of(pattern), (struct span){kept.s, kept.len}, addr);
 	if (!yes && !text) /* the last call gives it back */
 		buf_free(&kept);
 	return yes;
@@ -54,6 +54,24 @@ patterns(void)
 	    {"cost $5", "cost $5", true}, /* $ is an end only at the end */
 	    {"to <%a>", "mail to <ann@example.org> failed", true},
 	    {"to <%a>", "mail to <ann> failed", false},
+	    {"user {is |}{unknown|not found}", "user is unknown", true},
+	    {"user {is |}{unknown|not found}", "user not found", true},
+	    {"user {is |}{unknown|not found}", "user was unknown", false},
+	    {"{full|quota} of %w$", "quota of ann", true},
+	    {"^{over|out of} quota", "is over quota", false},
+	    {"{a|ab}c quota", "abc quota", true}, /* the first alternative does not end the search */
+	    {"code {#|%a} full", "code ann@example.org full", true},
+	    {"{a\\|b|\\}} full", "a|b full", true},
+	    {"{a\\|b|\\}} full", "} full", true},
+	    {"{=x} full", "=x full", true}, /* names are rules_add()'s */
+	    {"user~unknown", "user unknown", true},
+	    {"user~unknown", "userunknown", true},
+	    {"user~unknown", "user 34567890123456789012345678901234567890 unknown", true},
+	    {"user~unknown", "user 345678901234567890123456789012345678901 unknown", false},
+	    {"user~unknown", "user, and another user 456789012345678901234567890 unknown", true},
+	    {"user~unknown", "unknown user", false},
+	    {"user~is~{gone|away}", "user ann is now away", true},
+	    {"{no~user|unknown}", "no such user", true},
 	};
 	struct span addr;
 
@@ -129,6 +147,19 @@ texts(void)
 	    {"a\t*\t*\tdddd %x\n", "f:1: % stands before a or w"},
 	    {"a\t*\t*\tdddd\\\n", "f:1: a backslash ends the pattern"},
 	    {"a\t*\t*\tdd  dddd\n", "f:1: two blanks in a row never match"},
+	    {"a\t*\t*\tdddd{b\n", "f:1: } is missing"},
+	    {"a\t*\t*\tdddd{b|{c}}\n", "f:1: no *, ^, $ or { stands between { and }"},
+	    {"a\t*\t*\tdddd{b*|c}\n", "f:1: no *, ^, $ or { stands between { and }"},
+	    {"a\t*\t*\tdddd{B|c}\n", "f:1: a pattern is in lower case"},
+	    {"a\t*\t*\tdddd{b~c~d}\n", "f:1: more than one ~ in an alternative"},
+	    {"a\t*\t*\tdddd~b~c\n", NULL},
+	    {"a\t*\t*\tdddd~b~c~d\n", "f:1: more than two ~"},
+	    {"a\t*\t*\t{dddd|eee}\n",
+	        "f:1: a pattern has four characters in a row that stand for themselves"},
+	    {"a\t*\t*\t{dddd|eeee}\n", NULL},
+	    {"@words\tw\t*\tdddd|eeee\na\t*\t*\t{=w}\n", NULL},
+	    {"@words\tw\t*\tdddd|eeee\na\t*\t*\t{=v}\n", "f:2: no @words are named \"v\""},
+	    {"@words\tw\t*\tdddd|{=w}\na\t*\t*\t{=w}\n", "f:1: no { or =NAME stands among words"},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -170,6 +201,68 @@ order(void)
 	in.remote = SPAN("notbig.example");
 	reason_find(&r, &in, &scratch, &why);
 	is_mem(why.word.p, why.word.n, B("onhold"), "and not for whose name ends alike");
+	rules_free(&r);
+	buf_free(&scratch);
+	err_free(&e);
+}
+
+/* A name's words are those of all its lines above, in the order of the lines. */
+static void
+families(void)
+{
+	struct rules r = {.n = 0};
+	struct err e = ERR_INIT;
+	struct buf scratch = BUF_INIT;
+	struct reason why;
+	struct reason_in in = {.code = 550, .text = SPAN("550 the user has been deleted")};
+
+	is_num(rules_add(&r, SPAN("@words\tgone\t*\tunknown|removed\n@words\twho\t*\tuser|box\n"
+	    "early\t*\t*\tdeleted {=gone}\n@words\tgone\t*\tdeleted\n"
+	    "late\t*\t*\tthe {=who|person} has been {=gone}\n"), "f", &e), 0, "words in two lines");
+	rules_ready(&r);
+	reason_find(&r, &in, &scratch, &why);
+	is_mem(why.word.p, why.word.n, B("late"), "a rule below has both");
+	in.text = SPAN("deleted deleted");
+	reason_find(&r, &in, &scratch, &why);
+	is_mem(why.word.p, why.word.n, B("onhold"), "one between has the first");
+	in.text = SPAN("The person has\r\n been REMOVED.");
+	reason_find(&r, &in, &scratch, &why);
+	is_mem(why.word.p, why.word.n, B("late"), "a name beside a word");
+	rules_free(&r);
+	buf_free(&scratch);
+	err_free(&e);
+}
+
+/* Nobody's name tells why he was refused, and codes that lines of a reply repeat are not between its words. */
+static void
+plain_words(void)
+{
+	static const struct row {
+		const char *text, *want;
+	} rows[] = {
+	    {"550 <full.house@a.example> refused", "onhold"},
+	    {"550 full house", "full"},
+	    {"550 full@house full house", "full"},
+	    {"550-5.7.1 a full 550-5.7.1 house", "full"},
+	    {"550-5.7.1 a full 550 5.7.1 house", "full"},
+	    {"550-5.7.1 a full 551 5.7.1 house", "onhold"},
+	    {"550 a full 550-house", "full"},
+	    {"550 a full 550", "onhold"},
+	    {"550 \"full house\"@a.example", "full"}, /* quoted names are rare */
+	};
+	struct rules r = {.n = 0};
+	struct err e = ERR_INIT;
+	struct buf scratch = BUF_INIT;
+	struct reason why;
+
+	rules_add(&r, SPAN("full\t*\t*\tfull{.| }house\n"), "f", &e);
+	rules_ready(&r);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct reason_in in = {.code = 550, .status = SPAN("5.7.1"), .text = span_of(rows[i].text)};
+
+		reason_find(&r, &in, &scratch, &why);
+		ok(span_eq(why.word, span_of(rows[i].want)), "\"%s\": %s", rows[i].text, rows[i].want);
+	}
 	rules_free(&r);
 	buf_free(&scratch);
 	err_free(&e);
@@ -272,7 +365,7 @@ samples(const char *file)
 		    got ? got->line : 0, got ? (int)got->what.n : 0, got ? got->what.p : "");
 	}
 	is_num((long long)bad, 0, "every shipped rule decides about its own sample");
-	ok(r.n > 1000, "%zu rules", r.n);
+	ok(r.n > 500, "%zu rules", r.n);
 	rules_free(&r);
 	buf_free(&text);
 	buf_free(&b);
@@ -311,6 +404,8 @@ main(void)
 	conditions();
 	texts();
 	order();
+	families();
+	plain_words();
 	words();
 	samples(file);
 	return tap_done();

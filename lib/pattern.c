@@ -1,0 +1,373 @@
+#include "pattern.h"
+
+bool
+pattern_plain(int c)
+{
+	static const bool not[256] = {['#'] = 1, ['%'] = 1, ['$'] = 1, ['\\'] = 1, ['*'] = 1, ['^'] = 1,
+	    ['~'] = 1, ['{'] = 1, ['}'] = 1};
+
+	return !not[c & 255];
+}
+
+static bool
+is_local(int c)
+{
+	static const bool not[128] = {['<'] = 1, ['>'] = 1, ['('] = 1, [')'] = 1, ['['] = 1, [']'] = 1,
+	    [':'] = 1, [';'] = 1, [','] = 1, ['"'] = 1, ['\\'] = 1, ['\''] = 1, ['`'] = 1,
+	    ['|'] = 1, ['@'] = 1, [127] = 1};
+
+	return c > ' ' && (c > 127 || !not[c]);
+}
+
+static bool
+is_domain(int c)
+{
+	return is_alnum(c) || c == '.' || c == '-' || c == '_' || c >= 0x80;
+}
+
+static bool
+not_blank(int c)
+{
+	return c != ' ';
+}
+
+bool
+pattern_address(struct cur *c, struct span *addr)
+{
+	struct cur t = *c;
+	const char *start = t.p;
+	struct span domain;
+
+	if (cur_ch(&t, '"')) {
+		cur_until(&t, '"');
+		if (!cur_ch(&t, '"'))
+			return false;
+	} else if (cur_while(&t, is_local).n == 0)
+		return false;
+	if (!cur_ch(&t, '@'))
+		return false;
+	domain = cur_while(&t, is_domain);
+	while (domain.n > 0 && strchr(".-", domain.p[domain.n - 1]))
+		domain.n--;
+	if (domain.n == 0)
+		return false;
+	t.p = domain.p + domain.n;
+	if (addr)
+		*addr = (struct span){start, (size_t)(t.p - start)};
+	*c = t;
+	return true;
+}
+
+/* --- matching */
+
+/* Up to one of two characters that is not escaped, or to the end. */
+static struct span
+up_to(struct cur *p, char a, char b)
+{
+	const char *start = p->p;
+
+	while (!cur_end(p) && *p->p != a && *p->p != b)
+		p->p += *p->p == '\\' && p->p + 1 < p->end ? 2 : 1;
+	return (struct span){start, (size_t)(p->p - start)};
+}
+
+static bool here(struct cur p, struct cur *text, struct span *addr);
+
+/* "a|b}rest": an alternative and what follows it. */
+static bool
+one_of(struct cur p, struct cur *text, struct span *addr)
+{
+	struct cur rest = p;
+
+	up_to(&rest, '}', '}');
+	cur_ch(&rest, '}');
+	do {
+		struct cur t = *text;
+		struct span way = up_to(&p, '|', '}');
+
+		if (here(cur_span(way), &t, addr) && here(rest, &t, addr)) {
+			*text = t;
+			return true;
+		}
+	} while (cur_ch(&p, '|'));
+	return false;
+}
+
+static bool
+near(struct cur p, struct cur *text, struct span *addr)
+{
+	struct cur t = *text;
+	int first = cur_peek(&p);
+
+	for (size_t i = 0; i <= PATTERN_NEAR; i++, t.p++) {
+		struct cur try = t;
+
+		if ((!pattern_plain(first) || cur_peek(&t) == first) && here(p, &try, addr)) {
+			*text = try;
+			return true;
+		}
+		if (cur_end(&t))
+			break;
+	}
+	return false;
+}
+
+/* A piece of a pattern without "*", at the cursor of the text. */
+static bool
+here(struct cur p, struct cur *text, struct span *addr)
+{
+	struct cur t = *text;
+
+	while (!cur_end(&p)) {
+		char c = *p.p++;
+		bool good = true;
+
+		if (c == '{' || c == '~') {
+			good = c == '{' ? one_of(p, &t, addr) : near(p, &t, addr);
+			p.p = p.end;
+		} else if (c == '#')
+			good = cur_while(&t, is_digit).n > 0;
+		else if (c == '%' && cur_ch(&p, 'a'))
+			good = pattern_address(&t, addr);
+		else if (c == '%' && cur_ch(&p, 'w'))
+			good = cur_while(&t, not_blank).n > 0;
+		else if (c == '$' && cur_end(&p))
+			good = cur_end(&t);
+		else {
+			if (c == '\\' && !cur_end(&p))
+				c = *p.p++;
+			good = cur_ch(&t, c);
+		}
+		if (!good)
+			return false;
+	}
+	*text = t;
+	return true;
+}
+
+static bool
+all_plain(struct span piece)
+{
+	for (size_t i = 0; i < piece.n; i++)
+		if (!pattern_plain((unsigned char)piece.p[i]))
+			return false;
+	return true;
+}
+
+/* The same, anywhere behind the cursor. */
+static bool
+behind(struct span piece, struct cur *text, struct span *addr)
+{
+	bool plain = piece.n > 0 && pattern_plain((unsigned char)*piece.p);
+
+	if (all_plain(piece)) { /* most are */
+		const char *at = memmem(text->p, (size_t)(text->end - text->p), piece.p, piece.n);
+
+		if (at)
+			text->p = at + piece.n;
+		return at != NULL;
+	}
+	for (struct cur t = *text;; t.p++) {
+		struct cur try;
+
+		if (plain) {
+			const char *at = cur_end(&t) ? NULL : memchr(t.p, *piece.p, (size_t)(t.end - t.p));
+
+			if (!at)
+				return false;
+			t.p = at;
+		}
+		try = t;
+		if (here(cur_span(piece), &try, addr)) {
+			*text = try;
+			return true;
+		}
+		if (cur_end(&t))
+			return false;
+	}
+}
+
+bool
+pattern_matches(struct span pattern, struct span folded, struct span *addr)
+{
+	struct cur p = cur_span(pattern), t = cur_span(folded);
+	bool begin = cur_ch(&p, '^');
+
+	do {
+		struct span piece = up_to(&p, '*', '*');
+
+		if (begin ? !here(cur_span(piece), &t, addr) : !behind(piece, &t, addr))
+			return false;
+		begin = false;
+	} while (cur_ch(&p, '*'));
+	return true;
+}
+
+/* --- keys */
+
+/* The next bytes in a row that a text must contain where this holds, from *c on: false at the end. */
+static inline bool
+next_gram(struct cur *c, size_t *run, uint32_t *gram)
+{
+	while (!cur_end(c)) {
+		char ch = *c->p++;
+
+		*run = pattern_plain((unsigned char)ch) ? *run + 1 : 0;
+		if (ch == '{')
+			up_to(c, '}', '}');
+		else if ((ch == '%' || ch == '\\') && !cur_end(c))
+			c->p++;
+		if (*run >= PATTERN_GRAM) {
+			*gram = pattern_gram(c->p - PATTERN_GRAM);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The rarest of a text without groups, and how many have it; NONE where there is none. */
+#define NONE UINT32_MAX
+static uint32_t
+rarest(struct span text, const uint16_t *buckets, uint32_t *key)
+{
+	struct cur c = cur_span(text);
+	uint32_t best = NONE, gram;
+	size_t run = 0;
+
+	while (next_gram(&c, &run, &gram))
+		if (buckets[pattern_bucket(gram)] < best) {
+			best = buckets[pattern_bucket(gram)];
+			*key = gram;
+		}
+	return best;
+}
+
+/* The next group, "a|b". */
+static bool
+next_group(struct cur *c, struct span *group)
+{
+	up_to(c, '{', '{');
+	if (!cur_ch(c, '{'))
+		return false;
+	*group = up_to(c, '}', '}');
+	cur_ch(c, '}');
+	return true;
+}
+
+/* The keys of a group, one an alternative, and how many have them; NONE: an alternative has none. */
+static uint32_t
+group_keys(struct span group, const uint16_t *buckets, uint32_t *keys, size_t *n)
+{
+	struct cur c = cur_span(group);
+	uint32_t sum = 0;
+
+	*n = 0;
+	do {
+		uint32_t one = *n == PATTERN_KEYS_MAX ? NONE : rarest(up_to(&c, '|', '|'), buckets, &keys[*n]);
+
+		if (one == NONE)
+			return NONE;
+		(*n)++;
+		sum += one;
+	} while (cur_ch(&c, '|'));
+	return sum;
+}
+
+void
+pattern_count(struct span pattern, uint16_t *buckets)
+{
+	struct cur c = cur_span(pattern), groups = c;
+	struct span group;
+	uint32_t gram;
+	size_t run = 0;
+
+	while (next_gram(&c, &run, &gram))
+		buckets[pattern_bucket(gram)]++;
+	while (next_group(&groups, &group))
+		for (c = cur_span(group), run = 0; next_gram(&c, &run, &gram);)
+			buckets[pattern_bucket(gram)]++;
+}
+
+size_t
+pattern_keys(struct span pattern, const uint16_t *buckets, uint32_t keys[PATTERN_KEYS_MAX])
+{
+	uint32_t best = rarest(pattern, buckets, keys), in_group[PATTERN_KEYS_MAX], sum;
+	struct cur c = cur_span(pattern);
+	struct span group;
+	size_t n = best != NONE, k;
+
+	while (next_group(&c, &group))
+		if ((sum = group_keys(group, buckets, in_group, &k)) < best) {
+			best = sum;
+			n = k;
+			memcpy(keys, in_group, k * sizeof *keys);
+		}
+	return n;
+}
+
+/* --- whether it is one */
+
+static const char *
+group_bad(struct cur *c)
+{
+	size_t n = 1, nears = 0;
+
+	for (; !cur_end(c) && *c->p != '}'; c->p++) {
+		if (*c->p == '{' || *c->p == '*' || *c->p == '^' || *c->p == '$')
+			return "no *, ^, $ or { stands between { and }";
+		if (*c->p >= 'A' && *c->p <= 'Z')
+			return "a pattern is in lower case";
+		n += *c->p == '|';
+		nears = *c->p == '|' ? 0 : nears + (*c->p == '~');
+		if (nears > 1)
+			return "more than one ~ in an alternative";
+		c->p += *c->p == '\\' && c->p + 1 < c->end;
+	}
+	if (n > PATTERN_KEYS_MAX)
+		return "too many alternatives";
+	return cur_ch(c, '}') ? NULL : "} is missing";
+}
+
+static const char *
+bytes_bad(struct span pattern)
+{
+	struct cur c = cur_span(pattern);
+	const char *why;
+	size_t nears = 0;
+
+	while (!cur_end(&c)) {
+		char ch = *c.p++;
+
+		if (ch >= 'A' && ch <= 'Z')
+			return "a pattern is in lower case";
+		if (ch == '%' && cur_peek(&c) != 'a' && cur_peek(&c) != 'w')
+			return "% stands before a or w";
+		if (ch == '\\' && cur_end(&c))
+			return "a backslash ends the pattern";
+		if (ch == ' ' && cur_peek(&c) == ' ')
+			return "two blanks in a row never match";
+		nears += ch == '~';
+		if (ch == '\\')
+			c.p++;
+		else if (ch == '{' && (why = group_bad(&c)))
+			return why;
+	}
+	return nears > PATTERN_NEAR_MAX ? "more than two ~" : NULL;
+}
+
+const char *
+pattern_bad(struct span pattern)
+{
+	static const uint16_t none[PATTERN_BUCKETS];
+	uint32_t keys[PATTERN_KEYS_MAX];
+	const char *why;
+
+	if (span_eq(pattern, SPAN("*")))
+		return NULL;
+	why = bytes_bad(pattern);
+	/* The few that only look for an address are asked about every line. */
+	if (why || pattern_keys(pattern, none, keys) > 0 ||
+	    (pattern.n > 2 && memmem(pattern.p, pattern.n, "%a", 2)))
+		return why;
+	return "a pattern has four characters in a row that stand for themselves";
+}
