@@ -67,6 +67,8 @@ open_state(struct tool *t, struct err *e)
 	int rc;
 
 	t->with.state_dir = -1;
+	if (t->queue && !*t->queue)
+		return t->all ? err_set(e, EX_USAGE, "--all: without a queue nothing is remembered") : 0;
 	if (t->queue)
 		conf_set(&t->conf.queue, t->queue);
 	rc = owner_become(t->conf.queue, e);
@@ -177,10 +179,11 @@ print(const struct tool *t, const char *domain, const struct stsfile *f, int rc,
 	} else if (!rc) {
 		print_policy(t, f);
 	}
-	/* RFC 8461 3.3: people are told where a policy cannot be renewed, unless it asks for nothing. */
-	if (rc)
+	/* RFC 8461 3.3: people are told where a policy cannot be renewed, unless it asks for nothing.  The
+	 * deliverer tells of the rest by itself, by what comes of it. */
+	if (rc && !t->record)
 		prog_warn("%s: %s", domain, err_text(e));
-	else if (f->tried_s > 0 && f->policy.mode != STS_NONE)
+	else if (!rc && f->tried_s > 0 && f->policy.mode != STS_NONE)
 		prog_warn("%s: the remembered policy is used: %s", domain, f->why.s);
 }
 

@@ -7,6 +7,7 @@
 #include "prog.h"
 #include "tls.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -42,9 +43,10 @@ struct tool {
 	struct conf conf;
 	struct route_self self;
 	struct net_addr *own;
-	struct cert_store *cas;
 	struct sources *sources;
 	const char **names;
+	struct cert_store *cas, *sts_cas;
+	int state; /* the queue's, where it can be looked into; -1 */
 	struct dns *dns;
 	struct mxlook_with with;
 	enum what what;
@@ -122,6 +124,9 @@ put_policy(struct buf *b, const struct tlspolicy *p)
 	}
 	if (p->level == TLSPOLICY_DANE)
 		buf_str(b, ee && ta ? "dane-ee,dane-ta" : ee ? "dane-ee" : "dane-ta");
+	else if (p->sts)
+		buf_fmt(b, "%s%ssts:%s", p->testing && p->level != TLSPOLICY_MAY ? tlspolicy_name(p->level) : "",
+		    p->testing && p->level != TLSPOLICY_MAY ? "," : "", p->testing ? "testing" : "enforce");
 	else
 		buf_str(b, tlspolicy_name(p->level));
 }
@@ -240,6 +245,25 @@ put_tlsa(struct buf *b, const struct tlspolicy *p)
 	buf_free(&text);
 }
 
+/* The domain's policy, and whether it names this host. */
+static void
+put_sts(struct buf *b, const struct stsfile *known, const struct tlspolicy *p)
+{
+	const struct stsfile *f = stskeep_valid(known);
+	uint64_t now_s = io_time_us() / 1000000;
+
+	if (!f)
+		return;
+	json_obj(b, "sts");
+	json_str(b, "domain", span_of(f->domain));
+	json_str(b, "id", (struct span){f->id.s, f->id.len});
+	json_str(b, "mode", span_of(sts_mode_name(f->policy.mode)));
+	json_num(b, "max_age", (int64_t)f->policy.max_age_s);
+	json_num(b, "age_s", now_s > f->fetched_s ? (int64_t)(now_s - f->fetched_s) : 0);
+	json_bool(b, "match", sts_policy_has(&f->policy, p->host));
+	json_close(b);
+}
+
 static void
 put_json_connection(struct buf *b, const struct mxlook_host *h)
 {
@@ -255,7 +279,7 @@ put_json_connection(struct buf *b, const struct mxlook_host *h)
 }
 
 static void
-put_json_host(const struct tool *t, struct buf *b, const struct route_host *r,
+put_json_host(const struct tool *t, struct buf *b, const struct mxlook *m, const struct route_host *r,
     const struct mxlook_host *h)
 {
 	struct buf text = BUF_INIT;
@@ -278,6 +302,7 @@ put_json_host(const struct tool *t, struct buf *b, const struct route_host *r,
 	} else if (h->policy.host) {
 		json_str(b, "policy", span_of(tlspolicy_name(h->policy.level)));
 		put_tlsa(b, &h->policy);
+		put_sts(b, m->sts, &h->policy);
 	}
 	if (t->with.connect && h->addr.len > 0)
 		put_json_connection(b, h);
@@ -303,7 +328,7 @@ put_json(const struct tool *t, struct buf *b, const struct mxlook *m, const char
 			json_num(b, "ttl_s", m->route.ttl_s);
 		json_arr(b, "hosts");
 		for (size_t i = 0; i < m->route.n; i++)
-			put_json_host(t, b, &m->route.hosts[i], &m->hosts[i]);
+			put_json_host(t, b, m, &m->route.hosts[i], &m->hosts[i]);
 		json_arr_end(b);
 	}
 	json_close(b);
@@ -472,6 +497,18 @@ batch(struct tool *t, char *argv[], struct err *e)
 
 /* --- the beginning and the end */
 
+/* What the deliverer remembers, where it may be read; what is fetched for us is not kept. */
+static int
+open_policies(struct tool *t, struct err *e)
+{
+	struct buf path = BUF_INIT;
+
+	buf_fmt(&path, "%s/state", t->conf.queue);
+	t->state = open(path.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	buf_free(&path);
+	return stskeep_open(&t->with.sts, &t->conf, t->state, "", NULL, e);
+}
+
 static int
 prepare(struct tool *t, const char *resolver, uint64_t wait_s, struct err *e)
 {
@@ -488,21 +525,27 @@ prepare(struct tool *t, const char *resolver, uint64_t wait_s, struct err *e)
 	t->self.n_names = sources_helos(t->sources, &t->names);
 	t->names[t->self.n_names++] = t->conf.hostname;
 	t->self.names = t->names;
+	t->state = -1;
 	rc = net_own_addrs(&t->own, &t->self.n_addrs, e);
 	t->self.addrs = t->own;
 	if (!rc)
 		rc = dns_open(&t->dns, t->conf.resolver, e);
 	if (!rc && t->conf.trust_ad)
 		dns_trust_ad(t->dns);
+	if (!rc && t->what != SITE && t->what != HOSTS)
+		rc = open_policies(t, e);
 	if (!rc && t->with.connect)
 		rc = tls_start(e);
 	if (!rc && t->with.connect)
 		rc = tlspolicy_cas(&t->conf, &t->cas, e);
+	if (!rc && t->with.connect)
+		rc = tlspolicy_sts_cas(&t->conf, &t->sts_cas, e);
 	t->with.conf = &t->conf;
 	t->with.self = &t->self;
 	t->with.cas = t->cas;
 	t->with.sources = t->sources;
 	t->with.stream = t->conf.stream;
+	t->with.sts_cas = t->sts_cas;
 	t->with.seed = io_random();
 	t->with.addresses = t->what != SITE && t->what != HOSTS;
 	t->with.wait_ms = (int64_t)(wait_s ? wait_s : t->conf.timeouts.dns) * 1000;
@@ -533,7 +576,11 @@ main(int argc, char *argv[])
 	}
 	buf_free(&out);
 	dns_close(t.dns);
+	stskeep_close(t.with.sts);
+	if (t.state >= 0)
+		close(t.state);
 	cert_store_free(t.cas);
+	cert_store_free(t.sts_cas);
 	free(t.own);
 	free(t.names);
 	sources_close(t.sources);

@@ -230,12 +230,14 @@ dry_run(const struct conf *c, struct queue *q, const struct wish *w, struct err 
 {
 	const char **names = NULL;
 	struct net_addr *own = NULL;
-	struct cert_store *cas = NULL;
+	struct cert_store *cas = NULL, *sts_cas = NULL;
 	struct route_self self = {NULL, 0, NULL, 0};
 	struct dryrun r = {.conf = c, .self = &self, .q = q, .depth = w->depth, .now = w->o.now,
 	    .ids = w->o.ids, .n_ids = w->o.n_ids, .site = w->o.site, .each = print_line};
 	int rc = w->depth == DRYRUN_RCPT ? keyring_open(&r.keys, c, e) : 0;
 
+	if (!rc && w->depth >= DRYRUN_DNS)
+		rc = stskeep_open(&r.sts, c, queue_state_fd(q), c->queue, NULL, e);
 	sources_open(&r.sources, c);
 	self.n_names = sources_helos(r.sources, &names);
 	names[self.n_names++] = c->hostname;
@@ -251,11 +253,16 @@ dry_run(const struct conf *c, struct queue *q, const struct wish *w, struct err 
 		dns_trust_ad(r.dns);
 	if (!rc && w->depth >= DRYRUN_CONNECT)
 		rc = tlspolicy_cas(c, &cas, e);
+	if (!rc && w->depth >= DRYRUN_CONNECT)
+		rc = tlspolicy_sts_cas(c, &sts_cas, e);
 	r.cas = cas;
+	r.sts_cas = sts_cas;
 	if (!rc)
 		rc = dryrun(&r, e);
 	dns_close(r.dns);
 	cert_store_free(cas);
+	cert_store_free(sts_cas);
+	stskeep_close(r.sts);
 	keyring_close(r.keys);
 	sources_close(r.sources);
 	free(names);

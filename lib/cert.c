@@ -1,19 +1,26 @@
 #include "cert.h"
 
 #include "date.h"
+#include "io.h"
 
+#include <fcntl.h>
 #include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CHAIN_MAX 16   /* certificates; a server that sends more is not helping */
 #define DATA_MAX 65535 /* of a TLSA record: RDLENGTH */
 
+#define STORE_MAX (16 << 20)
+
 struct cert_store {
 	gnutls_x509_trust_list_t list;
+	struct buf pem; /* not yet in the list */
+	pthread_mutex_t lock;
 };
 
 const char *
@@ -374,10 +381,20 @@ cert_dane(const struct cert_chain *raw, const struct cert_tlsa *v, size_t n,
 
 /* --- certificate authorities */
 
+static struct cert_store *
+new_store(void)
+{
+	struct cert_store *s = mem_alloc(sizeof *s);
+
+	s->pem = (struct buf)BUF_INIT;
+	pthread_mutex_init(&s->lock, NULL);
+	return s;
+}
+
 int
 cert_store_open(struct cert_store **out, const char *file, struct err *e)
 {
-	struct cert_store *s = mem_alloc(sizeof *s);
+	struct cert_store *s = new_store();
 	int r = gnutls_x509_trust_list_init(&s->list, 0);
 
 	*out = NULL;
@@ -394,6 +411,49 @@ cert_store_open(struct cert_store **out, const char *file, struct err *e)
 	    r < 0 ? gnutls_strerror(r) : "no certificate in it");
 }
 
+int
+cert_store_later(struct cert_store **out, const char *file, struct err *e)
+{
+	/* Where the distributions have theirs; elsewhere GnuTLS knows, and has to be asked now. */
+	static const char *const usual[] = {"/etc/ssl/certs/ca-certificates.crt",
+	    "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
+	struct cert_store *s = new_store();
+	int rc = EX_NOINPUT;
+
+	*out = NULL;
+	if (file)
+		rc = io_slurp_at(AT_FDCWD, file, STORE_MAX, &s->pem, e);
+	for (size_t i = 0; !file && rc && i < sizeof usual / sizeof *usual; i++) {
+		err_free(e);
+		rc = io_slurp_at(AT_FDCWD, usual[i], STORE_MAX, &s->pem, e);
+	}
+	if (rc) {
+		cert_store_free(s);
+		if (file)
+			return e->code = EX_CONFIG;
+		err_free(e);
+		return cert_store_open(out, NULL, e);
+	}
+	*out = s;
+	return 0;
+}
+
+/* Whoever comes first does it for all. */
+static gnutls_x509_trust_list_t
+list_of(struct cert_store *s)
+{
+	gnutls_datum_t d;
+
+	pthread_mutex_lock(&s->lock);
+	if (!s->list && gnutls_x509_trust_list_init(&s->list, 0) >= 0) {
+		d = (gnutls_datum_t){(unsigned char *)s->pem.s, (unsigned)s->pem.len};
+		gnutls_x509_trust_list_add_trust_mem(s->list, &d, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
+		buf_free(&s->pem);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return s->list;
+}
+
 void
 cert_store_free(struct cert_store *s)
 {
@@ -401,6 +461,8 @@ cert_store_free(struct cert_store *s)
 		return;
 	if (s->list)
 		gnutls_x509_trust_list_deinit(s->list, 1);
+	buf_free(&s->pem);
+	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
 
@@ -413,7 +475,7 @@ cert_ca(const struct cert_chain *raw, const struct cert_store *s, const struct c
 
 	if (is)
 		return is;
-	is = verify(s->list, &c, why);
+	is = verify(list_of((struct cert_store *)(uintptr_t)s), &c, why); /* const but for its being late */
 	if (is == CERT_GOOD)
 		is = check_names(c.v[0], names, false, why);
 	chain_free(&c);

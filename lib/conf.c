@@ -87,6 +87,7 @@ static const struct conftab_key keys[] = {
     WORDS("tls", tls, "auto", TLS_WORDS),
     {"tls_ca_file", CONFTAB_TEXT, "", AT(tls_ca_file), 0, 0, NULL, NULL, NULL},
     {"sts_ca_file", CONFTAB_TEXT, "", AT(sts_ca_file), 0, 0, NULL, NULL, NULL},
+    VALUE(BOOL, "mta_sts", mta_sts, "yes", 0, 0),
     VALUE(SIZE, "max_message_bytes", max_message_bytes, "100M", 1, KIB * KIB * KIB * KIB),
     VALUE(SIZE, "max_header_bytes", max_header_bytes, "1M", KIB, 64 * KIB * KIB),
     VALUE(NUMBER, "max_received", max_received, "100", 1, 1000),

@@ -23,7 +23,8 @@ enum conf_delivery { CONF_BACKGROUND, CONF_QUEUE_ONLY, CONF_INTERACTIVE };
 enum conf_doubt { CONF_DOUBT_RETRY, CONF_DOUBT_HOLD, CONF_DOUBT_SENT };
 enum conf_fix { CONF_REFUSE, CONF_REPAIR };
 enum conf_tls { /* tlspolicy.h */
-	CONF_TLS_AUTO, CONF_TLS_NONE, CONF_TLS_MAY, CONF_TLS_ENCRYPT, CONF_TLS_DANE, CONF_TLS_VERIFY
+	CONF_TLS_AUTO, CONF_TLS_NONE, CONF_TLS_MAY, CONF_TLS_ENCRYPT, CONF_TLS_DANE, CONF_TLS_VERIFY,
+	CONF_TLS_STS
 };
 
 struct conf_route {    /* route "MATCH" { relay = "HOST:PORT" ... } */
@@ -64,6 +65,7 @@ struct conf {
 	bool trust_ad;     /* its AD bit is believed, wherever it is */
 	char *tls_ca_file; /* CAs in PEM for tls = verify; "": the system's */
 	char *sts_ca_file; /* CAs in PEM for MTA-STS, policies and hosts; "": the system's */
+	bool mta_sts;      /* tls = auto heeds MTA-STS policies */
 	char *stream;      /* default traffic class, "mail" */
 	enum conf_delivery delivery;
 	enum conf_fix bare_cr, long_lines; /* CONF_REPAIR of long lines: quoted-printable */

@@ -88,7 +88,7 @@ bool conftab_host(const char *text); /* a domain name, or an address literal in 
 /* The same at a cursor, without the length. */
 bool conftab_cur_host(struct cur *c);
 
-#define CONFTAB_TLS_WORDS "auto none may encrypt dane verify" /* enum conf_tls */
+#define CONFTAB_TLS_WORDS "auto none may encrypt dane verify sts" /* enum conf_tls */
 
 /* EX_USAGE */
 int conftab_duration(const char *text, uint64_t *seconds, struct err *e);

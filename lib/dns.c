@@ -593,6 +593,15 @@ dns_addrs(struct dns *d, const char *host, int64_t deadline_ms, struct dns_addrs
 	return out->n > 0 ? 0 : dns_query_addrs(d, host, deadline_ms, out, e);
 }
 
+bool
+dns_in_hosts(const struct dns *d, const char *host)
+{
+	const struct dnsconf *c = &d->s->conf;
+	size_t i = dnsconf_find(c, host);
+
+	return i < c->n_hosts && strcmp(c->hosts[i].name, host) == 0;
+}
+
 /* --- opening */
 
 int

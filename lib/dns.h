@@ -63,6 +63,8 @@ void dns_ask(struct dns *d, const char *name, enum answers_type type, int64_t de
 /* A and AAAA; "localhost" and names in /etc/hosts (as it was at dns_open) need no query. */
 int dns_addrs(struct dns *d, const char *host, int64_t deadline_ms, struct dns_addrs *out,
     struct err *e);
+/* Whether /etc/hosts has it. */
+bool dns_in_hosts(const struct dns *d, const char *host);
 /* The DNS alone, for names that strangers chose (MX hosts). */
 int dns_query_addrs(struct dns *d, const char *host, int64_t deadline_ms, struct dns_addrs *out,
     struct err *e);

@@ -312,6 +312,7 @@ dryrun(const struct dryrun *r, struct err *e)
 
 	w.with = (struct mxlook_with){.conf = r->conf, .self = r->self, .cas = r->cas,
 	    .sources = r->sources,
+	    .sts_cas = r->sts_cas, .sts = r->sts,
 	    .addresses = r->depth > DRYRUN_ROUTE, .connect = r->depth >= DRYRUN_CONNECT,
 	    .seed = io_random(), .wait_ms = (int64_t)r->conf->timeouts.dns * 1000};
 	map_init(&w.map, io_random());

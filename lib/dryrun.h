@@ -23,7 +23,8 @@ struct dryrun_line { /* a recipient; "" where there is nothing to say */
 struct dryrun {
 	const struct conf *conf;
 	const struct route_self *self;
-	const struct cert_store *cas;
+	const struct cert_store *cas, *sts_cas;
+	struct stskeep *sts;
 	struct sources *sources; /* NULL: there are no pools */
 	struct keyring *keys;    /* rcpt: where some route logs in; else NULL */
 	struct queue *q;

@@ -31,7 +31,7 @@ static const char *const names[] = {[EVENT_ACCEPTED] = "accepted",
     [EVENT_ATTEMPTED] = "attempted", [EVENT_DELIVERED] = "delivered", [EVENT_DEFERRED] = "deferred",
     [EVENT_BOUNCED] = "bounced", [EVENT_EXPIRED] = "expired", [EVENT_HELD] = "held",
     [EVENT_RELEASED] = "released", [EVENT_REMOVED] = "removed", [EVENT_DAMAGED] = "damaged",
-    [EVENT_LOGIN] = "login", [EVENT_NOTIFIED] = "notified"};
+    [EVENT_LOGIN] = "login", [EVENT_NOTIFIED] = "notified", [EVENT_SESSION] = "session"};
 
 /* "2026-11-22T10:00:00.123456Z"; the second is formatted once a thread. */
 static void
@@ -103,6 +103,25 @@ address(struct buf *b, const char *key, struct span name, struct span addr)
 	json_close(b);
 }
 
+static void
+policy(struct buf *b, const struct event_policy *p)
+{
+	if (!p)
+		return;
+	json_obj(b, "policy");
+	json_str(b, "type", p->type);
+	str(b, "domain", p->domain);
+	str(b, "id", p->id);
+	str(b, "mode", p->mode);
+	if (p->n > 0) {
+		json_arr(b, "lines");
+		for (size_t i = 0; i < p->n; i++)
+			json_text(b, p->lines[i]);
+		json_arr_end(b);
+	}
+	json_close(b);
+}
+
 void
 events_text(struct buf *out, const struct event *v, uint64_t now_us)
 {
@@ -124,6 +143,8 @@ events_text(struct buf *out, const struct event *v, uint64_t now_us)
 	address(out, "peer_address", v->peer, v->peer_addr);
 	address(out, "source_address", v->source, v->source_addr);
 	response(out, v);
+	policy(out, v->policy);
+	str(out, "result", v->result);
 	str(out, "tls", v->tls);
 	if (v->queue_us > 0 || v->connect_us > 0 || v->send_us > 0) {
 		json_obj(out, "timings");

@@ -20,7 +20,15 @@ struct events;
 enum event_type {
 	EVENT_ACCEPTED, EVENT_ATTEMPTED, EVENT_DELIVERED, EVENT_DEFERRED, EVENT_BOUNCED,
 	EVENT_EXPIRED, EVENT_HELD, EVENT_RELEASED, EVENT_REMOVED, EVENT_DAMAGED, EVENT_LOGIN,
-	EVENT_NOTIFIED
+	EVENT_NOTIFIED, EVENT_SESSION
+};
+
+struct event_policy { /* session: what the host was held to, RFC 8460 4.4 */
+	struct span type;      /* "tlsa", "sts", "no-policy-found" */
+	struct span domain;    /* whose policy it is */
+	struct span id, mode;  /* of MTA-STS */
+	const struct span *lines; /* the policy itself */
+	size_t n;
 };
 
 struct event { /* empty spans and zeroes are left out of the line */
@@ -33,10 +41,12 @@ struct event { /* empty spans and zeroes are left out of the line */
 	struct span peer;      /* peer_address: {"name", "addr"}: host name */
 	struct span peer_addr; /* "192.0.2.1:25" */
 	struct span source;    /* source_address: {"name", "addr"}: what we called ourselves */
-	struct span source_addr; /* "192.0.2.1", where a pool chose it */
+	struct span source_addr; /* "192.0.2.1", where a pool chose it; of a session always */
 	int code;              /* response: 0: none */
 	struct span status;    /* enhanced code */
 	struct span text;
+	const struct event_policy *policy; /* session; else NULL */
+	struct span result;    /* session: RFC 8460 4.3; "": it was as it had to be */
 	struct span tls;       /* "TLS1.3 TLS_AES_256_GCM_SHA384" */
 	uint64_t queue_us;     /* timings: acceptance to now */
 	uint64_t connect_us;   /* this connection's */

@@ -1,7 +1,5 @@
 #include "launch.h"
 
-#include "buf.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,9 +12,9 @@
 
 #define PATH_STEP 256
 
-/* The program beside our own binary, or its bare name where there is none and PATH may be asked. */
-static int
-find(const struct launch *l, struct buf *out, struct err *e)
+/* False where it is not there; out is its path all the same. */
+static bool
+beside_us(const char *name, struct buf *out)
 {
 	const char *slash;
 	size_t room = 0;
@@ -31,8 +29,21 @@ find(const struct launch *l, struct buf *out, struct err *e)
 		buf_grew(out, (size_t)n);
 	slash = strrchr(out->s, '/');
 	buf_cut(out, slash ? (size_t)(slash + 1 - out->s) : 0);
-	buf_str(out, l->name);
-	if (slash && access(out->s, X_OK) == 0)
+	buf_str(out, name);
+	return slash && access(out->s, X_OK) == 0;
+}
+
+int
+launch_path(const char *name, struct buf *out, struct err *e)
+{
+	return beside_us(name, out) ? 0 : err_set(e, EX_UNAVAILABLE, "%s: %s", out->s, strerror(errno));
+}
+
+/* Beside us, or its bare name where there is none and PATH may be asked. */
+static int
+find(const struct launch *l, struct buf *out, struct err *e)
+{
+	if (beside_us(l->name, out))
 		return 0;
 	if (l->privileged)
 		return err_sys(e, "%s", out->s);

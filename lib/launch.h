@@ -6,6 +6,7 @@
 #ifndef LAUNCH_H
 #define LAUNCH_H
 
+#include "buf.h"
 #include "err.h"
 
 #include <stdbool.h>
@@ -15,6 +16,9 @@ struct launch {
 	const char **argv; /* with argv[0] and a NULL at the end */
 	bool privileged;
 };
+
+/* The program beside our own binary, with its path; EX_UNAVAILABLE: it is not there. */
+int launch_path(const char *name, struct buf *out, struct err *e);
 
 /* Becomes that program; returns only when it cannot be. */
 int launch_exec(const struct launch *l, struct err *e);

@@ -5,10 +5,14 @@
 #include "idn.h"
 #include "io.h"
 #include "knock.h"
+#include "prog.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define BUSY_MS 20 /* between two looks for a policy that is being fetched */
 
 /* --- what is asked for */
 
@@ -36,18 +40,24 @@ static void
 say_answers(struct buf *b, const struct answers *a, const char *type)
 {
 	bool tlsa = strcmp(type, answers_type_name(ANSWERS_TLSA)) == 0;
+	bool txt = strcmp(type, answers_type_name(ANSWERS_TXT)) == 0;
 
 	for (size_t i = 0; i < a->n; i++) {
 		const struct answers_record *r = &a->v[i];
 
 		buf_str(b, i ? ", " : " ");
-		if (r->addr.u.sa.sa_family != AF_UNSPEC)
+		if (r->addr.u.sa.sa_family != AF_UNSPEC) {
 			net_addr_text(&r->addr, b);
-		else if (tlsa && r->text.len >= 3)
+		} else if (tlsa && r->text.len >= 3) {
 			buf_fmt(b, "%u %u %u", (unsigned char)r->text.s[0], (unsigned char)r->text.s[1],
 			    (unsigned char)r->text.s[2]);
-		else if (!tlsa)
+		} else if (txt) { /* it stays one line, whatever stands in it */
+			buf_ch(b, '"');
+			prog_escape(b, (struct span){r->text.s, r->text.len});
+			buf_ch(b, '"');
+		} else if (!tlsa) {
 			buf_fmt(b, "%u %s", r->preference, r->text.len ? r->text.s : ".");
+		}
 	}
 }
 
@@ -115,6 +125,8 @@ say_policy(struct mxlook *m, const struct mxlook_host *h, const char *host, cons
 	buf_fmt(&m->told, "policy of %s: %s", host, tlspolicy_name(h->policy.level));
 	if (h->policy.because[0])
 		buf_fmt(&m->told, ", by %s", h->policy.because);
+	else if (h->policy.testing)
+		buf_fmt(&m->told, ", by %s, which is being tested", h->policy.by.s);
 	else if (m->route.tls == CONF_TLS_AUTO && !asked)
 		buf_fmt(&m->told, ", DANE is off: %s", !dns_validates(d)
 		    ? "the resolver is not on loopback, and trust_ad is not set"
@@ -237,14 +249,49 @@ find_host(struct mxlook *m, size_t i, const struct mxlook_with *with, struct dns
 		keep_error(h, "4.3.5", &e);
 		return;
 	}
-	rc = tlspolicy_find(&m->route, i, h->addrs.secure, d, deadline, &h->policy, h->status, &e);
+	rc = tlspolicy_find(&m->route, i, h->addrs.secure, stskeep_valid(m->sts), d, deadline, &h->policy,
+	    h->status, &e);
 	h->policy.cas = with->cas;
+	h->policy.sts_cas = with->sts_cas;
 	if (m->explain)
 		say_policy(m, h, name, d, &h->addrs);
 	if (rc)
 		keep_error(h, "4.7.5", &e);
 	else if (with->connect)
 		connect_host(h, with);
+}
+
+static void
+say_sts(struct mxlook *m)
+{
+	const struct stsfile *f = m->sts, *valid = stskeep_valid(f);
+	uint64_t now_s = io_time_us() / 1000000;
+
+	if (valid)
+		buf_fmt(&m->told, "MTA-STS policy of %s: %s, id %s, fetched %llu s ago, max_age %llu s\n", f->domain,
+		    sts_mode_name(f->policy.mode), f->id.s,
+		    (unsigned long long)(now_s > f->fetched_s ? now_s - f->fetched_s : 0),
+		    (unsigned long long)f->policy.max_age_s);
+	for (size_t i = 0; valid && i < m->route.n; i++)
+		buf_fmt(&m->told, "%s is %sin it\n", m->route.hosts[i].name,
+		    sts_policy_has(&valid->policy, m->route.hosts[i].name) ? "" : "not ");
+	if (f && f->tried_s > 0)
+		buf_fmt(&m->told, "MTA-STS policy of %s: %s%s\n", f->domain, valid ? "no newer one: " : "none: ",
+		    f->why.s);
+}
+
+static void
+find_sts(struct mxlook *m, const struct mxlook_with *with, struct dns *d, int64_t deadline)
+{
+	bool old;
+
+	if (!with->sts || !route_heeds_sts(&m->route))
+		return;
+	while (stskeep_find(with->sts, m->domain.s, d, deadline, &m->sts, &old) == STSKEEP_BUSY &&
+	    io_now_ms() < deadline)
+		poll(NULL, 0, BUSY_MS);
+	if (m->explain)
+		say_sts(m);
 }
 
 /* RFC 5321 5.1: behind a host that is ourselves nobody is tried. */
@@ -298,10 +345,12 @@ mxlook_find(struct mxlook *m, const struct mxlook_with *with, struct dns *d, str
 		return;
 	if (explain)
 		say_dropped(m, with, d, deadline);
+	if (with->addresses)
+		find_sts(m, with, d, deadline);
 	m->hosts = mem_alloc(m->route.n * sizeof *m->hosts);
 	for (size_t i = 0; i < m->route.n; i++) {
 		m->hosts[i] = (struct mxlook_host){.why = BUF_INIT, .addr = BUF_INIT, .keywords = BUF_INIT,
-		    .tls = BUF_INIT, .trouble = BUF_INIT, .policy = {.because = "", .tlsa = ANSWERS_INIT}};
+		    .tls = BUF_INIT, .trouble = BUF_INIT, .policy = TLSPOLICY_INIT};
 		if (with->addresses && stop)
 			pass_over(&m->hosts[i]);
 		else if (with->addresses)
@@ -328,6 +377,8 @@ mxlook_free(struct mxlook *m)
 	}
 	free(m->hosts);
 	m->hosts = NULL;
+	stsfile_drop(m->sts);
+	m->sts = NULL;
 	route_free(&m->route);
 	buf_free(&m->domain);
 	buf_free(&m->why);

@@ -9,12 +9,14 @@
 #include "reply.h"
 #include "route.h"
 #include "sources.h"
+#include "stskeep.h"
 #include "tlspolicy.h"
 
 struct mxlook_with { /* shared by threads */
 	const struct conf *conf;
 	const struct route_self *self;
-	const struct cert_store *cas;
+	const struct cert_store *cas, *sts_cas;
+	struct stskeep *sts;     /* NULL: no MTA-STS policy counts */
 	struct sources *sources; /* NULL: there are no pools */
 	const char *stream;      /* whose pool is used */
 	bool addresses, connect; /* else the hosts alone; connect wants addresses */
@@ -45,6 +47,7 @@ struct mxlook {
 	struct buf why;
 	struct route route; /* where code is 0 */
 	struct mxlook_host *hosts;
+	struct stsfile *sts; /* what is known of the domain's MTA-STS policy; NULL: nothing */
 	struct buf told;    /* explain: a line each question and decision */
 	bool explain;
 };

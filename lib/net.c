@@ -327,6 +327,16 @@ net_connect_end(int fd, const struct net_addr *to, int64_t deadline_ms, struct e
 	return finish_connect(fd, deadline_ms, e) ? not_connected(fd, to, e) : 0;
 }
 
+bool
+net_own_end(int fd, struct net_addr *a)
+{
+	socklen_t n = sizeof a->u;
+
+	memset(a, 0, sizeof *a);
+	return getsockname(fd, &a->u.sa, &n) == 0 &&
+	    (a->u.sa.sa_family == AF_INET || a->u.sa.sa_family == AF_INET6);
+}
+
 int
 net_connect(int *fd, const struct net_addr *to, const struct net_addr *source,
     int64_t deadline_ms, struct err *e)

@@ -62,6 +62,9 @@ int net_connect_start(int *fd, const struct net_addr *to, const struct net_addr 
     struct err *e);
 int net_connect_end(int fd, const struct net_addr *to, int64_t deadline_ms, struct err *e);
 
+/* The address at our end of a connection; false where it has none. */
+bool net_own_end(int fd, struct net_addr *a);
+
 /* A listening socket; port 0 lets the kernel choose and *at says what it chose.  [::] is IPv6
  * alone, so that 0.0.0.0 can stand beside it. */
 int net_listen(int *fd, struct net_addr *at, int backlog, struct err *e);

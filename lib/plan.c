@@ -57,8 +57,10 @@ plan_free(struct plan *p)
 	for (uint32_t i = 0; i < p->n_budgets; i++)
 		free_budget(p->budgets[i]);
 	free(p->budgets);
-	for (uint32_t i = 0; i < p->n_dests; i++)
+	for (uint32_t i = 0; i < p->n_dests; i++) {
 		free(p->dests[i].domain);
+		stsfile_drop(p->dests[i].sts);
+	}
 	for (size_t i = 0; i < p->by_stream.live; i++)
 		free(p->streams[i]);
 	free(p->sites);
@@ -388,6 +390,13 @@ plan_resolved(struct plan *p, uint32_t dest, uint32_t site, int64_t again_ms)
 	d->site = site;
 	d->resolved = true;
 	d->resolve_again_ms = again_ms;
+}
+
+void
+plan_hold(struct plan *p, uint32_t dest, struct stsfile *sts)
+{
+	stsfile_drop(p->dests[dest].sts);
+	p->dests[dest].sts = sts;
 }
 
 void

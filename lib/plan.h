@@ -13,6 +13,7 @@
 #include "schedule.h"
 #include "slots.h"
 #include "sources.h"
+#include "stsfile.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +37,7 @@ struct plan_dest {
 	uint32_t site; /* own until it is resolved, then the real one */
 	bool resolved;
 	int64_t resolve_again_ms;
+	struct stsfile *sts; /* what is known of its MTA-STS policy; NULL: nothing */
 };
 
 struct worker; /* run.c's */
@@ -114,6 +116,8 @@ uint32_t plan_push(struct plan *p, uint32_t item);
 void plan_return(struct plan *p, uint32_t item);
 /* The destination's waiting items follow it to its real site. */
 void plan_resolved(struct plan *p, uint32_t dest, uint32_t site, int64_t again_ms);
+/* What its hosts are held to by MTA-STS; takes it over. */
+void plan_hold(struct plan *p, uint32_t dest, struct stsfile *sts);
 /* Its route is too old: until it is resolved again it is a site of its own. */
 void plan_unresolve(struct plan *p, uint32_t dest);
 

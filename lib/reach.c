@@ -3,20 +3,23 @@
 #include "io.h"
 #include "net.h"
 #include "smtpauth.h"
+#include "tlstell.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define HOST_BAD_MS 60000    /* a host that failed is passed over for so long */
+#define BUSY_MS 100          /* between two looks for a policy that is being fetched */
 #define HOST_CLEAR_MS 600000 /* one whose handshake failed is not offered TLS for so long */
 
 void
 reach_init(struct reach *c, const struct reach_env *env)
 {
-	*c = (struct reach){.env = env, .opening = -1, .from = BUF_INIT, .addr = BUF_INIT};
+	*c = (struct reach){.env = env, .opening = -1, .from = BUF_INIT, .addr = BUF_INIT, .own = BUF_INIT};
 	smtp_init(&c->s);
 }
 
@@ -27,6 +30,29 @@ reach_free(struct reach *c)
 	dns_close(c->dns);
 	buf_free(&c->addr);
 	buf_free(&c->from);
+	buf_free(&c->own);
+	free(c->domain);
+	stsfile_drop(c->sts);
+	stsfile_drop(c->relay_sts);
+}
+
+void
+reach_for(struct reach *c, const char *domain, struct stsfile *sts)
+{
+	free(c->domain);
+	c->domain = mem_dup(domain, strlen(domain));
+	stsfile_drop(c->sts);
+	c->sts = sts;
+}
+
+/* A relay is its own policy domain (RFC 8461 3.4). */
+static struct tlstell
+teller(const struct reach *c, const struct plan_site *s, const struct tlspolicy *p)
+{
+	bool relay = s->route.configured;
+
+	return (struct tlstell){c->env->events, relay ? p->host : c->domain, span_of(s->name),
+	    relay ? c->relay_sts : c->sts, p, c->addr.s, c->own.s};
 }
 
 void
@@ -57,7 +83,13 @@ set_opening(struct reach *c, int fd)
 static void
 on_opening(void *arg, int fd)
 {
-	set_opening(arg, fd);
+	struct reach *c = arg;
+	struct net_addr own;
+
+	set_opening(c, fd);
+	buf_cut(&c->own, 0);
+	if (net_own_end(fd, &own))
+		net_addr_text(&own, &c->own);
 }
 
 static int
@@ -68,7 +100,10 @@ open_at(struct reach *c, struct plan_site *s, size_t host, const struct net_addr
 	struct knock k = {.conf = c->env->conf, .host = h->name, .policy = p, .clear = clear,
 	    .source = c->source, .lmtp = s->route.kind == ROUTE_LMTP, .opening = on_opening, .arg = c};
 	int rc = knock(&k, a, &c->s, e);
+	struct tlstell t = teller(c, s, p);
 
+	if (s->route.kind == ROUTE_SMTP && !*c->env->stop)
+		tlstell_session(&t, &c->s, p->level != TLSPOLICY_CLEAR && (p->level != TLSPOLICY_MAY || !clear), rc, e);
 	if (!rc)
 		rc = smtpauth_route(&c->s, s->route.login, h->name, h->port, c->env->keys, e);
 	if (set_opening(c, -1) && !rc) {
@@ -158,6 +193,29 @@ mark_bad(const struct reach_env *r, struct plan_site *s, size_t host)
 	pthread_mutex_unlock(r->lock);
 }
 
+/* RFC 8461 3.4: the policy of a relay is its own; one that the DNS does not know has none. */
+static const struct stsfile *
+relay_policy(struct reach *c, const struct route *r, const char *host, int64_t deadline)
+{
+	const struct reach_env *v = c->env;
+	struct net_addr probe;
+	bool old = false;
+
+	stsfile_drop(c->relay_sts);
+	c->relay_sts = NULL;
+	if (!v->sts || r->kind != ROUTE_SMTP || (r->tls != CONF_TLS_AUTO && r->tls != CONF_TLS_STS) ||
+	    !strchr(host, '.') || net_addr_parse(&probe, span_of(host), 0) || dns_in_hosts(c->dns, host))
+		return NULL;
+	while (stskeep_find(v->sts, host, c->dns, deadline, &c->relay_sts, &old) == STSKEEP_BUSY) {
+		if (*v->stop || io_now_ms() >= deadline)
+			return NULL;
+		poll(NULL, 0, BUSY_MS);
+	}
+	if (old)
+		stskeep_refresh(v->sts, host);
+	return stskeep_valid(c->relay_sts);
+}
+
 /* status: what to report where this host is the reason. */
 static int
 find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addrs,
@@ -179,10 +237,20 @@ find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addr
 		rc = err_set(e, EX_UNAVAILABLE, "%s leads back to this machine",
 		    s->route.hosts[i].name);
 	} else {
-		rc = tlspolicy_find(&s->route, i, addrs->secure, c->dns, deadline, p, status, e);
+		const struct stsfile *sts = s->route.configured
+		    ? relay_policy(c, &s->route, s->route.hosts[i].name, deadline)
+		    : stskeep_valid(c->sts);
+
+		rc = tlspolicy_find(&s->route, i, addrs->secure, sts, c->dns, deadline, p, status, e);
 		p->cas = r->cas;
-		if (rc)
+		p->sts_cas = r->sts_cas;
+		if (rc) {
+			struct tlstell t = teller(c, s, p);
+
+			t.addr = t.source = "";
+			tlstell_refused(&t, e);
 			mark_bad(r, s, i);
+		}
 	}
 	if (!rc && s->pool != SOURCES_NONE &&
 	    (rc = knock_reachable(r->sources, s->pool, s->route.hosts[i].name, addrs, e)) != 0)
@@ -209,7 +277,7 @@ static int
 try_host(struct reach *c, struct plan_site *s, size_t i, char status[12], struct err *e)
 {
 	struct dns_addrs addrs = {0};
-	struct tlspolicy policy = {.tlsa = ANSWERS_INIT};
+	struct tlspolicy policy = TLSPOLICY_INIT;
 	int rc;
 
 	smtp_forget(&c->s);

@@ -11,6 +11,7 @@
 #include "knock.h"
 #include "plan.h"
 #include "smtp.h"
+#include "stskeep.h"
 #include "tlspolicy.h"
 
 #include <stdbool.h>
@@ -20,6 +21,9 @@ struct reach_env { /* of the run; the lock is over what plan_site remembers of i
 	const struct conf *conf;
 	const struct route_self *self;
 	const struct cert_store *cas; /* where some route has tls = verify */
+	const struct cert_store *sts_cas;
+	struct stskeep *sts;  /* policies of relays; NULL: they have none */
+	struct events *events; /* told what came of TLS; NULL: it is not */
 	struct keyring *keys; /* where some route logs in; else NULL */
 	struct sources *sources; /* where there are pools; else NULL */
 	pthread_mutex_t *lock;
@@ -37,6 +41,10 @@ struct reach { /* one thread's */
 	struct buf from;     /* that address as text */
 	bool unsourced;      /* the pool's addresses were what failed last */
 	struct buf addr;     /* "192.0.2.1:25" */
+	struct buf own;      /* ours, as it was of this connection */
+	char *domain;        /* whose mail asks for a connection */
+	struct stsfile *sts; /* what is known of its MTA-STS policy; NULL: nothing */
+	struct stsfile *relay_sts; /* or of a relay's, while it is tried */
 	uint64_t connect_us; /* how long it took */
 	int64_t since_ms;
 };
@@ -46,6 +54,9 @@ void reach_free(struct reach *c); /* its connection and its dns, too */
 /* With the lock held, from another thread: whoever waits for a connection or a greeting need not wait
  * for it. */
 void reach_cut(struct reach *c);
+
+/* Whose mail the next connection is for; sts is taken over. */
+void reach_for(struct reach *c, const char *domain, struct stsfile *sts);
 
 /* 0: c->s is open.  EX_TEMPFAIL: not now; EX_NOHOST, EX_UNAVAILABLE: never.  Where no host takes us
  * the last temporary failure is what is told; status is the enhanced code to report. */

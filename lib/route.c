@@ -3,6 +3,7 @@
 #include "crc.h"
 #include "cur.h"
 #include "sitetab.h"
+#include "sts.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -534,6 +535,27 @@ route_copy(const struct route *from, struct route *to)
 	to->site = mem_dup(from->site, strlen(from->site));
 	to->own = mem_dup(from->own, strlen(from->own));
 	to->set = mem_dup(from->set, strlen(from->set));
+}
+
+bool
+route_heeds_sts(const struct route *r)
+{
+	return !r->configured && !r->literal && r->kind == ROUTE_SMTP &&
+	    (r->tls == CONF_TLS_AUTO || r->tls == CONF_TLS_STS);
+}
+
+void
+route_hold(struct route *r, const struct sts_policy *p)
+{
+	struct buf b = BUF_INIT;
+
+	if (p->mode == STS_NONE)
+		return;
+	buf_fmt(&b, "%s sts %s ", r->set, sts_mode_name(p->mode));
+	for (size_t i = 0; i < r->n; i++)
+		buf_ch(&b, sts_policy_has(p, r->hosts[i].name) ? '+' : '-');
+	free(r->set);
+	r->set = buf_steal(&b);
 }
 
 size_t

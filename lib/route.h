@@ -100,6 +100,12 @@ int route_from_mx(const struct dns_mx_list *mx, const char *domain, const struct
 int route_addrs(const struct route *r, size_t host, const struct route_self *self, struct dns *d,
     int64_t deadline_ms, struct dns_addrs *out, bool *loop, struct err *e);
 
+/* Whether an MTA-STS policy of the domain counts (RFC 8461): not for relays, whose own would (3.4). */
+bool route_heeds_sts(const struct route *r);
+struct sts_policy;
+/* Connections are shared only between domains that hold the same hosts to the same. */
+void route_hold(struct route *r, const struct sts_policy *p);
+
 /* How many hosts are strictly preferred to this one. */
 size_t route_before(const struct route *r, size_t host);
 

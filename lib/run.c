@@ -37,7 +37,9 @@ struct outside {
 	struct net_addr *own;
 	size_t n_own;
 	struct dns *dns;
-	struct cert_store *cas; /* NULL: no route asks for them */
+	struct cert_store *cas, *sts_cas; /* NULL: no route asks for them */
+	struct stskeep *sts;
+	_Atomic bool stop; /* for those that it has started */
 	struct keyring *keys; /* NULL: no route logs in */
 	struct sources *sources; /* NULL: there are no pools */
 	const char **names; /* what we are called, by pools too */
@@ -464,13 +466,15 @@ main_loop(struct runner *r, struct run_result *res, struct err *e)
 /* --- beginning and end */
 
 static int
-look_outside(struct outside *o, const struct conf *c, struct err *e)
+look_outside(struct outside *o, const struct conf *c, struct queue *q, struct err *e)
 {
 	int rc;
 
 	if (o->read)
 		return 0;
-	rc = keyring_open(&o->keys, c, e); /* first: what it forks has nothing of ours */
+	rc = keyring_open(&o->keys, c, e); /* first: what these fork has nothing of ours */
+	if (!rc)
+		rc = stskeep_open(&o->sts, c, queue_state_fd(q), c->queue, &o->stop, e);
 	if (!rc)
 		rc = net_own_addrs(&o->own, &o->n_own, e);
 	if (!rc)
@@ -481,6 +485,8 @@ look_outside(struct outside *o, const struct conf *c, struct err *e)
 		rc = tls_start(e);
 	if (!rc)
 		rc = tlspolicy_cas(c, &o->cas, e);
+	if (!rc)
+		rc = tlspolicy_sts_cas(c, &o->sts_cas, e);
 	if (rc)
 		return rc;
 	sources_open(&o->sources, c);
@@ -498,7 +504,7 @@ prepare(struct runner *r, struct err *e)
 
 	r->notify.events = s->d.events;
 	if (!rc)
-		rc = look_outside(r->out, r->c, e);
+		rc = look_outside(r->out, r->c, r->q, e);
 	/* Whoever queues now and finds run.lock taken starts nobody. */
 	if (!rc && r->s.o->n_ids == 0 && !s->o->follow)
 		watch_open(&r->watch, r->q, false, now_s());
@@ -516,6 +522,9 @@ prepare(struct runner *r, struct err *e)
 	s->env.keys = r->out->keys;
 	s->env.sources = r->out->sources;
 	s->plan.sources = r->out->sources;
+	s->env.sts_cas = r->out->sts_cas;
+	s->env.sts = r->out->sts;
+	s->env.events = s->d.events;
 	return rc;
 }
 
@@ -540,7 +549,9 @@ wind_up(struct runner *r, struct run_result *res)
 	pthread_mutex_lock(&s->lock);
 	worker_stop_all(s);
 	pthread_mutex_unlock(&s->lock);
+	r->out->stop = true;
 	worker_join_all(s);
+	r->out->stop = false;
 	save_sites(r);
 	for (size_t i = 0; i < s->n_delays; i++)
 		plan_forget(&s->plan, s->delays[i].item);
@@ -672,6 +683,8 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 	}
 	dns_close(out.dns);
 	cert_store_free(out.cas);
+	cert_store_free(out.sts_cas);
+	stskeep_close(out.sts);
 	free(out.own);
 	keyring_close(out.keys);
 	sources_close(out.sources);

@@ -19,6 +19,7 @@
 #define N_PASSED 3      /* input, output, where the status goes */
 #define STEP 4096       /* PIPE_BUF: a pipe that is POLLOUT takes as much without waiting */
 #define READ_STEP 16384
+#define HEED_MS 250
 #define REQUEST_MAX (SPAWN_TEXT_MAX + sizeof(struct request))
 
 /* What goes over the socket: this, then n_args and n_env texts, each with its NUL. */
@@ -475,11 +476,16 @@ attend(struct ends *x, const struct spawn_job *j, struct buf *out, int *status, 
 		shut(&x->in);
 	while (!rc && !ended) {
 		int64_t left = j->deadline_ms - io_now_ms();
+		int wait_ms = left > INT32_MAX ? INT32_MAX : (int)left;
 		struct pollfd p[3] = {{x->out, POLLIN, 0}, {x->in, POLLOUT, 0}, {x->status, POLLIN, 0}};
 
 		if (left <= 0)
 			return err_set(e, EX_TEMPFAIL, "timed out");
-		if (poll(p, 3, left > INT32_MAX ? INT32_MAX : (int)left) < 0 && errno != EINTR)
+		if (j->stop && *j->stop)
+			return err_set(e, EX_TEMPFAIL, "the run ends");
+		if (j->stop && wait_ms > HEED_MS)
+			wait_ms = HEED_MS;
+		if (poll(p, 3, wait_ms) < 0 && errno != EINTR)
 			return err_sys(e, "poll");
 		if (p[0].revents)
 			rc = take_output(x, j, out, before, e);

@@ -37,6 +37,7 @@ struct spawn_job {
 	int in_file;                /* with in empty: this is its standard input, from where it stands; -1: none */
 	size_t out_max;             /* of what it prints: more is EX_DATAERR.  0: it prints to /dev/null */
 	int64_t deadline_ms;
+	const _Atomic bool *stop;   /* NULL, or whoever sets it ends the wait: EX_TEMPFAIL "the run ends" */
 };
 #define SPAWN_JOB_INIT {.in_file = -1}
 

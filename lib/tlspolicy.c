@@ -10,7 +10,7 @@
 const char *
 tlspolicy_name(enum tlspolicy_level level)
 {
-	static const char *const names[] = {"none", "may", "encrypt", "dane", "verify"};
+	static const char *const names[] = {"none", "may", "encrypt", "dane", "verify", "sts"};
 
 	return names[level];
 }
@@ -20,7 +20,9 @@ tlspolicy_free(struct tlspolicy *p)
 {
 	answers_free(&p->tlsa);
 	free(p->v);
-	*p = (struct tlspolicy){.tlsa = ANSWERS_INIT};
+	buf_free(&p->by);
+	buf_free(&p->is_why);
+	*p = (struct tlspolicy)TLSPOLICY_INIT;
 }
 
 /* RFC 6698 2.1: three bytes, and the data. */
@@ -62,9 +64,38 @@ ask_tlsa(const struct route *r, size_t host, struct dns *d, int64_t deadline_ms,
 	return answers_temporary(&p->tlsa) ? EX_TEMPFAIL : 0; /* e may have another host's */
 }
 
+/* RFC 8461 5.  It adds to what DANE has left open, and overrides nothing that DANE says (2). */
+static int
+heed_sts(const struct route *r, const struct stsfile *sts, struct tlspolicy *p, char status[12],
+    struct err *e)
+{
+	bool must = r->tls == CONF_TLS_STS;
+
+	if (!sts || sts->policy.mode == STS_NONE) {
+		if (!must)
+			return 0;
+		memcpy(status, "4.7.5", 6);
+		return err_set(e, EX_TEMPFAIL, sts ? "the MTA-STS policy of %s has mode none, and tls = sts"
+		    : "%s has no MTA-STS policy that can be had, and tls = sts", sts ? sts->domain : p->host);
+	}
+	p->sts = sts;
+	p->stranger = !sts_policy_has(&sts->policy, p->host);
+	buf_fmt(&p->by, "the MTA-STS policy of %s", sts->domain);
+	if (!must && sts->policy.mode == STS_TESTING) {
+		p->testing = true;
+		return 0;
+	}
+	p->level = TLSPOLICY_STS;
+	p->because = p->by.s;
+	if (!p->stranger)
+		return 0;
+	memcpy(status, "4.7.5", 6);
+	return err_set(e, EX_TEMPFAIL, "%s is not in the MTA-STS policy of %s", p->host, sts->domain);
+}
+
 int
-tlspolicy_find(const struct route *r, size_t host, bool addrs_secure, struct dns *d,
-    int64_t deadline_ms, struct tlspolicy *p, char status[12], struct err *e)
+tlspolicy_find(const struct route *r, size_t host, bool addrs_secure, const struct stsfile *sts,
+    struct dns *d, int64_t deadline_ms, struct tlspolicy *p, char status[12], struct err *e)
 {
 	static const struct {
 		enum tlspolicy_level level;
@@ -72,11 +103,13 @@ tlspolicy_find(const struct route *r, size_t host, bool addrs_secure, struct dns
 	} set[] = {[CONF_TLS_AUTO] = {TLSPOLICY_MAY, ""}, [CONF_TLS_NONE] = {TLSPOLICY_CLEAR, ""},
 	    [CONF_TLS_MAY] = {TLSPOLICY_MAY, ""}, [CONF_TLS_ENCRYPT] = {TLSPOLICY_ENCRYPT, "tls = encrypt"},
 	    [CONF_TLS_DANE] = {TLSPOLICY_DANE, "tls = dane"},
-	    [CONF_TLS_VERIFY] = {TLSPOLICY_VERIFY, "tls = verify"}};
+	    [CONF_TLS_VERIFY] = {TLSPOLICY_VERIFY, "tls = verify"}, [CONF_TLS_STS] = {TLSPOLICY_STS, "tls = sts"}};
 	bool dane = r->tls == CONF_TLS_AUTO || r->tls == CONF_TLS_DANE;
 
-	*p = (struct tlspolicy){.level = set[r->tls].level, .because = set[r->tls].because,
-	    .host = r->hosts[host].name, .tlsa = ANSWERS_INIT};
+	*p = (struct tlspolicy)TLSPOLICY_INIT;
+	p->level = set[r->tls].level;
+	p->because = set[r->tls].because;
+	p->host = r->hosts[host].name;
 	if (dane && (r->secure || r->configured) && addrs_secure &&
 	    ask_tlsa(r, host, d, deadline_ms, p, status, e))
 		return EX_TEMPFAIL;
@@ -85,46 +118,66 @@ tlspolicy_find(const struct route *r, size_t host, bool addrs_secure, struct dns
 		return err_set(e, EX_TEMPFAIL, "%s has no TLSA records that are secure and can be used, and tls = dane",
 		    p->host);
 	}
-	return 0;
+	return (r->tls == CONF_TLS_AUTO && p->n == 0) || r->tls == CONF_TLS_STS
+	    ? heed_sts(r, sts, p, status, e) : 0;
+}
+
+static bool
+any_route(const struct conf *c, enum conf_tls tls)
+{
+	bool any = c->tls == tls;
+
+	for (size_t i = 0; i < c->n_routes; i++)
+		any = any || c->routes[i].tls == tls;
+	return any;
+}
+
+int
+tlspolicy_sts_cas(const struct conf *c, struct cert_store **cas, struct err *e)
+{
+	*cas = NULL;
+	if (!any_route(c, CONF_TLS_STS) && !(c->mta_sts && any_route(c, CONF_TLS_AUTO)))
+		return 0;
+	return cert_store_later(cas, c->sts_ca_file[0] ? c->sts_ca_file : NULL, e)
+	    ? err_in(e, "sts_ca_file") : 0;
 }
 
 int
 tlspolicy_cas(const struct conf *c, struct cert_store **cas, struct err *e)
 {
-	bool wants = c->tls == CONF_TLS_VERIFY;
-
 	*cas = NULL;
-	for (size_t i = 0; i < c->n_routes; i++)
-		wants = wants || c->routes[i].tls == CONF_TLS_VERIFY;
-	return wants ? cert_store_open(cas, c->tls_ca_file[0] ? c->tls_ca_file : NULL, e) : 0;
+	return any_route(c, CONF_TLS_VERIFY) ? cert_store_open(cas, c->tls_ca_file[0] ? c->tls_ca_file : NULL, e) : 0;
 }
 
 bool
 tlspolicy_strong(const struct tlspolicy *p)
 {
-	return p->level == TLSPOLICY_DANE || p->level == TLSPOLICY_VERIFY;
+	return p->level == TLSPOLICY_DANE || p->level == TLSPOLICY_VERIFY || p->level == TLSPOLICY_STS;
 }
 
 int
-tlspolicy_check(const struct tlspolicy *p, const struct cert_chain *chain, struct buf *how,
+tlspolicy_check(struct tlspolicy *p, const struct cert_chain *chain, struct buf *how,
     struct err *e)
 {
 	struct cert_names names = {&p->host, 1};
-	struct buf why = BUF_INIT;
-	enum cert_is is = CERT_GOOD;
+	bool dane = p->level == TLSPOLICY_DANE, verify = p->level == TLSPOLICY_VERIFY;
 
-	if (p->level == TLSPOLICY_DANE)
-		is = cert_dane(chain, p->v, p->n, &names, &why);
-	else if (p->level == TLSPOLICY_VERIFY)
-		is = cert_ca(chain, p->cas, &names, &why);
-	if (is)
-		err_set(e, EX_TEMPFAIL, "%s: %s", p->because, why.s);
-	else if (p->level == TLSPOLICY_VERIFY)
-		buf_str(how, "verified");
+	buf_cut(&p->is_why, 0);
+	p->is = CERT_GOOD;
+	if (dane)
+		p->is = cert_dane(chain, p->v, p->n, &names, &p->is_why);
+	else if (verify)
+		p->is = cert_ca(chain, p->cas, &names, &p->is_why);
+	else if (p->sts)
+		p->is = cert_ca(chain, p->sts_cas, &names, &p->is_why);
+	if (p->is && !p->testing)
+		return err_set(e, EX_TEMPFAIL, "%s: %s", p->because, p->is_why.s);
+	if (p->sts)
+		buf_fmt(how, "sts:%s%s", p->testing ? "testing" : "enforce",
+		    p->is || p->stranger ? "-unmet" : "");
 	else
-		buf_add(how, why.s, why.len);
-	buf_free(&why);
-	return is ? EX_TEMPFAIL : 0;
+		buf_str(how, verify ? "verified" : p->is_why.s);
+	return 0;
 }
 
 int

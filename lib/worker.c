@@ -14,6 +14,7 @@
 #define STACK_BYTES (256 * 1024)
 #define SLOT_WAIT_MS 100     /* another run holds all connections the site may have */
 #define LOST_IN_A_ROW 2      /* connections lost in the middle of a message, that tell of the site */
+#define STS_WAIT_MS 100      /* before asking again for a policy that is being fetched */
 #define MIXED_WAIT_MS 20     /* before looking whether there is room for another */
 #define OPEN_PARCELS 64      /* messages to several destinations in hand at once */
 #define MIN_ROUTE_TTL_S 60
@@ -175,6 +176,36 @@ drop_site(struct run_state *r, uint32_t site, struct load *l)
 	while (load_next(r, site, l));
 }
 
+/* Somebody fetches the policy, or nobody can now: this thread is not to wait for that. */
+static void
+put_back(struct run_state *r, uint32_t own, uint32_t item)
+{
+	pthread_mutex_lock(&r->lock);
+	plan_return(&r->plan, item);
+	sched_left(r->plan.s, own);
+	sched_hold(r->plan.s, own, io_now_ms() + STS_WAIT_MS);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* What the domain's policy makes of the route; false: it is not known yet, and the route is freed. */
+static bool
+find_sts(struct worker *w, const char *domain, struct route *route, struct stsfile **sts, bool *old)
+{
+	int64_t until = io_now_ms() + (int64_t)w->r->d.conf->timeouts.dns * 1000;
+	const struct stsfile *valid;
+
+	if (!route_heeds_sts(route))
+		return true;
+	if (stskeep_find(w->r->env.sts, domain, w->c.dns, until, sts, old) == STSKEEP_BUSY) {
+		route_free(route);
+		return false;
+	}
+	valid = stskeep_valid(*sts);
+	if (valid)
+		route_hold(route, &valid->policy);
+	return true;
+}
+
 /* The order came from a destination whose route is not known: find it, then everything that
  * waits for it moves to the real site. */
 static void
@@ -185,9 +216,11 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 	char status[12] = "";
 	struct route route = {0};
 	struct err e = ERR_INIT;
+	struct stsfile *sts = NULL;
 	struct load l;
 	uint32_t dest, site = 0;
 	const char *domain;
+	bool old = false;
 	int rc;
 
 	pthread_mutex_lock(&r->lock);
@@ -197,6 +230,10 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 	pthread_mutex_unlock(&r->lock);
 	rc = route_resolve(r->d.conf, &r->self, w->c.dns, domain, r->seed ^ own,
 	    io_now_ms() + (int64_t)dns_s * 1000, &route, status, &e);
+	if (!rc && !find_sts(w, domain, &route, &sts, &old)) {
+		put_back(r, own, item);
+		return;
+	}
 	if (rc && (r->stop || r->d.trouble)) {
 		load_drop(r, &l); /* nobody has waited for the answer */
 	} else if (rc && r->o->site) {
@@ -216,8 +253,12 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 	} else {
 		int64_t ttl = route.ttl_s < MIN_ROUTE_TTL_S ? MIN_ROUTE_TTL_S : route.ttl_s;
 
+		if (sts && ttl > STSKEEP_RECHECK_S) /* RFC 8461 5.1: before a message fails for good */
+			ttl = STSKEEP_RECHECK_S;
+
 		pthread_mutex_lock(&r->lock);
 		site = plan_site(&r->plan, &route, io_now_ms());
+		plan_hold(&r->plan, dest, sts);
 		plan_resolved(&r->plan, dest, site, io_now_ms() + ttl * 1000);
 		load_report(r, own, PACE_DELIVERED, 0);
 		plan_return(&r->plan, item);
@@ -231,6 +272,8 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 	sched_left(r->plan.s, own);
 	worker_nudge(r, site);
 	pthread_mutex_unlock(&r->lock);
+	if (old)
+		stskeep_refresh(r->env.sts, domain);
 }
 
 /* --- messages to several destinations */
@@ -622,6 +665,7 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 	w->told_to_close = false;
 	pthread_mutex_lock(&r->lock);
 	l = load_of(r, item);
+	reach_for(&w->c, r->plan.dests[l.i.dest].domain, stsfile_share(r->plan.dests[l.i.dest].sts));
 	pthread_mutex_unlock(&r->lock);
 	rc = reach_site(&w->c, s, status, &e);
 	while (!rc && have) {

@@ -92,7 +92,7 @@ static const struct {
     {"route x {\n relay = \"h,i:0\" }",
 	"78 f:2: relay: \"h,i:0\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
     {"route y { tls = may }\nroute x {\n tls = must }",
-	"78 f:3: tls: \"must\" is none of: auto none may encrypt dane verify"},
+	"78 f:3: tls: \"must\" is none of: auto none may encrypt dane verify sts"},
     {"site google {\n connections = 0 }", "78 f:2: connections: 0 is not in the range 1 to 20000"},
     {"site google { connections = 20000 rate = 0 ip = ipv6-only tls = verify }", "0 "},
     {"site nobody { rate = 1 }",

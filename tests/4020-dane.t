@@ -273,6 +273,7 @@ print(a["query"], a["domain"], a["code"], a["secure"], a["ttl_s"] > 0, h["prefer
     "ee.example ee.example 0 True True 10 mx-ee.example 25 $NET.10 True dane 3 1 1 " 'as JSON'
 mx-lookup --explain self.example >out
 is "$(sed 's/, [0-9]* s)/)/' out)" "MX self.example: 10 mx-self.example (127.0.0.1, secure)
+TXT _mta-sts.self.example: no such name (127.0.0.1, secure)
 A+AAAA mx-self.example: $NET.15 (127.0.0.1, secure)
 TLSA _25._tcp.mx-self.example: no such name (127.0.0.1, secure)
 policy of mx-self.example: may, without TLSA records that are secure

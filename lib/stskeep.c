@@ -1,0 +1,254 @@
+#include "stskeep.h"
+
+#include "io.h"
+#include "launch.h"
+#include "spawn.h"
+#include "tagtext.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHARE 4 /* of the connections, at most so many wait for policies */
+#define RECORD_MAX (STS_POLICY_MAX + 8192)
+#define SECOND_US 1000000
+
+struct stskeep {
+	struct spawn *spawn;   /* NULL: there is no mta-sts to start */
+	int state_dir;
+	const _Atomic bool *stop;
+	pthread_mutex_t lock;  /* over all below */
+	const char *fetching[STSKEEP_FETCHES]; /* domains; NULL: this place is free */
+	size_t most;
+};
+
+static uint64_t
+now_s(void)
+{
+	return io_time_us() / SECOND_US;
+}
+
+/* --- at the start */
+
+static bool
+wanted(const struct conf *c)
+{
+	bool sts = c->tls == CONF_TLS_STS, automatic = c->tls == CONF_TLS_AUTO;
+
+	for (size_t i = 0; i < c->n_routes; i++) {
+		sts = sts || c->routes[i].tls == CONF_TLS_STS;
+		automatic = automatic || c->routes[i].tls == CONF_TLS_AUTO;
+	}
+	return sts || (automatic && c->mta_sts);
+}
+
+/* What the configuration says is said again: of the environment it gets little. */
+static int
+start(struct stskeep *k, const struct conf *c, const char *queue, struct err *e)
+{
+	struct buf path = BUF_INIT;
+	const char *v[16];
+	const char *const *programs[1] = {v};
+	size_t n = 0;
+	int rc = launch_path("mta-sts", &path, e);
+
+	v[n++] = path.s;
+	v[n++] = "--config";
+	v[n++] = "/dev/null";
+	v[n++] = "--record";
+	if (queue) {
+		v[n++] = "--queue";
+		v[n++] = queue;
+	}
+	if (c->resolver[0]) {
+		v[n++] = "--resolver";
+		v[n++] = c->resolver;
+	}
+	if (c->sts_ca_file[0]) {
+		v[n++] = "--ca-file";
+		v[n++] = c->sts_ca_file;
+	}
+	v[n] = NULL;
+	if (!rc)
+		rc = spawn_start(&k->spawn, programs, 1, e);
+	buf_free(&path);
+	return rc;
+}
+
+int
+stskeep_open(struct stskeep **out, const struct conf *c, int state_dir, const char *queue,
+    const _Atomic bool *stop, struct err *e)
+{
+	size_t share = (size_t)c->connections / SHARE;
+	struct stskeep *k;
+	int rc;
+
+	*out = NULL;
+	if (!wanted(c))
+		return 0;
+	k = mem_alloc(sizeof *k);
+	k->state_dir = state_dir;
+	k->stop = stop;
+	k->most = share < 1 ? 1 : share > STSKEEP_FETCHES ? STSKEEP_FETCHES : share;
+	pthread_mutex_init(&k->lock, NULL);
+	rc = start(k, c, queue, e);
+	if (rc == EX_UNAVAILABLE) { /* installed without it: what is remembered counts */
+		err_free(e);
+		rc = 0;
+	}
+	*out = k;
+	return rc;
+}
+
+void
+stskeep_close(struct stskeep *k)
+{
+	if (!k)
+		return;
+	spawn_stop(k->spawn);
+	pthread_mutex_destroy(&k->lock);
+	free(k);
+}
+
+/* --- fetching */
+
+/* A place for the domain; false where it has one already, or none is left. */
+static bool
+enter(struct stskeep *k, const char *domain, size_t *place)
+{
+	bool found = false, twice = false;
+
+	pthread_mutex_lock(&k->lock);
+	for (size_t i = 0; i < k->most; i++) {
+		twice = twice || (k->fetching[i] && strcmp(k->fetching[i], domain) == 0);
+		if (!k->fetching[i] && !found) {
+			*place = i;
+			found = true;
+		}
+	}
+	found = found && !twice;
+	if (found)
+		k->fetching[*place] = domain;
+	pthread_mutex_unlock(&k->lock);
+	return found;
+}
+
+static void
+leave(struct stskeep *k, size_t place)
+{
+	pthread_mutex_lock(&k->lock);
+	k->fetching[place] = NULL;
+	pthread_mutex_unlock(&k->lock);
+}
+
+static void
+fetch(struct stskeep *k, const char *domain, struct stsfile **f)
+{
+	const char *args[] = {domain, NULL};
+	struct spawn_job j = SPAWN_JOB_INIT;
+	struct buf out = BUF_INIT;
+	struct err e = ERR_INIT;
+	struct stsfile *new = NULL;
+	int status = 0;
+
+	j.args = args;
+	j.out_max = RECORD_MAX;
+	j.deadline_ms = io_now_ms() + STSKEEP_FETCH_MS;
+	j.stop = k->stop;
+	/* Its exit status says nothing that what it prints does not. */
+	if (spawn_run(k->spawn, &j, &out, &status, &e) == 0 && out.len > 0)
+		stsfile_parse((struct span){out.s, out.len}, domain, &new, &e);
+	if (new) {
+		stsfile_drop(*f);
+		*f = new;
+	}
+	err_free(&e);
+	buf_free(&out);
+}
+
+/* --- finding */
+
+/* EX_UNAVAILABLE: no such record; EX_TEMPFAIL: it cannot be found out. */
+static int
+ask_id(struct dns *d, const char *domain, int64_t deadline_ms, struct buf *id)
+{
+	struct answers a = ANSWERS_INIT;
+	struct buf name = BUF_INIT;
+	struct span text, value = {"", 0};
+	struct err e = ERR_INIT;
+	int rc;
+
+	buf_fmt(&name, "_mta-sts.%s", domain);
+	dns_ask(d, name.s, ANSWERS_TXT, deadline_ms, &a);
+	rc = tagtext_only(&a, STS_VERSION, &text, &e);
+	if (!rc && (tagtext_get(text, STS_VERSION, "id", &value, &e) || !sts_id_ok(value)))
+		rc = EX_UNAVAILABLE;
+	if (!rc)
+		buf_add(id, value.p, value.n);
+	answers_free(&a);
+	buf_free(&name);
+	err_free(&e);
+	return rc;
+}
+
+enum stskeep_is
+stskeep_find(struct stskeep *k, const char *domain, struct dns *d, int64_t deadline_ms,
+    struct stsfile **f, bool *old)
+{
+	struct buf id = BUF_INIT;
+	struct err none = ERR_INIT;
+	struct span is;
+	bool valid, known;
+	size_t place;
+	int rc;
+
+	*f = NULL;
+	*old = false;
+	if (!k)
+		return STSKEEP_KNOWN;
+	rc = ask_id(d, domain, deadline_ms, &id);
+	is = (struct span){id.s, id.len};
+	if (k->state_dir >= 0)
+		stsfile_load(k->state_dir, domain, f, &none);
+	err_free(&none);
+	valid = *f && stsfile_valid(*f, now_s());
+	known = rc || !k->spawn || (*f && stsfile_resting(*f, is, now_s())) ||
+	    (valid && span_eq(is, (struct span){(*f)->id.s, (*f)->id.len}));
+	*old = valid && !rc && k->spawn && stsfile_old(*f, now_s()) && !stsfile_resting(*f, is, now_s());
+	buf_free(&id);
+	if (known && rc && !valid) {
+		/* What went wrong with a policy that nobody promises any more is nobody's affair. */
+		stsfile_drop(*f);
+		*f = NULL;
+	}
+	if (known)
+		return STSKEEP_KNOWN;
+	if (!enter(k, domain, &place)) {
+		stsfile_drop(*f);
+		*f = NULL;
+		return STSKEEP_BUSY;
+	}
+	fetch(k, domain, f);
+	leave(k, place);
+	*old = false;
+	return STSKEEP_KNOWN;
+}
+
+void
+stskeep_refresh(struct stskeep *k, const char *domain)
+{
+	struct stsfile *f = NULL;
+	size_t place;
+
+	if (!k || !k->spawn || !enter(k, domain, &place))
+		return;
+	fetch(k, domain, &f);
+	leave(k, place);
+	stsfile_drop(f);
+}
+
+const struct stsfile *
+stskeep_valid(const struct stsfile *f)
+{
+	return f && stsfile_valid(f, now_s()) ? f : NULL;
+}

@@ -1,0 +1,300 @@
+#!/bin/sh
+# MTA-STS as the deliverer heeds it: nsd and unbound (a signed zone and one that is not), policies by nginx
+# where scripts/peers has unpacked it (else by Python's server), traps as mail exchangers, all in a namespace
+# of their own.  RFC 8461's sections, and those of RFC 7672 that meet them, stand at the tests of their MUSTs.
+. "$(dirname "$0")/lib.sh"
+. "$TOP/tests/peers.sh"
+. "$TOP/tests/sts.sh"
+
+[ "$(id -u)" -eq 0 ] || skip_all 'network namespaces need root'
+need ip unshare nsenter python3 certtool ldns-keygen ldns-signzone mount openssl
+for p in nsd unbound; do
+	[ -f "$PEERS/$p/libpath" ] || skip_all "no $p in build/peers: scripts/peers $p"
+done
+if [ -z "${IN_NAMESPACE-}" ]; then
+	unshare -n -m true 2>/dev/null || skip_all 'no namespaces here'
+	rm -rf "$T"
+	IN_NAMESPACE=yes exec unshare -n -m "$0"
+fi
+
+NET=198.51.100
+bg unshare -n sleep 600
+WORLD=$!
+world() { nsenter -t $WORLD -n "$@"; }
+other() { [ "$(readlink /proc/$WORLD/ns/net)" != "$(readlink /proc/self/ns/net)" ]; }
+until_true 40 other
+ip link add here type veth peer name there netns $WORLD 2>/dev/null || skip_all 'no veth devices here'
+ip link set lo up
+ip addr add $NET.1/24 dev here
+ip link set here up
+world ip link set lo up
+for i in 10 11 12 13 14 53 80; do world ip addr add $NET.$i/24 dev there; done
+world ip link set there up
+
+# --- certificates: good for mx-good.plain, old expired, strange by another CA, name for another name
+cd "$T" || exit 1
+mkdir www zones queue
+chmod 700 queue
+ca ca && ca other || skip_all 'certtool makes no certificates here'
+cert good ca mx-good.plain
+cert old ca mx-old.plain 'activation_date = "2020-01-01 00:00:00"' 'expiration_date = "2020-02-01 00:00:00"'
+cert strange other mx-strange.plain
+cert name ca mx-elsewhere.plain
+
+# --- zones and policies: plain is not signed, example is
+: >policies
+# domain NAME MODE 'MX HOSTS' 'PATTERNS': NAME.plain
+domain() {
+	for h in $3; do echo "$1 MX ${h%:*} ${h#*:}.plain." >>zones/plain; done
+	[ -n "$2" ] || return 0
+	printf '_mta-sts.%s TXT "v=STSv1; id=%s1;"\nmta-sts.%s A %s.80\n' "$1" "$1" "$1" $NET >>zones/plain
+	{
+		printf 'version: STSv1\nmode: %s\nmax_age: 604800\n' "$2"
+		for p in $4; do echo "mx: $p"; done
+	} >"www/mta-sts.$1.plain"
+	echo "$1" >>policies
+}
+cat >zones/plain <<END
+\$ORIGIN plain.
+\$TTL 300
+@         SOA ns.example. root 1 3600 600 86400 60
+@         NS  ns.example.
+mx-good    A $NET.10
+mx-old     A $NET.11
+mx-strange A $NET.12
+mx-name    A $NET.13
+mx-bare    A $NET.14
+END
+domain good enforce 10:mx-good 'mx-good.plain'
+domain wild enforce 10:mx-good '*.plain'
+domain old enforce 10:mx-old '*.plain'
+domain strange enforce 10:mx-strange '*.plain'
+domain name enforce 10:mx-name '*.plain'
+domain bare enforce 10:mx-bare '*.plain'
+domain unlisted enforce 10:mx-good 'mx.other.example'
+domain second enforce '10:mx-bare 20:mx-good' '*.plain'
+domain rogue enforce '10:mx-old 20:mx-good' 'mx-good.plain'
+domain testing testing 10:mx-old '*.plain'
+domain none none 10:mx-bare ''
+domain broken enforce 10:mx-bare '*.plain'
+domain nosts '' 10:mx-good
+domain lost '' 10:mx-bare
+domain demand enforce 10:mx-good '*.plain'
+domain demanded '' 10:mx-good
+domain tested testing 10:mx-old '*.plain'
+domain over '' 10:mx-bare
+# RFC 8461 3.4: the parent has a policy, the subdomain has none of its own
+echo "sub.bare MX 10 mx-bare.plain." >>zones/plain
+echo 'mode: broken' >www/mta-sts.broken.plain
+printf '_mta-sts.lost TXT "v=STSv1; id=1"\nmta-sts.lost A %s.81\n' $NET >>zones/plain
+cat >zones/example.in <<END
+\$ORIGIN example.
+\$TTL 300
+@        SOA  ns root 1 3600 600 86400 60
+@        NS   ns
+ns       A    $NET.53
+mx       A    $NET.10
+mx-bad   A    $NET.10
+both     MX   10 mx
+both-bad MX   10 mx-bad
+_25._tcp.mx     TLSA 3 1 1 $(openssl x509 -in good -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1)
+_25._tcp.mx-bad TLSA 3 1 1 0000000000000000000000000000000000000000000000000000000000000000
+_mta-sts.both     TXT "v=STSv1; id=1"
+_mta-sts.both-bad TXT "v=STSv1; id=1"
+mta-sts.both      A $NET.80
+mta-sts.both-bad  A $NET.80
+END
+# What DANE lets pass the policy need not name; what DANE refuses it cannot make good (RFC 8461 2).
+printf 'version: STSv1\nmode: enforce\nmax_age: 604800\nmx: elsewhere.test\n' >www/mta-sts.both.example
+printf 'version: STSv1\nmode: enforce\nmax_age: 604800\nmx: mx-bad.example\n' >www/mta-sts.both-bad.example
+sans=
+for d in $(sed 's/$/.plain/' policies) both.example both-bad.example; do
+	[ -z "$sans" ] && first=mta-sts.$d || sans="$sans
+dns_name = \"mta-sts.$d\""
+	[ -n "$sans" ] || sans=' '
+done
+# shellcheck disable=SC2086
+cert www/default.pem ca "$first" 'expiration_days = 30' "$sans"
+(cd zones && ksk=$(ldns-keygen -k -a ECDSAP256SHA256 example) && zsk=$(ldns-keygen -a ECDSAP256SHA256 example) &&
+    ldns-signzone -n -f example example.in "$zsk" "$ksk" && cat "$ksk.key" >../anchor) || skip_all 'no zone can be signed'
+nsd_conf $NET.53 example plain >nsd.conf
+bg nsenter -t $WORLD -n env LD_LIBRARY_PATH="$(cat "$PEERS/nsd/libpath")" "$PEERS/nsd/usr/sbin/nsd" -d -c nsd.conf
+cat >unbound.conf <<END
+server:
+	interface: 127.0.0.1
+	do-ip6: no
+	do-daemonize: no
+	use-syslog: no
+	logfile: "$T/unbound.log"
+	pidfile: "$T/unbound.pid"
+	username: ""
+	chroot: ""
+	directory: "$T"
+	module-config: "validator iterator"
+	trust-anchor-file: "$T/anchor"
+	domain-insecure: "plain"
+	access-control: 0.0.0.0/0 allow
+remote-control:
+	control-enable: no
+stub-zone:
+	name: "example"
+	stub-addr: $NET.53
+stub-zone:
+	name: "plain"
+	stub-addr: $NET.53
+END
+bg env LD_LIBRARY_PATH="$(cat "$PEERS/unbound/libpath")" "$PEERS/unbound/usr/sbin/unbound" -d -c unbound.conf
+
+# --- the web server
+nginx=$PEERS/nginx/usr/sbin/nginx
+if [ -x "$nginx" ]; then
+	cat >nginx.conf <<END
+daemon off;
+master_process off;
+error_log $T/nginx.log;
+pid $T/nginx.pid;
+events { worker_connections 64; }
+http {
+	access_log $T/www/log;
+	types { } default_type text/plain;
+	client_body_temp_path $T; proxy_temp_path $T; fastcgi_temp_path $T; uwsgi_temp_path $T; scgi_temp_path $T;
+	server {
+		listen $NET.80:443 ssl;
+		ssl_certificate $T/www/default.pem;
+		ssl_certificate_key $T/www/default.pem.key;
+		location = /.well-known/mta-sts.txt { root $T/www; try_files /\$host =404; }
+	}
+}
+END
+	bg nsenter -t $WORLD -n env LD_LIBRARY_PATH="$(cat "$PEERS/nginx/libpath")" "$nginx" -p "$T" -e "$T/nginx.log" -c "$T/nginx.conf"
+else
+	bg nsenter -t $WORLD -n python3 "$TOP/tests/sts.py" "$T/www" "$T/web.port" $NET.80:443
+fi
+WEBPID=$!
+serves_web() { world python3 -c "import socket; socket.create_connection(('$NET.80', 443), 5)"; }
+until_true 40 serves_web || { sed 's/^/# /' nginx.log; echo 'Bail out! no web server'; exit 1; }
+
+tls_trap() {
+	host=$1
+	shift
+	bg nsenter -t $WORLD -n smtp-trap --anywhere --maildir "$T/trap" --listen "$NET.$host:25" --port-file "$T/port.$host" "$@"
+}
+tls_trap 10 --tls --cert good.crt --key good.key
+tls_trap 11 --tls --cert old.crt --key old.key
+tls_trap 12 --tls --cert strange.crt --key strange.key
+tls_trap 13 --tls --cert name.crt --key name.key
+tls_trap 14
+for i in 10 11 12 13 14; do until_true 40 test -s "$T/port.$i"; done
+cat >conf <<END
+queue = "$T/queue"
+hostname = "relay.test"
+domain = "relay.test"
+resolver = "127.0.0.1"
+delivery = queue
+retry_min = 1h
+sts_ca_file = "$T/ca.pem"
+route "demand.plain" { relay = mx tls = sts }
+route "demanded.plain" { relay = mx tls = sts }
+route "tested.plain" { relay = mx tls = sts }
+END
+RELAYKIT_CONFIG=$T/conf
+export RELAYKIT_CONFIG
+PATH=$BUILD/helpers:$PATH
+serves() { dnsq -r 127.0.0.1 -t 1000 good.plain | grep -q ^site; }
+until_true 40 serves || { sed 's/^/# /' nsd.log unbound.log; skip_all 'the name servers do not start here'; }
+
+# outcome DOMAIN: of the last event of its recipient
+outcome() {
+	python3 -c '
+import glob, json, sys
+last = {"type": "nothing"}
+for f in sorted(glob.glob("queue/log/*.jsonl")):
+    for e in map(json.loads, open(f)):
+        if e.get("recipient") == sys.argv[1]:
+            last = e
+tls = " ".join(last.get("tls", "clear").split()[2:]) or ("TLS" if "tls" in last else "clear")
+r = last.get("response", {})
+print(last["type"], tls if last["type"] == "delivered" else r.get("enhanced_code", "") + " " + r.get("content", ""))' "user@$1"
+}
+# session DOMAIN: of its session events: policy's type, mode and domain, the result
+session() {
+	python3 -c '
+import glob, json, sys
+seen = []
+for f in sorted(glob.glob("queue/log/*.jsonl")):
+    for e in map(json.loads, open(f)):
+        if e["type"] == "session" and e["domain"] == sys.argv[1]:
+            p = e["policy"]
+            t = " ".join([p["type"], p.get("mode", "-"), p["domain"], e.get("result", "good")])
+            seen += [] if t in seen else [t]
+print("; ".join(seen))' "$1"
+}
+post() {
+	for d; do printf 'Subject: to %s\n\nHello.\n' "$d" | smtp-submit -f sender@relay.test "user@$d"; done
+	smtp-deliver --now >out 2>err
+}
+went() { is "$(outcome "$1")" "$2" "$3"; }
+went_like() { like "$(outcome "$1")" "$2" "$3"; }
+ALL='good.plain wild.plain old.plain strange.plain name.plain bare.plain unlisted.plain second.plain rogue.plain testing.plain
+none.plain broken.plain nosts.plain lost.plain demand.plain demanded.plain tested.plain sub.bare.plain both.example both-bad.example'
+# shellcheck disable=SC2086
+post $ALL
+is "$(cat err)" '' 'a run with policies'
+went good.plain 'delivered sts:enforce' 'RFC 8461 4: STARTTLS, a certificate that holds, a host that is listed'
+went wild.plain 'delivered sts:enforce' '4.1: a wildcard'
+went_like old.plain "^deferred 4.7.5 mx-old.plain.$NET.11:25.: the MTA-STS policy of old.plain: the certificate expired on 2020-02-01" \
+    '4.2, 5: an expired certificate: deferred, not in clear'
+went_like strange.plain "^deferred 4.7.5 mx-strange.plain.*: the MTA-STS policy of strange.plain: the certificate" '4.2: a CA that is not trusted'
+went name.plain "deferred 4.7.5 mx-name.plain[$NET.13:25]: the MTA-STS policy of name.plain: the certificate is for another name than mx-name.plain" \
+    '4.2: a certificate for another name'
+went bare.plain "deferred 4.7.4 mx-bare.plain[$NET.14:25]: STARTTLS is not offered, and it is demanded by the MTA-STS policy of bare.plain" \
+    '5: no STARTTLS: not in clear'
+went unlisted.plain 'deferred 4.7.5 mx-good.plain is not in the MTA-STS policy of unlisted.plain' '4.1, 5: a host that is not listed'
+went second.plain 'delivered sts:enforce' '5.1: the next host of the MX set'
+went rogue.plain 'delivered sts:enforce' '4.1: the next host, past one that is not listed'
+went testing.plain 'delivered sts:testing-unmet' '5: testing: delivered all the same'
+went none.plain 'delivered clear' '5: none: as without'
+went broken.plain 'delivered clear' '3.3: no policy to be had, and none remembered: as without'
+went nosts.plain 'delivered TLS' 'no policy: opportunistic'
+went lost.plain 'delivered clear' '3.3: a policy host that cannot be reached'
+went sub.bare.plain 'delivered clear' '3.4: no policy of the parent zone'
+went demand.plain 'delivered sts:enforce' 'tls = sts'
+went demanded.plain 'deferred 4.7.5 mx-good.plain has no MTA-STS policy that can be had, and tls = sts' 'tls = sts without a policy'
+went_like tested.plain '^deferred 4.7.5 mx-old.plain.*the certificate expired' 'tls = sts: testing counts as well'
+went both.example 'delivered DANE-EE 3 1 1' 'RFC 7672, 8461 2: DANE before MTA-STS'
+went_like both-bad.example '^deferred 4.7.5 .*no TLSA record matches' '8461 2: what DANE refuses no policy lets pass'
+
+# --- what is told of the sessions, RFC 8460 4.3
+is "$(session good.plain)" 'sts enforce good.plain good' 'session: good'
+is "$(session old.plain)" 'sts enforce old.plain certificate-expired' 'session: expired'
+is "$(session strange.plain)" 'sts enforce strange.plain certificate-not-trusted' 'session: not trusted'
+is "$(session name.plain)" 'sts enforce name.plain certificate-host-mismatch' 'session: another name'
+is "$(session bare.plain)" 'sts enforce bare.plain starttls-not-supported' 'session: no STARTTLS'
+is "$(session unlisted.plain)" 'sts enforce unlisted.plain validation-failure' 'session: not listed'
+is "$(session rogue.plain)" 'sts enforce rogue.plain validation-failure; sts enforce rogue.plain good' 'session: a host each'
+is "$(session testing.plain)" 'sts testing testing.plain certificate-expired' 'session: testing'
+is "$(session none.plain)" 'no-policy-found - none.plain starttls-not-supported' 'session: mode none'
+is "$(session broken.plain)" 'no-policy-found - broken.plain starttls-not-supported; sts - broken.plain sts-policy-invalid' 'session: no good policy'
+is "$(session lost.plain)" 'no-policy-found - lost.plain starttls-not-supported; sts - lost.plain sts-policy-fetch-error' 'session: no policy to be had'
+is "$(session nosts.plain)" 'no-policy-found - nosts.plain good' 'session: no policy'
+is "$(session both.example)" 'tlsa - mx.example good' 'session: DANE'
+is "$(session both-bad.example)" 'tlsa - mx-bad.example certificate-not-trusted' 'session: DANE, not met'
+
+# --- mx-lookup says it beforehand
+is "$(mx-lookup good.plain)" "10 mx-good.plain $NET.10  sts:enforce" 'mx-lookup: sts:enforce'
+is "$(mx-lookup --policy testing.plain)" sts:testing 'sts:testing'
+is "$(mx-lookup unlisted.plain)" '4.7.5 mx-good.plain is not in the MTA-STS policy of unlisted.plain' 'a host that is not listed'
+like "$(mx-lookup --explain rogue.plain | tr '\n' ' ')" 'MTA-STS policy of rogue.plain: enforce, id rogue1, fetched [0-9]+ s ago, max_age 604800 s mx-old.plain is not in it mx-good.plain is in it ' '--explain'
+is "$(mx-lookup --json good.plain | python3 -c 'import json, sys; s = json.load(sys.stdin)["hosts"][0]["sts"]; print(s["id"], s["mode"], s["match"])')" 'good1 enforce True' '--json'
+like "$(mx-lookup --connect good.plain | sed -n 2p)" 'sts:enforce$' '--connect'
+is "$(smtp-deliver --dry-run=connect --now | cut -f 2,3,7 | grep bare)" "user@bare.plain	defer	4.7.4" '--dry-run=connect'
+
+# --- what is remembered, when the world has changed
+n=$(requests)
+post good.plain
+is "$(requests)" "$n" '5.1: what is remembered is used without being fetched'
+kill $WEBPID
+post good.plain bare.plain
+went good.plain 'delivered sts:enforce' '3.3: without the web server too'
+went_like bare.plain '^deferred 4.7.4 ' '10: whoever takes it away changes nothing'
+done_testing
