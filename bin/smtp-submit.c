@@ -11,6 +11,7 @@
 #include "owner.h"
 #include "prog.h"
 #include "submit.h"
+#include "suppress.h"
 #include "talk.h"
 #include "xtext.h"
 
@@ -683,24 +684,40 @@ smtp(struct work *k, struct err *e)
 
 /* --- -bv */
 
+struct checker {
+	struct suppress *list;
+	struct span stream;
+};
+
 static int
 good_address(void *arg, struct span mailbox, struct err *e)
 {
-	(void)arg, (void)e;
+	const struct checker *k = arg;
+	struct buf why = BUF_INIT;
+	int rc = 0;
+
+	if (suppress_asked(k->list, mailbox, k->stream, &why))
+		rc = err_set(e, EX_NOUSER, "%s", why.s);
+	buf_free(&why);
+	if (rc)
+		return rc;
 	out_fmt("%.*s... deliverable: its syntax is good, nothing was looked up\n", SPAN_ARG(mailbox));
 	return 0;
 }
 
 static int
-verify(const struct conf *c, char *argv[])
+verify(const struct conf *c, const char *stream, char *argv[])
 {
-	int worst = 0;
+	int worst = 0, root = open(c->queue, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct checker k = {root < 0 ? NULL
+		: suppress_ask(root, suppressconf(&c->sections), c->key_file, NULL),
+	    span_of(*stream ? stream : c->stream)};
 
 	for (; *argv; argv++) {
 		struct err e = ERR_INIT;
 		struct buf text = BUF_INIT;
 
-		if (addr_list(span_of(*argv), c->domain, good_address, NULL, &e)) {
+		if (addr_list(span_of(*argv), c->domain, good_address, &k, &e)) {
 			worst = e.code;
 			prog_escape(&text, span_of(err_text(&e)));
 			out_fmt("%s... %s\n", *argv, text.s);
@@ -708,10 +725,19 @@ verify(const struct conf *c, char *argv[])
 		buf_free(&text);
 		err_free(&e);
 	}
+	suppress_close(k.list);
+	if (root >= 0)
+		close(root);
 	return worst;
 }
 
 /* --- the whole */
+
+static void
+tell_suppressed(const char *why)
+{
+	prog_warn("%s", why);
+}
 
 static int
 configure(struct conf *c, const struct wish *w, struct err *e)
@@ -736,6 +762,11 @@ submit(struct work *k, char *argv[], struct err *e)
 	if (!rc)
 		rc = queue_open(&k->q, k->conf.queue, QUEUE_SUBMIT, e);
 	k->submit = (struct submit){.q = k->q, .conf = &k->conf, .user = uid, .zone_s = -1};
+	if (!rc && k->w->mode != SMTP)
+		k->submit.list = suppress_ask(queue_root_fd(k->q), suppressconf(&k->conf.sections),
+		    k->conf.key_file, NULL);
+	if (k->w->mode == MESSAGE && !k->w->quiet)
+		k->submit.suppressed = tell_suppressed;
 	k->in = (struct intake)INTAKE_INIT(STDIN_FILENO);
 	k->in.repair_cr = k->conf.bare_cr == CONF_REPAIR;
 	if (!rc)
@@ -743,6 +774,7 @@ submit(struct work *k, char *argv[], struct err *e)
 		     : k->w->mode == BATCH ? a_batch(k, e)
 					   : one_message(k, argv, e);
 	submit_free(&k->submit);
+	suppress_close(k->submit.list);
 	intake_free(&k->in);
 	if (k->q)
 		queue_close(k->q);
@@ -767,7 +799,7 @@ act(struct wish *w, char *argv[], struct err *e)
 		wrong("-b%c: addresses come from standard input", w->mode == BATCH ? 'S' : 's');
 	rc = configure(&k.conf, w, e);
 	if (!rc)
-		rc = w->mode == VERIFY ? verify(&k.conf, argv) : submit(&k, argv, e);
+		rc = w->mode == VERIFY ? verify(&k.conf, w->stream, argv) : submit(&k, argv, e);
 	conf_free(&k.conf);
 	return rc;
 }

@@ -134,6 +134,8 @@ refuse_err(struct batch *b, const char *status, struct err *e)
 {
 	if (e->code == EX_DATAERR)
 		refuse(b, 550 + (status[2] == '1' ? 3 : 4), status, err_text(e));
+	else if (e->code == EX_NOUSER)
+		refuse(b, 550, "5.7.1", err_text(e));
 	else
 		refuse(b, 451, "4.3.0", err_text(e));
 	err_free(e);

@@ -99,7 +99,7 @@ look_over(struct parcel *p, uint64_t now_s, bool *settled, struct err *e)
 		    "too many Received fields: the message is in a loop", (struct span){"", 0});
 		free(all);
 	}
-	return 0;
+	return parcel_guard(p, e);
 }
 
 int
@@ -326,6 +326,8 @@ tell_outcomes(struct attempt *a, uint64_t send_us)
 		w.status = span_of(r->status);
 		w.text = (struct span){r->text.s, r->text.len};
 		parcel_tell(a->p, a->who[i], &w);
+		if (r->is == SMTP_FAILED && !a->way->ends)
+			parcel_learn(a->p, a->who[i], &w, r->at_rcpt ? RULES_RCPT : RULES_NO_PHASE, a->m->n == 1);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include "cidr.h"
 #include "io.h"
 #include "msg.h"
+#include "suppress.h"
 #include "xclient.h"
 
 #include <string.h>
@@ -96,6 +97,16 @@ is_postmaster(const struct addr *a)
 	return a->domain.n == 0 && span_ieq(a->local, SPAN("postmaster"));
 }
 
+static void
+ask_list(const struct door *d, struct span rcpt, struct smtpd_verdict *v)
+{
+	struct buf why = BUF_INIT;
+
+	if (suppress_asked(d->list, rcpt, span_of(d->house->conf->stream), &why))
+		smtpd_refuse(v, 550, "5.7.1", "%s", why.s);
+	buf_free(&why);
+}
+
 /* What a local part says about other hosts - a%b, a!b, "a@b" - is for its own host to say; nobody
  * else looks into it, so it opens nothing (RFC 5321 2.3.11). */
 static void
@@ -108,6 +119,8 @@ on_rcpt(void *arg, const struct esmtp_rcpt *r, struct span rcpt, struct smtpd_ve
 			smtpd_refuse(v, 550, "5.7.1", "relaying denied: log in first");
 		else if (r->to.domain.n == 0 && !is_postmaster(&r->to))
 			smtpd_refuse(v, 553, "5.1.3", "the recipient's address has no domain");
+		else if (d->list)
+			ask_list(d, rcpt, v);
 	}
 	if (!v->code && is_judged(d))
 		d->judge->rcpt(d->judge->arg, v);
@@ -506,6 +519,8 @@ door_open(struct door *d, const struct door_house *h, const struct net_addr *pee
 	set_rules(d);
 	set_peer(d, peer);
 	let_speak(d, peer != NULL);
+	d->list = suppress_ask(queue_root_fd(h->queue), suppressconf(&h->conf->sections), h->conf->key_file,
+	    h->to_ascii);
 	smtpd_init(&d->s, &d->rules, &d->world);
 }
 
@@ -514,6 +529,7 @@ door_close(struct door *d)
 {
 	smtpd_free(&d->s);
 	submit_free(&d->submit);
+	suppress_close(d->list);
 	rcpts_free(&d->msg.rcpts);
 	buf_free(&d->peer_text);
 	buf_free(&d->suite);

@@ -20,6 +20,8 @@ struct door_house { /* what all clients share; the caller's */
 	const struct confserve_listen *listen;
 	struct queue *queue;
 	bool tls;               /* there is a certificate */
+	/* For the suppression list, where domains are not ASCII; NULL: it is not asked about such. */
+	int (*to_ascii)(struct span domain, struct buf *out, struct err *e);
 	/* Local trouble, of which the client hears only that there is some. */
 	void (*trouble)(void *arg, const struct err *e);
 	void *arg;
@@ -55,6 +57,7 @@ struct door {
 	bool (*may_send)(const struct door *d, struct span sender);
 	const struct door_ours *ours; /* NULL: there are none */
 	const struct door_judge *judge; /* NULL: nothing is */
+	struct suppress *list;  /* NULL: nobody is on it */
 	struct doorlimit *limits;
 	/* One more connection, message or recipient; NULL: any number. */
 	void (*limit)(struct door *d, enum meter_what what, struct smtpd_verdict *v);

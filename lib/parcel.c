@@ -4,6 +4,7 @@
 #include "io.h"
 #include "reaper.h"
 #include "retry.h"
+#include "suppressconf.h"
 #include "telling.h"
 
 #include <stdatomic.h>
@@ -278,6 +279,59 @@ finish_untold(struct parcel *p)
 	err_free(&e);
 }
 
+/* --- the suppression list */
+
+/* A list that cannot be written to is this machine's trouble; the message's outcome stands. */
+void
+parcel_learn(const struct parcel *p, uint32_t i, const struct parcel_word *w, enum rules_phase phase,
+    bool alone)
+{
+	const struct guard_fact f = {.address = p->t.env.rcpts[i].addr, .id = p->t.is.id,
+	    .stream = p->t.is.stream, .code = w->code, .status = w->status, .text = parcel_words(w->text),
+	    .host = w->host, .phase = phase, .alone = alone};
+	struct err e = ERR_INIT;
+
+	if (p->d->guard && guard_learn(p->d->guard, &f, &e))
+		deliver_ails(p->d, &e);
+	err_free(&e);
+}
+
+/* Nobody is to be told of this failure: as if he had been. */
+static void
+count_as_told(struct parcel *p, uint32_t i)
+{
+	struct journal_notice_rcpt one = {i, JOURNAL_TOLD_FAILED};
+	struct journal_notice v = {.at_us = io_time_us(), .v = &one, .n = 1};
+
+	entry_id(v.id, v.at_us, (uint32_t)io_random());
+	journal_notice(&p->pending, &v);
+	journal_noticed(&p->pending, v.at_us, v.id);
+	p->j.rcpts[i].told = true;
+}
+
+int
+parcel_guard(struct parcel *p, struct err *e)
+{
+	bool dsn = suppressconf(&p->d->conf->sections)->dsn, yes = false;
+	struct buf why = BUF_INIT;
+	size_t n;
+	uint32_t *open = p->d->guard ? parcel_open(p, &n) : NULL;
+	int rc = 0;
+
+	for (size_t i = 0; open && i < n && !rc; i++) {
+		buf_cut(&why, 0);
+		rc = guard_refuses(p->d->guard, p->t.env.rcpts[open[i]].addr, p->t.is.stream, &yes, &why, e);
+		if (rc || !yes)
+			continue;
+		parcel_verdict(p, &open[i], 1, JOURNAL_FAILED, 0, "5.7.1", why.s, (struct span){"", 0});
+		if (!dsn)
+			count_as_told(p, open[i]);
+	}
+	buf_free(&why);
+	free(open);
+	return rc;
+}
+
 /* --- the end */
 
 /* The journal as it will be when what this attempt met is written, too. */
@@ -322,6 +376,7 @@ expire(struct parcel *p)
 		journal_outcome_end(&p->pending, start);
 		parcel_set(p, open[i], JOURNAL_EXPIRED);
 		parcel_tell(p, open[i], &w);
+		parcel_learn(p, open[i], &w, RULES_NO_PHASE, true);
 	}
 	journal_free(&j);
 	free(open);

@@ -10,6 +10,7 @@
 #include "conf.h"
 #include "events.h"
 #include "journal.h"
+#include "guard.h"
 #include "notify.h"
 #include "taken.h"
 
@@ -24,6 +25,7 @@ struct deliver { /* what all parcels of a run share; read-only but for the last 
 	struct reaper *reaper; /* closes what was removed; NULL: at once */
 	struct dkimkeys *keys; /* what signs; NULL: nothing is signed */
 	const struct notify *notify; /* tells senders; NULL: nobody is told */
+	struct guard *guard; /* the suppression list; NULL: nobody is on it */
 	bool may_expire;     /* the clock is to be believed */
 	_Atomic int trouble; /* EX_TEMPFAIL after local trouble: nothing new is started, the run ends */
 	_Atomic bool ailing; /* local trouble, if only with one entry: the run exits EX_TEMPFAIL */
@@ -91,6 +93,12 @@ bool parcel_delivered(const struct parcel *p); /* to everybody */
 /* Delivered to these, whose sender wants to hear of it from us: as in journal_success(). */
 void parcel_answer(struct parcel *p, enum journal_told as, const uint32_t *rcpts, size_t n);
 int parcel_write(struct parcel *p, struct err *e); /* what is pending, into the journal */
+/* A recipient was refused for good: the suppression list hears of it. */
+void parcel_learn(const struct parcel *p, uint32_t rcpt, const struct parcel_word *w,
+    enum rules_phase phase, bool alone);
+/* Those still open who are on it fail. */
+int parcel_guard(struct parcel *p, struct err *e);
+
 /* The notice that the journal speaks of and that may not be there. */
 int parcel_notice_again(struct parcel *p, struct err *e);
 void parcel_unwritten(const struct parcel *p, const struct err *e); /* that this has failed */

@@ -41,6 +41,7 @@ struct outside {
 	struct stskeep *sts;
 	_Atomic bool stop; /* for those that it has started */
 	struct keyring *keys; /* NULL: no route logs in */
+	struct guard *guard;
 	struct sources *sources; /* NULL: there are no pools */
 	const char **names; /* what we are called, by pools too */
 	size_t n_names;
@@ -440,6 +441,15 @@ next_wake(struct runner *r, int64_t next)
 	return due < next ? due : next;
 }
 
+/* Who is dead is known for good before the message that told us is gone. */
+static int
+sync_all(struct runner *r, struct err *e)
+{
+	int rc = r->out->guard ? guard_sync(r->out->guard, e) : 0;
+
+	return rc ? rc : queue_sync(r->q, e);
+}
+
 static int
 main_loop(struct runner *r, struct run_result *res, struct err *e)
 {
@@ -449,7 +459,7 @@ main_loop(struct runner *r, struct run_result *res, struct err *e)
 		int64_t next = run_delays(r), now = io_now_ms();
 
 		if (r->sync_ms <= now) {
-			rc = queue_sync(r->q, e);
+			rc = sync_all(r, e);
 			r->sync_ms = now + SYNC_EVERY_MS;
 		}
 		if (!rc && r->s.o->n_ids == 0)
@@ -475,6 +485,8 @@ look_outside(struct outside *o, const struct conf *c, struct queue *q, struct er
 	rc = keyring_open(&o->keys, c, e); /* first: what these fork has nothing of ours */
 	if (!rc)
 		rc = stskeep_open(&o->sts, c, queue_state_fd(q), c->queue, &o->stop, e);
+	if (!rc)
+		rc = guard_open(&o->guard, c, q, e);
 	if (!rc)
 		rc = net_own_addrs(&o->own, &o->n_own, e);
 	if (!rc)
@@ -520,6 +532,7 @@ prepare(struct runner *r, struct err *e)
 	s->dns = r->out->dns;
 	s->env.cas = r->out->cas;
 	s->env.keys = r->out->keys;
+	s->d.guard = r->out->guard;
 	s->env.sources = r->out->sources;
 	s->plan.sources = r->out->sources;
 	s->env.sts_cas = r->out->sts_cas;
@@ -557,7 +570,7 @@ wind_up(struct runner *r, struct run_result *res)
 		plan_forget(&s->plan, s->delays[i].item);
 	plan_free(&s->plan);
 	reaper_del(s->d.reaper);
-	if (queue_sync(r->q, &e) || (r->c->fsync_log && s->d.events && events_sync(s->d.events, &e)))
+	if (sync_all(r, &e) || (r->c->fsync_log && s->d.events && events_sync(s->d.events, &e)))
 		deliver_trouble(&s->d, &e);
 	res->delivered += s->d.count[JOURNAL_DELIVERED];
 	res->deferred += s->d.count[JOURNAL_DEFERRED];
@@ -687,6 +700,7 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 	stskeep_close(out.sts);
 	free(out.own);
 	keyring_close(out.keys);
+	guard_close(out.guard);
 	sources_close(out.sources);
 	free(out.names);
 	close(lock_fd);

@@ -289,8 +289,10 @@ rcpt_reply(struct smtp *s, struct smtp_rcpt *r, size_t *taken, bool mail_taken, 
 		return err_set(e, EX_TEMPFAIL, "RCPT: 421 %s", s->reply.text.s);
 	if (too_many(&s->reply, *taken))
 		say(r, SMTP_AGAIN, s->reply.code, s->reply.status, SPAN("too many recipients"));
-	else
+	else {
 		say_reply(r, &s->reply);
+		r->at_rcpt = true;
+	}
 	return 0;
 }
 

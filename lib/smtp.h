@@ -32,6 +32,7 @@ struct smtp_rcpt {
 	int code;                 /* 0: we say so, not the peer */
 	char status[12];          /* enhanced status code, "" where there is none */
 	struct buf text;
+	bool at_rcpt;    /* it was refused by itself, at RCPT */
 	bool needs_utf8; /* its local part has a byte over 127 */
 };
 

@@ -3,6 +3,7 @@
 #include "io.h"
 #include "mime.h"
 #include "msg.h"
+#include "suppress.h"
 #include "xtext.h"
 
 #include <stdlib.h>
@@ -215,6 +216,35 @@ put_on_top(struct submit_work *k, struct queue_put *new, struct span text, struc
 	return rc;
 }
 
+/* A message to many is taken if it can go to one: the others fail where it is delivered, with an event
+ * and a notice each, as sendmail has it; so nobody sends all of it again for the sake of one. */
+static int
+ask_list(const struct submit_work *k, struct err *e)
+{
+	const struct submit *s = k->s;
+	struct span stream = k->m->stream.n ? k->m->stream : span_of(s->conf->stream);
+	struct entry_rcpt r = {{"", 0}, {"", 0}};
+	struct buf why = BUF_INIT, text = BUF_INIT;
+	size_t n = k->m->rcpts.n, on = 0;
+	int rc = 0;
+
+	for (size_t i = 0; s->list && i < n; i++) {
+		rcpts_get(&k->m->rcpts, i, 1, &r);
+		buf_cut(&text, 0);
+		if (!suppress_asked(s->list, r.addr, stream, &text))
+			continue;
+		if (on++ == 0)
+			buf_add(&why, text.s, text.len);
+		if (s->suppressed && n > 1)
+			s->suppressed(text.s);
+	}
+	if (on > 0 && on == n)
+		rc = err_set(e, EX_NOUSER, "%s%s", n > 1 ? "no recipient is left: " : "", why.s);
+	buf_free(&why);
+	buf_free(&text);
+	return rc;
+}
+
 /* The first entry is begun, with the header section. */
 static int
 start(struct submit_work *k, struct span header, struct err *e)
@@ -225,6 +255,9 @@ start(struct submit_work *k, struct span header, struct err *e)
 	k->groups = (k->m->rcpts.n + ENTRY_RCPT_MAX - 1) / ENTRY_RCPT_MAX;
 	if (k->groups == 0)
 		return err_set(e, EX_DATAERR, "no recipient is named");
+	rc = ask_list(k, e);
+	if (rc)
+		return rc;
 	if (k->groups > 1)
 		rcpts_group(&k->m->rcpts);
 	k->puts = mem_alloc(k->groups * sizeof *k->puts);

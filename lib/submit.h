@@ -21,6 +21,9 @@ struct submit { /* what the messages of a process share */
 	uint64_t user;          /* uid of the submitter */
 	struct queue_put *puts; /* linked, waiting for the sync */
 	size_t n, cap;
+	struct suppress *list;  /* the suppression list; NULL: nobody is on it */
+	/* One recipient of many is on it: who delivers will refuse him.  NULL: nobody is told. */
+	void (*suppressed)(const char *why);
 	int64_t zone_s;         /* the second whose zone is known */
 	int zone_minutes;
 };
@@ -52,7 +55,8 @@ int submit_rcpt(struct submit_msg *m, struct span mailbox, struct err *e);
 
 /* Reads one message (intake_begin was called) and links it into new/. Then the last m->n_entries of
  * s->puts are its entries, with 1,000 recipients each and the rest in the last. EX_DATAERR: the message or
- * an address in its header is refused; nothing of it stays, and t may be anywhere in it. */
+ * an address in its header is refused; EX_NOUSER: all its recipients are on the suppression list.  Nothing
+ * of it stays, and t may be anywhere in it. */
 int submit_message(struct submit *s, struct submit_msg *m, struct intake *t, struct err *e);
 
 /* The same for content that is handed in in parts, as it will be stored: CRLF line ends, no bare CR or

@@ -279,6 +279,10 @@ read_secret(struct suppress *s, const struct suppress_options *o, struct err *e)
 {
 	int state, rc;
 
+	if (o->key) {
+		memcpy(s->secret, o->key, sizeof s->secret);
+		return 0;
+	}
 	if (o->key_file)
 		return keyfile_read(AT_FDCWD, o->key_file, o->write, s->secret, e);
 	state = openat(o->root, "state", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -330,6 +334,30 @@ suppress_open(struct suppress **out, const struct suppress_options *o, struct er
 	}
 	*out = s;
 	return 0;
+}
+
+struct suppress *
+suppress_ask(int root, const struct suppressconf *c, const char *key_file,
+    int (*to_ascii)(struct span domain, struct buf *out, struct err *e))
+{
+	struct suppress_options o = {.root = root, .conf = c, .key_file = key_file, .to_ascii = to_ascii};
+	struct suppress *s;
+	struct err e = ERR_INIT;
+
+	suppress_open(&s, &o, &e);
+	err_free(&e);
+	return s;
+}
+
+bool
+suppress_asked(struct suppress *s, struct span address, struct span stream, struct buf *why)
+{
+	struct err e = ERR_INIT;
+	bool yes = false;
+
+	if (s && suppress_refuses(s, address, stream, now(), &yes, why, &e))
+		err_free(&e);
+	return yes;
 }
 
 void

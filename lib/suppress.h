@@ -48,6 +48,7 @@ struct suppress_options {
 	const struct suppressconf *conf;
 	bool write;      /* makes what is missing */
 	const char *key_file; /* of hashed addresses; NULL: the one in state/ */
+	const unsigned char *key; /* the same, read already; NULL: it is not */
 	/* Domains with other than ASCII; NULL: such addresses are not found. */
 	int (*to_ascii)(struct span domain, struct buf *out, struct err *e);
 };
@@ -56,6 +57,12 @@ struct suppress_options {
  * for many threads. */
 int suppress_open(struct suppress **s, const struct suppress_options *o, struct err *e);
 void suppress_close(struct suppress *s);
+/* To be asked where mail is taken: NULL where there is no list or we may not read it, for who
+ * delivers it asks again. */
+struct suppress *suppress_ask(int root, const struct suppressconf *c, const char *key_file,
+    int (*to_ascii)(struct span domain, struct buf *out, struct err *e));
+/* The same, of one that suppress_ask() gave: NULL is nobody's. */
+bool suppress_asked(struct suppress *s, struct span address, struct span stream, struct buf *why);
 
 /* The form of an address that is compared.  EX_DATAERR: it is none. */
 int suppress_key(const struct suppress *s, struct span address, struct buf *out, struct err *e);
