@@ -1,5 +1,6 @@
 /* mx-lookup - where mail for a domain goes, and how safely: what smtp-deliver would do. */
 #include "conf.h"
+#include "identities.h"
 #include "io.h"
 #include "json.h"
 #include "mxlook.h"
@@ -546,6 +547,8 @@ prepare(struct tool *t, const char *resolver, uint64_t wait_s, struct err *e)
 	t->with.sources = t->sources;
 	t->with.stream = t->conf.stream;
 	t->with.sts_cas = t->sts_cas;
+	if (!rc && t->with.connect)
+		identities_open(&t->with.identities, &t->conf);
 	t->with.seed = io_random();
 	t->with.addresses = t->what != SITE && t->what != HOSTS;
 	t->with.wait_ms = (int64_t)(wait_s ? wait_s : t->conf.timeouts.dns) * 1000;
@@ -584,6 +587,7 @@ main(int argc, char *argv[])
 	free(t.own);
 	free(t.names);
 	sources_close(t.sources);
+	identities_close(t.with.identities);
 	rc = t.code;
 	conf_free(&t.conf);
 	return out_close() ? EX_TEMPFAIL : rc;

@@ -12,6 +12,7 @@
 #include "reaper.h"
 #include "run.h"
 #include "sys.h"
+#include "tls.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -255,6 +256,10 @@ dry_run(const struct conf *c, struct queue *q, const struct wish *w, struct err 
 		rc = tlspolicy_cas(c, &cas, e);
 	if (!rc && w->depth >= DRYRUN_CONNECT)
 		rc = tlspolicy_sts_cas(c, &sts_cas, e);
+	if (!rc && w->depth >= DRYRUN_CONNECT)
+		rc = tls_start(e);
+	if (!rc && w->depth >= DRYRUN_CONNECT)
+		identities_open(&r.identities, c);
 	r.cas = cas;
 	r.sts_cas = sts_cas;
 	if (!rc)
@@ -265,6 +270,7 @@ dry_run(const struct conf *c, struct queue *q, const struct wish *w, struct err 
 	stskeep_close(r.sts);
 	keyring_close(r.keys);
 	sources_close(r.sources);
+	identities_close(r.identities);
 	free(names);
 	free(own);
 	return rc;

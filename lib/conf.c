@@ -184,14 +184,13 @@ is_user(const char *text)
 	return *text && cur_end(&c) && utf8_valid(span_of(text));
 }
 
-/* EXTERNAL is not among them: a client of ours has no certificate to show. */
 static bool
 is_mechs(const char *text)
 {
 	struct span unknown;
 	unsigned set = mech_set(span_of(text), &unknown);
 
-	return set != 0 && unknown.n == 0 && !(set & MECH_BIT(MECH_EXTERNAL));
+	return set != 0 && unknown.n == 0;
 }
 
 static bool
@@ -239,21 +238,40 @@ check_end(const struct conf_route *r, struct err *e)
 	return 0;
 }
 
+/* By a certificate alone (EXTERNAL) there need be no user, and is no password. */
+static int
+check_certificate(const struct conf_route *r, unsigned mechs, struct err *e)
+{
+	bool external = mechs & MECH_BIT(MECH_EXTERNAL);
+
+	if (r->tls_key && !r->tls_certificate)
+		return err_set(e, EX_CONFIG, "a tls_key without tls_certificate");
+	if (r->tls_certificate && (r->maildir || r->pipe))
+		return err_set(e, EX_CONFIG, "tls_certificate is for a connection");
+	if (external && !r->tls_certificate)
+		return err_set(e, EX_CONFIG, "auth = EXTERNAL wants a tls_certificate");
+	return 0;
+}
+
 /* How to log in, and where: an MX is not somewhere we have a password for. */
 static int
 check_route(const void *item, struct err *e)
 {
 	const struct conf_route *r = item;
 	int sources = !!r->password_file + !!r->password_env + !!r->password_command;
+	unsigned mechs = r->auth ? mech_set(span_of(r->auth), NULL) : 0;
+	bool bare = mechs == MECH_BIT(MECH_EXTERNAL); /* and nothing else */
 
-	if (check_end(r, e))
+	if (check_end(r, e) || check_certificate(r, mechs, e))
 		return e->code;
-	if (!r->user)
+	if (!r->user && !bare)
 		return sources || r->auth || r->auth_clear
 		    ? err_set(e, EX_CONFIG, "a login without user") : 0;
 	if (is_mx(r))
-		return err_set(e, EX_CONFIG, "user is for a relay");
-	if (sources != 1)
+		return err_set(e, EX_CONFIG, "%s is for a relay", r->user ? "user" : "auth");
+	if (bare && sources > 0)
+		return err_set(e, EX_CONFIG, "auth = EXTERNAL needs no password");
+	if (!bare && sources != 1)
 		return err_set(e, EX_CONFIG, "user wants one of password_file, password_env, "
 		    "password_command");
 	return 0;
@@ -279,6 +297,9 @@ static const struct conftab_key route_keys[] = {
     ROUTE_TEXT("password_env", password_env, conftab_some, "a variable's name"),
     ROUTE_TEXT("password_command", password_command, conftab_some, "a command"),
     ROUTE_TEXT("auth", auth, is_mechs, "a list of SASL mechanisms that a client of ours has"),
+    ROUTE_TEXT("tls_certificate", tls_certificate, conftab_some, "a path"),
+    ROUTE_TEXT("tls_key", tls_key, conftab_some, "a path"),
+    ROUTE_TEXT("rewrite_null_sender", null_sender, noticeconf_address_ok, "an address"),
     {"auth_clear", CONFTAB_BOOL, "no", offsetof(struct conf_route, auth_clear), 0, 0, NULL, NULL, NULL},
 };
 static const struct conftab_section route = {.name = "route", .keys = route_keys,

@@ -43,6 +43,8 @@ struct conf_route {    /* route "MATCH" { relay = "HOST:PORT" ... } */
 	char *user;    /* to log in there as; NULL: it is not done */
 	char *password_file, *password_env, *password_command; /* one of them, keyring.h */
 	char *auth;    /* the only mechanisms to use; NULL: SMTPAUTH_USUAL */
+	char *tls_certificate, *tls_key; /* shown to servers that ask: PEM; key NULL: in the same file */
+	char *null_sender; /* rewrite_null_sender: instead of <>; NULL: <> */
 	bool auth_clear; /* also those that show the password where there is no TLS */
 };
 

@@ -326,11 +326,11 @@ forget_input(struct conn *c, bool *early)
 }
 
 int
-conn_tls_client(struct conn *c, const char *sni, bool *early, int64_t deadline_ms,
+conn_tls_client(struct conn *c, const struct tls_hello *h, bool *early, int64_t deadline_ms,
     struct err *e)
 {
 	forget_input(c, early);
-	return tls_client(&c->tls, c->fd, sni, deadline_ms, e);
+	return tls_client(&c->tls, c->fd, h, deadline_ms, e);
 }
 
 int

@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 
 struct tls;
+struct tls_hello;
 struct tls_identity;
 
 struct conn {
@@ -58,7 +59,7 @@ int conn_send_file(struct conn *c, int file, uint64_t off, uint64_t len, int64_t
 
 /* STARTTLS: what was read before is thrown away first (RFC 3207 4.2). *early says that there
  * was something: an injection or a broken server. */
-int conn_tls_client(struct conn *c, const char *sni, bool *early, int64_t deadline_ms,
+int conn_tls_client(struct conn *c, const struct tls_hello *h, bool *early, int64_t deadline_ms,
     struct err *e);
 int conn_tls_server(struct conn *c, const struct tls_identity *id, int64_t deadline_ms,
     struct err *e);

@@ -518,10 +518,19 @@ parcel_sign(struct parcel *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* A provider that takes no <> has what it wants: what it cannot deliver then comes back to us. */
+static struct span
+sender_of(const struct parcel *p, const struct parcel_way *way)
+{
+	bool null = p->t.env.sender.n == 0 && way->null_sender;
+
+	return null ? span_of(way->null_sender) : p->t.env.sender;
+}
+
 enum parcel_sent
 parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way, struct err *e)
 {
-	struct smtp_mail m = {.sender = p->t.env.sender, .params = p->t.env.params, .n = *n,
+	struct smtp_mail m = {.sender = sender_of(p, way), .params = p->t.env.params, .n = *n,
 	    .rcpts = mem_alloc((*n + 1) * sizeof *m.rcpts), .content = queue_content(&p->t),
 	    .file = p->t.fd, .off = p->t.content_off, .size = p->t.head.content_bytes,
 	    .eightbit = p->t.head.eightbit, .utf8_header = p->t.head.utf8_header,

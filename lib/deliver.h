@@ -43,6 +43,7 @@ struct parcel_way {
 	struct smtp *s;
 	struct span site, host, addr; /* addr: "192.0.2.1:25" */
 	struct span source, source_addr; /* our name and address, where a pool chose them */
+	const char *null_sender; /* said instead of <>; NULL: <> */
 	uint64_t connect_us;
 	bool ends;      /* what arrives there goes no further: it is not signed by us, who may have got it from
 	                 * anybody */

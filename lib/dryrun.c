@@ -192,7 +192,10 @@ say_domain(struct work *w, struct known *k, struct dryrun_line *l, const struct 
 static int
 transact(struct known *k, const struct queue_entry *t, struct smtp_rcpt *v, size_t n, struct err *e)
 {
-	struct smtp_mail m = {.sender = t->env.sender, .params = t->env.params, .rcpts = v, .n = n,
+	const struct conf_route *by = k->m.route.by;
+	bool null = t->env.sender.n == 0 && by && by->null_sender;
+	struct smtp_mail m = {.sender = null ? span_of(by->null_sender) : t->env.sender,
+	    .params = t->env.params, .rcpts = v, .n = n,
 	    .file = t->fd, .off = t->content_off, .size = t->head.content_bytes,
 	    .eightbit = t->head.eightbit, .utf8_header = t->head.utf8_header,
 	    .wish = &t->env.wish, .now_s = io_time_us() / 1000000, .envelope_only = true};
@@ -313,6 +316,7 @@ dryrun(const struct dryrun *r, struct err *e)
 	w.with = (struct mxlook_with){.conf = r->conf, .self = r->self, .cas = r->cas,
 	    .sources = r->sources,
 	    .sts_cas = r->sts_cas, .sts = r->sts,
+	    .identities = r->identities,
 	    .addresses = r->depth > DRYRUN_ROUTE, .connect = r->depth >= DRYRUN_CONNECT,
 	    .seed = io_random(), .wait_ms = (int64_t)r->conf->timeouts.dns * 1000};
 	map_init(&w.map, io_random());

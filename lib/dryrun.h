@@ -26,6 +26,7 @@ struct dryrun {
 	const struct cert_store *cas, *sts_cas;
 	struct stskeep *sts;
 	struct sources *sources; /* NULL: there are no pools */
+	struct identities *identities; /* connect, rcpt: where some route shows a certificate; else NULL */
 	struct keyring *keys;    /* rcpt: where some route logs in; else NULL */
 	struct queue *q;
 	struct dns *dns;

@@ -5,6 +5,7 @@
 #ifndef KNOCK_H
 #define KNOCK_H
 
+#include "identities.h"
 #include "net.h"
 #include "session.h"
 #include "sources.h"
@@ -15,6 +16,9 @@ struct knock {
 	const char *host;               /* its name, or an address as text: that is no name to ask TLS for */
 	const struct tlspolicy *policy;
 	bool clear;                     /* no TLS, though the policy would have it where it is offered */
+	const struct tls_identity *identity; /* or NULL */
+	const char *identity_name;      /* what tells it from others */
+	struct tickets *tickets;        /* or NULL */
 	bool lmtp;                      /* not SMTP but that, RFC 2033 */
 	const struct source *source;    /* where it leaves from; NULL: as the system has it */
 	/* Told of the socket before it is waited for; may be NULL. */
@@ -22,7 +26,8 @@ struct knock {
 	void *arg;
 };
 
-/* smtp_init(s) was. As smtp_open(). */
+/* smtp_init(s) was. As smtp_open().  With a ticket, if there is one: where that does not do, over a second
+ * connection without. */
 int knock(const struct knock *k, const struct net_addr *to, struct smtp *s, struct err *e);
 
 /* The local address for connections to a host at these, of a pool that has to be left by; addresses of a

@@ -172,6 +172,8 @@ open_at(const struct mxlook_with *with, const struct mxlook_host *h, const struc
 {
 	struct knock k = {.conf = with->conf, .host = h->policy.host, .policy = &h->policy, .lmtp = h->lmtp};
 
+	if (identities_get(with->identities, h->by, &k.identity, e))
+		return e->code;
 	if (h->pool != SOURCES_NONE) {
 		k.source = sources_pick(with->sources, h->pool, a->u.sa.sa_family);
 		if (!k.source)
@@ -242,6 +244,7 @@ find_host(struct mxlook *m, size_t i, const struct mxlook_with *with, struct dns
 	if (route_is_here(&m->route))
 		return;
 	h->lmtp = m->route.kind == ROUTE_LMTP;
+	h->by = m->route.by;
 	h->pool = SOURCES_NONE;
 	if (!m->route.ends)
 		h->pool = sources_pool(with->sources, conf_pool(with->conf, m->route.limits, with->stream));

@@ -19,6 +19,7 @@ struct mxlook_with { /* shared by threads */
 	struct stskeep *sts;     /* NULL: no MTA-STS policy counts */
 	struct sources *sources; /* NULL: there are no pools */
 	const char *stream;      /* whose pool is used */
+	struct identities *identities; /* NULL: no route shows a certificate */
 	bool addresses, connect; /* else the hosts alone; connect wants addresses */
 	uint64_t seed;
 	int64_t wait_ms; /* for all DNS questions about one domain */
@@ -29,6 +30,7 @@ struct mxlook_host { /* beside route.hosts[i] */
 	struct dns_addrs addrs;
 	struct tlspolicy policy; /* where code is 0 */
 	bool loop;               /* an address of it is ours: neither it nor any behind is tried */
+	const struct conf_route *by; /* the route's */
 	uint32_t pool;           /* whose addresses connections leave from: of sources.h, or SOURCES_NONE */
 	int code;                /* no address, or no policy: why, and its status */
 	char status[12];

@@ -9,8 +9,8 @@
 #define DAY 86400
 
 /* local@domain, and nothing that a header field or an envelope could not have. */
-static bool
-is_address(const char *text)
+bool
+noticeconf_address_ok(const char *text)
 {
 	struct cur c = cur_span(span_of(text));
 	struct err e = ERR_INIT;
@@ -28,13 +28,13 @@ is_ascii_address(const char *text)
 	for (const char *p = text; *p; p++)
 		if ((unsigned char)*p > 127)
 			return false;
-	return is_address(text);
+	return noticeconf_address_ok(text);
 }
 
 bool
 noticeconf_bounce_ok(const char *text)
 {
-	return strcmp(text, "sender") == 0 || strcmp(text, "none") == 0 || is_address(text);
+	return strcmp(text, "sender") == 0 || strcmp(text, "none") == 0 || noticeconf_address_ok(text);
 }
 
 #define AT(field) offsetof(struct noticeconf, field)
@@ -42,7 +42,7 @@ static const struct conftab_key keys[] = {
     {"bounce", CONFTAB_TEXT, "sender", AT(bounce), 0, 0, NULL, noticeconf_bounce_ok,
 	NOTICECONF_BOUNCE_IS},
     {"from", CONFTAB_TEXT, NULL, AT(from), 0, 0, NULL, is_ascii_address, "an address in ASCII"},
-    {"postmaster", CONFTAB_TEXT, NULL, AT(postmaster), 0, 0, NULL, is_address, "an address"},
+    {"postmaster", CONFTAB_TEXT, NULL, AT(postmaster), 0, 0, NULL, noticeconf_address_ok, "an address"},
     {"text", CONFTAB_TEXT, NULL, AT(text), 0, 0, NULL, conftab_some, "a path"},
     {"return", CONFTAB_WORDS, "full", AT(returned), 0, 0, "full headers", NULL, NULL},
     {"return_bytes", CONFTAB_SIZE, "50K", AT(returned_bytes), 1024, NOTICECONF_RETURNED_MAX, NULL, NULL,

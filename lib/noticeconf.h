@@ -23,6 +23,7 @@ const struct noticeconf *noticeconf_of(const struct conftab *sections);
 
 /* "sender", "none", or an address. */
 bool noticeconf_bounce_ok(const char *text);
+bool noticeconf_address_ok(const char *text); /* local@domain */
 #define NOTICECONF_BOUNCE_IS "sender, none or an address"
 
 #endif

@@ -98,10 +98,16 @@ open_at(struct reach *c, struct plan_site *s, size_t host, const struct net_addr
 {
 	const struct route_host *h = &s->route.hosts[host];
 	struct knock k = {.conf = c->env->conf, .host = h->name, .policy = p, .clear = clear,
-	    .source = c->source, .lmtp = s->route.kind == ROUTE_LMTP, .opening = on_opening, .arg = c};
-	int rc = knock(&k, a, &c->s, e);
+	    .source = c->source, .tickets = c->env->tickets, .lmtp = s->route.kind == ROUTE_LMTP,
+	    .opening = on_opening, .arg = c};
 	struct tlstell t = teller(c, s, p);
+	int rc = identities_get(c->env->identities, s->route.by, &k.identity, e);
 
+	c->own_fault = rc != 0;
+	if (rc)
+		return rc;
+	k.identity_name = k.identity ? s->route.by->match : NULL;
+	rc = knock(&k, a, &c->s, e);
 	if (s->route.kind == ROUTE_SMTP && !*c->env->stop)
 		tlstell_session(&t, &c->s, p->level != TLSPOLICY_CLEAR && (p->level != TLSPOLICY_MAY || !clear), rc, e);
 	if (!rc)
@@ -147,10 +153,10 @@ open_from(struct reach *c, struct plan_site *s, size_t host, const struct net_ad
 		rc = open_at(c, s, host, a, p, clear, e);
 		if (!rc || c->s.reply.code || !sources_missing(c->env->sources, c->source, family))
 			break;
-		c->unsourced = true;
+		c->own_fault = true;
 	}
 	if (c->source) {
-		c->unsourced = false;
+		c->own_fault = false;
 		net_addr_text(source_addr(c->source, family), &c->from);
 		return rc;
 	}
@@ -283,9 +289,9 @@ try_host(struct reach *c, struct plan_site *s, size_t i, char status[12], struct
 	smtp_forget(&c->s);
 	rc = find_host(c, s, i, &addrs, &policy, status, e);
 	if (!rc) {
-		c->unsourced = false;
+		c->own_fault = false;
 		rc = try_addrs(c, s, i, &policy, &addrs, e);
-		memcpy(status, c->unsourced ? "4.3.5" : "4.4.1", 6);
+		memcpy(status, c->own_fault ? "4.3.5" : "4.4.1", 6);
 		if (rc && c->s.tls_status)
 			memcpy(status, c->s.tls_status, 6);
 		else if (rc && c->s.reply.code / 100 == 4 && c->s.reply.status[0])

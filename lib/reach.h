@@ -26,6 +26,8 @@ struct reach_env { /* of the run; the lock is over what plan_site remembers of i
 	struct events *events; /* told what came of TLS; NULL: it is not */
 	struct keyring *keys; /* where some route logs in; else NULL */
 	struct sources *sources; /* where there are pools; else NULL */
+	struct tickets *tickets;
+	struct identities *identities; /* where some route shows a certificate; else NULL */
 	pthread_mutex_t *lock;
 	const _Atomic bool *stop;
 };
@@ -39,7 +41,7 @@ struct reach { /* one thread's */
 	const char *host;    /* whom it leads to; the route's */
 	const struct source *source; /* where it leaves from; NULL: as the system has it */
 	struct buf from;     /* that address as text */
-	bool unsourced;      /* the pool's addresses were what failed last */
+	bool own_fault;      /* what failed last is ours to mend: a pool's addresses, a certificate */
 	struct buf addr;     /* "192.0.2.1:25" */
 	struct buf own;      /* ours, as it was of this connection */
 	char *domain;        /* whose mail asks for a connection */

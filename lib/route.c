@@ -250,16 +250,17 @@ route_from_mx(const struct dns_mx_list *mx, const char *domain, const struct rou
 
 /* --- the whole */
 
-/* Whoever has logged in as one must not send what another would. */
+/* Whoever has logged in as one, or shown who he is, must not send what another would. */
 static void
 add_login(struct route *r, const struct conf_route *by)
 {
-	const char *from[] = {by->password_file, by->password_env, by->password_command, by->auth};
+	const char *from[] = {by->password_file, by->password_env, by->password_command, by->auth,
+	    by->tls_certificate, by->tls_key, by->null_sender};
 	struct buf b = BUF_INIT;
 
-	if (!by->user)
+	if (!by->user && !by->auth && !by->tls_certificate && !by->null_sender)
 		return;
-	buf_fmt(&b, "%s login %s", r->set, by->user);
+	buf_fmt(&b, "%s login %s", r->set, by->user ? by->user : "");
 	for (size_t i = 0; i < sizeof from / sizeof from[0]; i++)
 		buf_fmt(&b, "\n%s", from[i] ? from[i] : "");
 	buf_str(&b, by->auth_clear ? "\nclear" : "");
@@ -304,7 +305,8 @@ from_relays(struct span list, const struct conf_route *by, struct route *out, ch
 	name_set(out);
 	add_login(out, by);
 	host_port_text(&first, &out->hosts[0]);
-	out->site = site_name((struct span){first.s, first.len}, out->set, out->n == 1 && !by->user);
+	out->site = site_name((struct span){first.s, first.len}, out->set,
+	    out->n == 1 && !by->user && !by->auth);
 	buf_free(&first);
 	return 0;
 }
@@ -503,9 +505,11 @@ route_resolve(const struct conf *c, const struct route_self *self, struct dns *d
 		rc = from_dns(self, d, domain, seed, deadline_ms, out, status, e);
 	if (!rc)
 		find_site(c, domain, out);
+	if (!rc && found && asks)
+		add_login(out, found);
 	out->by = found;
 	out->tls = tls_of(c, found, out->limits);
-	out->login = found && found->user && out->configured ? found : NULL;
+	out->login = found && (found->user || found->auth) && out->configured ? found : NULL;
 	if (out->n > 0 && out->hosts[0].port == 0)
 		out->tls = CONF_TLS_NONE; /* no wire */
 	return rc;

@@ -7,6 +7,7 @@
 #include "local.h"
 #include "net.h"
 #include "reaper.h"
+#include "tickets.h"
 #include "tidy.h"
 #include "tls.h"
 #include "watch.h"
@@ -43,6 +44,8 @@ struct outside {
 	struct keyring *keys; /* NULL: no route logs in */
 	struct guard *guard;
 	struct sources *sources; /* NULL: there are no pools */
+	struct tickets *tickets;
+	struct identities *identities; /* NULL: no route has one */
 	const char **names; /* what we are called, by pools too */
 	size_t n_names;
 	bool read, confined;
@@ -502,6 +505,8 @@ look_outside(struct outside *o, const struct conf *c, struct queue *q, struct er
 	if (rc)
 		return rc;
 	sources_open(&o->sources, c);
+	o->tickets = tickets_new();
+	identities_open(&o->identities, c);
 	o->n_names = sources_helos(o->sources, &o->names);
 	o->names[o->n_names++] = c->hostname;
 	o->read = true;
@@ -534,6 +539,8 @@ prepare(struct runner *r, struct err *e)
 	s->env.keys = r->out->keys;
 	s->d.guard = r->out->guard;
 	s->env.sources = r->out->sources;
+	s->env.tickets = r->out->tickets;
+	s->env.identities = r->out->identities;
 	s->plan.sources = r->out->sources;
 	s->env.sts_cas = r->out->sts_cas;
 	s->env.sts = r->out->sts;
@@ -702,6 +709,8 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 	keyring_close(out.keys);
 	guard_close(out.guard);
 	sources_close(out.sources);
+	tickets_del(out.tickets);
+	identities_close(out.identities);
 	free(out.names);
 	close(lock_fd);
 	return rc;

@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include "io.h"
+#include "tickets.h"
 #include "tls.h"
 
 #include <string.h>
@@ -143,6 +144,8 @@ check_trust(struct smtp *s, struct err *e)
 static int
 start_tls(struct smtp *s, const char *sni, struct err *e)
 {
+	struct tls_hello hello = {.sni = sni, .id = s->opt.identity, .tickets = s->opt.tickets != NULL,
+	    .ticket = s->opt.ticket};
 	bool early = false;
 	int rc = smtp_command(s, "STARTTLS", s->opt.wait->tls, "STARTTLS", e);
 
@@ -152,7 +155,7 @@ start_tls(struct smtp *s, const char *sni, struct err *e)
 	}
 	if (rc || s->reply.code != 220)
 		return rc; /* "454 not now": opportunistic, so we go on as we are */
-	rc = conn_tls_client(&s->c, sni, &early, deadline(s->opt.wait->tls), e);
+	rc = conn_tls_client(&s->c, &hello, &early, deadline(s->opt.wait->tls), e);
 	if (rc) {
 		s->tls_failed = true;
 		s->tls_status = "4.7.5";
@@ -163,11 +166,16 @@ start_tls(struct smtp *s, const char *sni, struct err *e)
 	tls_describe(s->c.tls, &s->tls);
 	if (early)
 		buf_str(&s->tls, " early-data-discarded");
+	if (tls_resumed(s->c.tls))
+		buf_str(&s->tls, " resumed");
+	/* A session that is resumed shows no certificates: those of the first are judged again, by what
+	 * the policy is now. */
 	rc = check_trust(s, e);
 	if (rc) {
 		s->tls_status = "4.7.5";
 		return rc;
 	}
+	s->trusted = true;
 	rc = say_hello(s, e);
 	/* In TLS 1.3 a server that does not like the handshake says so when we think it is over. */
 	if (rc && s->reply.code == 0)
@@ -189,14 +197,15 @@ secure(struct smtp *s, const char *sni, struct err *e)
 void
 smtp_init(struct smtp *s)
 {
-	*s = (struct smtp){.c = CONN_INIT, .reply = REPLY_INIT, .out = BUF_INIT, .tls = BUF_INIT};
+	*s = (struct smtp){.c = CONN_INIT, .reply = REPLY_INIT, .out = BUF_INIT, .tls = BUF_INIT,
+	    .ticket_key = BUF_INIT};
 }
 
 void
 smtp_forget(struct smtp *s)
 {
 	memset(&s->can, 0, sizeof s->can);
-	s->open = s->need_reset = s->logged_in = s->tls_failed = s->slow_down = s->whole = false;
+	s->open = s->need_reset = s->logged_in = s->tls_failed = s->slow_down = s->whole = s->trusted = false;
 	s->done = s->wait_hint_s = 0;
 	s->tls_status = NULL;
 	reply_clear(&s->reply);
@@ -212,6 +221,9 @@ smtp_open(struct smtp *s, int fd, const char *sni, const struct smtp_options *op
 	smtp_forget(s);
 	conn_init(&s->c, fd);
 	s->opt = *opt;
+	s->opt.ticket_key = NULL; /* which may be gone before the connection is */
+	buf_cut(&s->ticket_key, 0);
+	buf_str(&s->ticket_key, opt->ticket_key ? opt->ticket_key : "");
 	s->open = true;
 	rc = smtp_reply(s, opt->wait->greeting, "greeting", e);
 	if (!rc && s->reply.code / 100 != 2)
@@ -228,10 +240,25 @@ smtp_open(struct smtp *s, int fd, const char *sni, const struct smtp_options *op
 	return rc;
 }
 
+/* What the server has given us for the next connection; in TLS 1.3 that comes with its first reply. */
+static void
+keep_ticket(struct smtp *s)
+{
+	struct buf ticket = BUF_INIT;
+
+	if (!s->c.tls || !s->trusted || !s->opt.tickets)
+		return;
+	tls_ticket(s->c.tls, &ticket);
+	tickets_put(s->opt.tickets, s->ticket_key.s, (struct span){ticket.s, ticket.len}, io_now_ms());
+	tickets_wipe(&ticket);
+}
+
 void
 smtp_close(struct smtp *s)
 {
 	s->open = false;
+	keep_ticket(s);
+	s->trusted = false;
 	conn_close(&s->c);
 }
 
@@ -254,6 +281,7 @@ smtp_free(struct smtp *s)
 	reply_free(&s->reply);
 	buf_free(&s->out);
 	buf_free(&s->tls);
+	buf_free(&s->ticket_key);
 }
 
 bool

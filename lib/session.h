@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 struct tls;
+struct tls_identity;
+struct tickets;
 
 struct smtp_options {
 	const char *helo; /* our name */
@@ -23,6 +25,10 @@ struct smtp_options {
 	int (*trust)(void *arg, const struct tls *t, struct buf *how, struct err *e);
 	void *arg;
 	const struct conf_timeouts *wait;
+	const struct tls_identity *identity; /* shown where the server asks for a certificate; or NULL */
+	struct tickets *tickets; /* tickets.h; NULL: each handshake is a full one */
+	const char *ticket_key;  /* whom they are for; ticket: one of them to begin with, or empty */
+	struct span ticket;
 	bool strong;      /* whom trust lets pass has proved to be who the policy wants */
 	bool here;        /* a socket of this machine's: nobody stands on the way */
 	bool lmtp;        /* RFC 2033: LHLO, and behind the content a reply for each recipient */
@@ -36,6 +42,8 @@ struct smtp {
 	bool need_reset;  /* RSET goes before the next MAIL */
 	bool logged_in;   /* by AUTH */
 	bool tls_failed;  /* smtp_open: the handshake is what failed; try again in clear */
+	bool trusted;     /* TLS with what opt.trust let pass */
+	struct buf ticket_key; /* for what the server gives us */
 	const char *tls_status; /* what to report where TLS or a login is the trouble, "4.7.5"; else NULL */
 	bool whole;       /* all content of the transaction at hand has left, with its end */
 	bool slow_down;   /* the peer said 421, or that there is too much of us */

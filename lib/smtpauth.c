@@ -108,7 +108,7 @@ verdict(struct smtp *s, const struct smtpauth *a, const struct sasl *sasl, struc
 		if (a->refused)
 			a->refused(a->arg);
 	}
-	return err_set(e, EX_TEMPFAIL, "login as %s by %s: %d %s%s%s%s%s", a->user,
+	return err_set(e, EX_TEMPFAIL, "login%s%s by %s: %d %s%s%s%s%s", *a->user ? " as " : "", a->user,
 	    mech_name(sasl_mech(sasl)), s->reply.code, s->reply.status, s->reply.status[0] ? " " : "",
 	    s->reply.text.s, *reason ? ": " : "", reason);
 }
@@ -121,7 +121,7 @@ exchange(struct smtp *s, const struct smtpauth *a, struct sasl *sasl, struct err
 	if (!rc)
 		rc = go_on(s, sasl, e);
 	if (rc)
-		return err_in(e, "login as %s by %s", a->user, mech_name(sasl_mech(sasl)));
+		return err_in(e, "login%s%s by %s", *a->user ? " as " : "", a->user, mech_name(sasl_mech(sasl)));
 	if (s->reply.code != 235)
 		return verdict(s, a, sasl, e);
 	rc = sasl_client_end(sasl, e);
@@ -209,8 +209,10 @@ smtpauth_route(struct smtp *s, const struct conf_route *by, const char *host, ui
 
 	if (!by)
 		return 0;
-	a.user = by->user;
+	a.user = by->user ? by->user : "";
 	a.mechs = by->auth ? mech_set(span_of(by->auth), NULL) : SMTPAUTH_USUAL;
+	if (!s->c.tls) /* there is nothing external to go by */
+		a.mechs &= ~MECH_BIT(MECH_EXTERNAL);
 	a.bare_clear = by->auth_clear;
 	return smtpauth_login(s, &a, e);
 }

@@ -177,7 +177,7 @@ open_session(struct tls **out, int fd, unsigned role, gnutls_certificate_credent
 	t = mem_alloc(sizeof *t);
 	t->fd = fd;
 	t->out = (struct buf)BUF_INIT;
-	r = gnutls_init(&t->s, role | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS);
+	r = gnutls_init(&t->s, role | GNUTLS_NONBLOCK);
 	if (r >= 0)
 		r = gnutls_priority_set(t->s, priority);
 	if (r >= 0)
@@ -207,10 +207,14 @@ shake_or_free(struct tls **t, int64_t deadline_ms, struct err *e)
 }
 
 int
-tls_client(struct tls **t, int fd, const char *sni, int64_t deadline_ms, struct err *e)
+tls_client(struct tls **t, int fd, const struct tls_hello *h, int64_t deadline_ms, struct err *e)
 {
-	int rc = open_session(t, fd, GNUTLS_CLIENT, nobody, sni, e);
+	unsigned role = GNUTLS_CLIENT | (h->tickets ? 0 : GNUTLS_NO_TICKETS);
+	int rc = open_session(t, fd, role, h->id ? h->id->cred : nobody, h->sni, e);
 
+	/* One that GnuTLS does not like, being too old perhaps, makes a full handshake. */
+	if (!rc && h->ticket.n > 0)
+		gnutls_session_set_data((*t)->s, h->ticket.p, h->ticket.n);
 	return rc ? rc : shake_or_free(t, deadline_ms, e);
 }
 
@@ -226,7 +230,7 @@ tls_server(struct tls **t, int fd, const struct tls_identity *id, int64_t deadli
 int
 tls_server_begin(struct tls **t, int fd, const struct tls_identity *id, struct err *e)
 {
-	int rc = open_session(t, fd, GNUTLS_SERVER, id->cred, NULL, e);
+	int rc = open_session(t, fd, GNUTLS_SERVER | GNUTLS_NO_TICKETS, id->cred, NULL, e);
 
 	if (!rc && id->asks)
 		gnutls_certificate_server_set_request((*t)->s, GNUTLS_CERT_REQUEST);
@@ -271,6 +275,27 @@ tls_send(struct tls *t, const void *p, size_t n, size_t *put, struct err *e)
 	*put = t->held;
 	t->held = 0;
 	return 0;
+}
+
+/* Asked before one has come GnuTLS would wait for it (TLS 1.3), or hand out what only names the session. */
+void
+tls_ticket(const struct tls *t, struct buf *out)
+{
+	gnutls_datum_t d = {NULL, 0};
+
+	if (!(gnutls_session_get_flags(t->s) & GNUTLS_SFLAGS_SESSION_TICKET) ||
+	    gnutls_session_get_data2(t->s, &d) < 0)
+		return;
+	buf_room(out, d.size);
+	buf_add(out, d.data, d.size);
+	gnutls_memset(d.data, 0, d.size);
+	gnutls_free(d.data);
+}
+
+bool
+tls_resumed(const struct tls *t)
+{
+	return gnutls_session_is_resumed(t->s) != 0;
 }
 
 size_t

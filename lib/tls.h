@@ -22,9 +22,16 @@ struct tls_identity; /* a key and its certificate, shared by many sessions */
 /* Called once before threads and confinement: loads what GnuTLS wants to load. */
 int tls_start(struct err *e);
 
-/* Handshakes; sni may be NULL (address literals have none).  *t is NULL on failure.
+struct tls_hello { /* what a client begins with */
+	const char *sni;               /* NULL: none, as for address literals */
+	const struct tls_identity *id; /* shown to servers that ask for a certificate; NULL: none */
+	bool tickets;                  /* one may be given to us, tls_ticket() */
+	struct span ticket;            /* of an earlier session, to go on with; empty: a full handshake */
+};
+
+/* Handshakes; *t is NULL on failure.
  * A handshake that the peer fails or breaks is EX_PROTOCOL, a timeout EX_TEMPFAIL. */
-int tls_client(struct tls **t, int fd, const char *sni, int64_t deadline_ms, struct err *e);
+int tls_client(struct tls **t, int fd, const struct tls_hello *h, int64_t deadline_ms, struct err *e);
 int tls_server(struct tls **t, int fd, const struct tls_identity *id, int64_t deadline_ms,
     struct err *e);
 /* A server's handshake in steps, for an event loop: tls_shake() again and again, when the socket
@@ -40,7 +47,13 @@ int tls_recv(struct tls *t, void *p, size_t n, size_t *got, bool *eof, struct er
 int tls_send(struct tls *t, const void *p, size_t n, size_t *put, struct err *e);
 short tls_wants(const struct tls *t); /* before reading again: POLLIN, or both events */
 
-/* The certificates that the peer has shown, its own first, lent by t: how many, at most `most`. */
+/* A client, when the session ends: what the next one can go on with.  Empty where the server has given no
+ * ticket.  It is secret. */
+void tls_ticket(const struct tls *t, struct buf *out);
+bool tls_resumed(const struct tls *t); /* it went on with one */
+
+/* The certificates that the peer has shown, its own first, lent by t: how many, at most `most`.  Of a session
+ * that was resumed those of the one it came from. */
 size_t tls_peer_chain(const struct tls *t, struct span *v, size_t most);
 
 /* Of a client's certificate that such an authority has signed for a client, and that is valid now: its

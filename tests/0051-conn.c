@@ -249,7 +249,7 @@ no_deadlock(const struct tls_identity *id, bool from_file)
 	pair(&a, &b);
 	pthread_create(&t, NULL, partner_run, &p);
 	if (id)
-		rc = conn_tls_client(&a, "trap.example", &early, SOON, &e);
+		rc = conn_tls_client(&a, &(struct tls_hello){.sni = "trap.example"}, &early, SOON, &e);
 	if (!rc && from_file)
 		rc = conn_send_file(&a, fd, 0, BIG, 5000, &sent, &e);
 	else if (!rc)
@@ -367,7 +367,7 @@ starttls(const struct tls_identity *id)
 	say(&b, "220 go\r\n250 injected\r\n", 22, &e);
 	is_num(conn_line(&a, 512, &line, SOON, &e), 0, "the reply to STARTTLS");
 	pthread_create(&t, NULL, echo_tls, &p);
-	is_num(conn_tls_client(&a, NULL, &early, SOON, &e), 0, "TLS begins");
+	is_num(conn_tls_client(&a, &(struct tls_hello){.sni = NULL}, &early, SOON, &e), 0, "TLS begins");
 	ok(early, "... what was said before is reported");
 	ok(conn_waiting(&a).n == 0, "... and thrown away");
 	tls_describe(a.tls, &what);
@@ -395,7 +395,7 @@ bad_handshakes(void)
 	pthread_t t;
 
 	pair(&a, &b);
-	is_num(conn_tls_client(&a, NULL, &early, start + 200, &e), EX_TEMPFAIL, "silence is late");
+	is_num(conn_tls_client(&a, &(struct tls_hello){.sni = NULL}, &early, start + 200, &e), EX_TEMPFAIL, "silence is late");
 	is_str(err_text(&e), "TLS handshake: timed out", "... at the deadline");
 	ok(!early && a.tls == NULL, "... nothing was early, and there is no session");
 	conn_close(&a);
@@ -405,7 +405,7 @@ bad_handshakes(void)
 	start = io_now_ms();
 	say(&b, "\x16\x03\x03\x3f\x00", 5, &e); /* a record that never ends */
 	pthread_create(&t, NULL, drip, &b);
-	is_num(conn_tls_client(&a, NULL, &early, start + 200, &e), EX_TEMPFAIL, "a drip is late");
+	is_num(conn_tls_client(&a, &(struct tls_hello){.sni = NULL}, &early, start + 200, &e), EX_TEMPFAIL, "a drip is late");
 	ok(io_now_ms() - start < 1500, "... at the deadline");
 	shutdown(a.fd, SHUT_RDWR);
 	pthread_join(t, NULL);
@@ -414,13 +414,13 @@ bad_handshakes(void)
 
 	pair(&a, &b);
 	say(&b, "554 no TLS today\r\n", 18, &e);
-	is_num(conn_tls_client(&a, NULL, &early, SOON, &e), EX_PROTOCOL, "not TLS");
+	is_num(conn_tls_client(&a, &(struct tls_hello){.sni = NULL}, &early, SOON, &e), EX_PROTOCOL, "not TLS");
 	conn_close(&a);
 	conn_close(&b);
 
 	pair(&a, &b);
 	shutdown(b.fd, SHUT_WR);
-	is_num(conn_tls_client(&a, NULL, &early, SOON, &e), EX_PROTOCOL, "closed");
+	is_num(conn_tls_client(&a, &(struct tls_hello){.sni = NULL}, &early, SOON, &e), EX_PROTOCOL, "closed");
 	is_str(err_text(&e), "TLS handshake: connection closed by peer", "... and said so");
 	conn_close(&a);
 	conn_close(&b);

@@ -2,6 +2,8 @@
  * can ask so, hence tls.c as a whole: its structures are needed here. */
 #include "../lib/tls.c"
 
+#include "tls.h"
+
 #include "tap.h"
 
 #include "conn.h"
@@ -76,7 +78,7 @@ main(void)
 	conn_init(&c, fd[0]);
 	conn_init(&p.c, fd[1]);
 	pthread_create(&t, NULL, partner_run, &p);
-	rc = conn_tls_client(&c, "peer.example", &early, SOON, &e);
+	rc = conn_tls_client(&c, &(struct tls_hello){.sni = "peer.example"}, &early, SOON, &e);
 	if (!rc)
 		rc = conn_send(&c, v, 2, 5000, &sent, &e);
 	ok(rc == 0, "all is sent %s", err_text(&e));

@@ -97,6 +97,6 @@ like "$(smtp-deliver -C bad.conf --queue dq 2>&1)" 'a login without user' 'no us
 printf 'route "*" { relay = "r" user = "a" password_env = "X" auth = "PLAIN FOO" }\n' >bad.conf
 like "$(smtp-deliver -C bad.conf --queue dq 2>&1)" '"PLAIN FOO" is not a list of SASL mechanisms' 'no such mechanism'
 sed -i 's/PLAIN FOO/EXTERNAL/' bad.conf
-like "$(smtp-deliver -C bad.conf --queue dq 2>&1)" '"EXTERNAL" is not a list of SASL mechanisms' 'no certificate to show'
+like "$(smtp-deliver -C bad.conf --queue dq 2>&1)" 'auth = EXTERNAL wants a tls_certificate' 'no certificate to show'
 serve_stop
 done_testing
