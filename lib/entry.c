@@ -57,14 +57,26 @@ entry_id_ok(struct span id)
 	return ok;
 }
 
-uint64_t
-entry_id_us(const char *id)
+static unsigned __int128
+id_bits(const char *id)
 {
 	unsigned __int128 v = 0;
 
 	for (int i = 0; i < ENTRY_ID; i++)
 		v = (v << 5) | ((id_value[(unsigned char)id[i]] - 1u) & 31);
-	return (uint64_t)(v >> RANDOM_BITS);
+	return v;
+}
+
+uint64_t
+entry_id_us(const char *id)
+{
+	return (uint64_t)(id_bits(id) >> RANDOM_BITS);
+}
+
+uint32_t
+entry_id_random(const char *id)
+{
+	return (uint32_t)id_bits(id) & ((1u << RANDOM_BITS) - 1);
 }
 
 /* --- name */

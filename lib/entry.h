@@ -26,6 +26,7 @@
 void entry_id(char out[ENTRY_ID + 1], uint64_t time_us, uint32_t random);
 bool entry_id_ok(struct span id);
 uint64_t entry_id_us(const char *id); /* when it was made; id must be ok */
+uint32_t entry_id_random(const char *id); /* its other bits */
 
 /* --- the name */
 

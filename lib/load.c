@@ -3,8 +3,10 @@
 #include "io.h"
 #include "retry.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SHORT_WAIT_MS 30000 /* a closure up to this is waited for within the run */
 #define RETRY_SOON_MS 1000  /* but what failed is not tried again by the same few of its messages */
@@ -342,8 +344,33 @@ too_old(const struct run_state *r, const struct load *l)
 	return !retry_born_ok(born, now_s()) || retry_expired(&policy, born, now_s());
 }
 
-/* A wait that we choose: by name alone, and no attempt is counted.  Only what is over its lifetime
- * is opened, and only after an attempt at this site has failed. */
+/* Late, and nothing was written into its file since it is: its sender does not know yet. */
+static bool
+is_untold(const struct run_state *r, const struct load *l)
+{
+	const struct notify *n = r->d.notify;
+	struct queue_at at = plan_at(&l->i);
+	struct buf path = BUF_INIT;
+	struct entry_name name;
+	struct stat st;
+	bool untold = false;
+
+	if (!r->d.may_expire || !n)
+		return false;
+	if (l->i.parcel)
+		return notify_late(n, &l->i.parcel->t, now_s()) && l->i.n_rcpts > 0 &&
+		    !l->i.parcel->j.rcpts[l->i.rcpts[0]].warned;
+	if (!entry_name_parse(span_of(l->i.name), &name) || !notify_maybe_late(n, &name, now_s()))
+		return false;
+	queue_path(&at, l->i.name, &path);
+	if (fstatat(queue_root_fd(r->d.q), path.s, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		untold = !notify_maybe_late(n, &name, (uint64_t)st.st_mtim.tv_sec);
+	buf_free(&path);
+	return untold;
+}
+
+/* A wait that we choose: by name alone, and no attempt is counted.  Only what is over its lifetime, or late
+ * and its sender does not know, is opened, and only after an attempt at this site has failed. */
 static void
 move_on(struct run_state *r, struct plan_site *s, struct load *l, uint64_t until_s)
 {
@@ -359,7 +386,7 @@ move_on(struct run_state *r, struct plan_site *s, struct load *l, uint64_t until
 	if (failed && (s->failed ? s->why : s->budget->why)) /* its other connections may have news meanwhile */
 		buf_str(&why, s->failed ? s->why : s->budget->why);
 	pthread_mutex_unlock(&r->lock);
-	failed = failed && too_old(r, l);
+	failed = failed && (too_old(r, l) || is_untold(r, l));
 	if (failed)
 		load_verdict(r, l, JOURNAL_DEFERRED, 0, status, why.s, s->name);
 	buf_free(&why);

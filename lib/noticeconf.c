@@ -48,6 +48,7 @@ static const struct conftab_key keys[] = {
     {"return_bytes", CONFTAB_SIZE, "50K", AT(returned_bytes), 1024, NOTICECONF_RETURNED_MAX, NULL, NULL,
 	NULL},
     {"delay", CONFTAB_SECONDS, "4h", AT(delay_s), 0, 365 * DAY, NULL, NULL, NULL},
+    {"hourly", CONFTAB_NUMBER, "100", AT(hourly), 0, 1000000, NULL, NULL, NULL},
 };
 const struct conftab_section noticeconf_section = {
     .name = "notices", .keys = keys, .n_keys = COUNT(keys), .size = sizeof(struct noticeconf)};
@@ -57,7 +58,7 @@ noticeconf_of(const struct conftab *sections)
 {
 	static char sender[] = "sender";
 	static const struct noticeconf usual = {.bounce = sender, .returned_bytes = 50 << 10,
-	    .delay_s = 4 * HOUR};
+	    .delay_s = 4 * HOUR, .hourly = 100};
 	size_t n;
 	const struct noticeconf *v = conftab_items(sections, &noticeconf_section, &n);
 

@@ -12,6 +12,7 @@ struct noticeconf {
 	unsigned returned;     /* where the sender does not say: NOTICECONF_FULL or _HEADERS */
 	uint64_t returned_bytes; /* a larger message comes back as headers, longer headers are cut */
 	uint64_t delay_s;      /* a message that is still here then is told of; 0: never */
+	uint64_t hourly;       /* notices to one address, the others come in a digest; 0: no limit */
 };
 enum { NOTICECONF_FULL, NOTICECONF_HEADERS };
 #define NOTICECONF_RETURNED_MAX (16 << 20)

@@ -3,7 +3,9 @@
 #include "addr.h"
 #include "io.h"
 #include "notice.h"
-#include "put.h"
+#include "noticedigest.h"
+#include "noticelimit.h"
+#include "noticeput.h"
 #include "retry.h"
 #include "telling.h"
 
@@ -13,7 +15,6 @@
 
 #define SECOND_US 1000000
 #define HEADER_READ 65536 /* of a header section beyond what goes back: Subject may stand there */
-#define PUT_TRIES 3
 
 /* --- who */
 
@@ -101,6 +102,20 @@ word_on(const struct journal_rcpt *r, unsigned wanted, bool late)
 	return wanted & NOTIFY_FAILURE ? JOURNAL_TOLD_FAILED : JOURNAL_TOLD_NOTHING;
 }
 
+/* Where it cannot be counted nobody is kept waiting for a digest. */
+static bool
+is_too_many(const struct notify *n, struct span reader, uint64_t now_s)
+{
+	uint64_t hourly = conf_of(n)->hourly;
+	struct err e = ERR_INIT;
+	bool over = false;
+
+	if (hourly > 0 && noticelimit_take(queue_state_fd(n->q), reader, hourly, now_s, &over, &e))
+		over = false;
+	err_free(&e);
+	return over;
+}
+
 bool
 notify_choose(const struct notify *n, const struct queue_entry *t, const struct journal *j, bool late,
     struct journal_notice *out)
@@ -121,9 +136,11 @@ notify_choose(const struct notify *n, const struct queue_entry *t, const struct 
 			out->v = mem_grow(out->v, out->n * 2 + 1, sizeof *out->v);
 		out->v[out->n++] = (struct journal_notice_rcpt){(uint32_t)i, as};
 	}
-	if (out->n > 0)
-		entry_id(out->id, out->at_us, (uint32_t)io_random());
-	return out->n > 0;
+	if (out->n == 0)
+		return false;
+	entry_id(out->id, out->at_us, (uint32_t)io_random());
+	out->digest = is_too_many(n, reader, out->at_us / SECOND_US);
+	return true;
 }
 
 void
@@ -306,62 +323,29 @@ free_work(struct work *w)
 	buf_free(&w->body);
 }
 
-/* --- into the queue */
+/* --- telling it */
 
-/* An entry of this name is there: it was put before a crash.  Is it whole, it is made durable; *again:
- * it was not, and is out of the way. */
 static int
-keep_former(const struct work *w, const char *name, bool *again, struct err *e)
+put(const struct work *w, struct err *e)
 {
-	struct queue_at at = {.place = IN_NEW};
-	struct queue_entry t;
-	enum queue_took took;
-	int rc = queue_take(w->n->q, &at, name, QUEUE_WHOLE, &t, &took, e);
-
-	if (rc)
-		return rc;
-	if (took == QUEUE_TOOK)
-		queue_release(&t);
-	else if (took == QUEUE_DAMAGED)
-		tell_damaged(w->n->events, name, e);
-	*again = took == QUEUE_DAMAGED;
-	err_free(e);
-	/* Rare: no need to know which file or directory has to be told. */
-	if (!*again && syncfs(queue_state_fd(w->n->q)) < 0)
-		return err_sys(e, "sync the queue");
-	return 0;
+	return noticeput(&(struct noticeput){.q = w->n->q, .events = w->n->events, .reader = w->reader,
+	    .stream = w->t->is.stream, .id = w->j->notice->id, .requiretls = w->t->env.wish.requiretls,
+	    .smtputf8 = notice_is_global(&w->notice), .header = {w->header.s, w->header.len},
+	    .body = {w->body.s, w->body.len}}, e);
 }
 
+/* It is told with others. */
 static int
-put_once(struct work *w, bool *again, struct err *e)
+keep(const struct work *w, struct err *e)
 {
-	struct entry_rcpt to = {w->reader, SPAN("NOTIFY=NEVER")}; /* RFC 3461 6.1 */
-	struct envelope env = {.sender = {"", 0}, .params = {"", 0}, .rcpts = &to, .n = 1,
-	    .tag = {"", 0}, .user = getuid(), .smtputf8 = notice_is_global(&w->notice),
-	    .wish = {.requiretls = w->t->env.wish.requiretls, .auth = {"", 0}}};
-	struct span domain = addr_domain(w->reader);
-	struct buf name = BUF_INIT;
-	struct queue_put p;
-	int rc = queue_put_begin_as(w->n->q, &p, &env, w->j->notice->id, e);
+	struct buf line = BUF_INIT;
+	int rc;
 
-	*again = false;
-	if (rc)
-		return err_in(e, "notice");
-	rc = queue_put_content(&p, w->header.s, w->header.len, true, e);
-	if (!rc)
-		rc = queue_put_content(&p, w->body.s, w->body.len, false, e);
-	if (!rc)
-		rc = queue_put_link(&p, w->t->is.stream, domain, e);
-	if (rc && p.there) {
-		queue_put_name(&p, w->t->is.stream, domain, &name);
-		err_free(e);
-		rc = keep_former(w, name.s, again, e);
-	} else if (!rc) {
-		rc = queue_put_sync(&p, 1, e);
-	}
-	queue_put_end(&p);
-	buf_free(&name);
-	return rc ? err_in(e, "notice") : 0;
+	noticedigest_line(&line, &w->notice, w->t->is.stream, w->t->env.wish.requiretls);
+	rc = noticelimit_keep(queue_state_fd(w->n->q), w->reader, io_time_us() / SECOND_US,
+	    (struct span){line.s, line.len}, e);
+	buf_free(&line);
+	return rc;
 }
 
 static void
@@ -378,8 +362,11 @@ tell(const struct work *w)
 		if (count > 0)
 			buf_fmt(&text, "%s%s %zu", text.len > 0 ? ", " : "", order[a], count);
 	}
+	if (w->j->notice->digest)
+		buf_str(&text, ", in a digest");
 	tell_entry(w->n->events, w->t, (struct event){.type = EVENT_NOTIFIED, .rcpt = w->reader,
-	    .domain = addr_domain(w->reader), .notice = w->notice.id,
+	    .domain = addr_domain(w->reader),
+	    .notice = w->j->notice->digest ? (struct span){"", 0} : w->notice.id,
 	    .text = {text.s, text.len}});
 	buf_free(&text);
 }
@@ -389,7 +376,6 @@ notify_put(const struct notify *n, const struct queue_entry *t, const struct jou
 {
 	struct work w = {.n = n, .t = t, .j = j, .reader = reader_of(n, t), .from = BUF_INIT,
 	    .content = BUF_INIT, .header = BUF_INIT, .body = BUF_INIT};
-	bool again = true;
 	int rc;
 
 	if (w.reader.n == 0)
@@ -397,13 +383,25 @@ notify_put(const struct notify *n, const struct queue_entry *t, const struct jou
 	rc = write_notice(&w, e);
 	/* What has our mark was a notice of ours before somebody sent it round under his name. */
 	if (!rc && (t->env.sender.n == 0 || !notice_has_mark(w.notice.original, w.notice.from))) {
-		for (int i = 0; i < PUT_TRIES && !rc && again; i++)
-			rc = put_once(&w, &again, e);
-		if (!rc && again)
-			rc = err_set(e, EX_TEMPFAIL, "notice: others of its name are in its way");
+		rc = j->notice->digest ? keep(&w, e) : put(&w, e);
 		if (!rc)
 			tell(&w);
 	}
 	free_work(&w);
+	return rc;
+}
+
+int
+notify_digests(const struct notify *n, struct err *e)
+{
+	struct buf from = BUF_INIT;
+	struct noticedigest d = {.q = n->q, .events = n->events, .text = n->text,
+	    .host = span_of(n->conf->hostname)};
+	int rc;
+
+	from_of(n, &from);
+	d.from = (struct span){from.s, from.len};
+	rc = noticelimit_due(queue_state_fd(n->q), io_time_us() / SECOND_US, noticedigest_make, &d, e);
+	buf_free(&from);
 	return rc;
 }

@@ -11,6 +11,7 @@
  *     the notice linked into new/ under that id, and synced
  *     the entry moves on: to failed/, or with the journal line "noticed" to its next attempt
  *
+ * Past so many an hour (noticelimit.h) it is not linked but kept for a digest, likewise durable.
  * What the notice says comes from the journal alone.  Whoever finds the first line without the last
  * step makes the same notice again: under the same name, where link(2) says that it is there, or, where
  * it has left already, a second time with the same Message-ID.
@@ -57,5 +58,8 @@ bool notify_from_here(const struct notify *n, const struct queue_entry *t, struc
  * as it stands on the disk. */
 int notify_put(const struct notify *n, const struct queue_entry *t, const struct journal *j,
     struct err *e);
+
+/* Digests of hours that are over are put into the queue. */
+int notify_digests(const struct notify *n, struct err *e);
 
 #endif

@@ -248,6 +248,17 @@ looked(struct runner *r, int64_t begun_ms)
 	r->look_ms = now + LOOK_PAUSE * (now - begun_ms);
 }
 
+/* Trouble with them keeps no mail waiting. */
+static void
+put_digests(struct runner *r)
+{
+	struct err e = ERR_INIT;
+
+	if (r->s.d.notify && r->s.o->n_ids == 0 && notify_digests(&r->notify, &e))
+		deliver_ails(&r->s.d, &e);
+	err_free(&e);
+}
+
 static int
 scan(struct runner *r, struct err *e)
 {
@@ -261,6 +272,7 @@ scan(struct runner *r, struct err *e)
 	    (r->s.o->follow && r->watch.fd < 0 ? UNWATCHED_EVERY_MS : SWEEP_EVERY_MS);
 	r->due_s = now - now % HOUR_S + HOUR_S;
 	watch_renew(&r->watch, r->q, now);
+	put_digests(r);
 	rc = queue_scan(r->q, IN_NEW, 0, on_name, r, e);
 	if (!rc)
 		rc = queue_scan(r->q, IN_CUR, all ? UINT64_MAX : now, on_name, r, e);

@@ -263,6 +263,35 @@ deliver
 is "$(fact rcpt | cut -d '|' -f 3,4) $(fact original)" ' failed | 5.7.30  lunch | headers' \
     'what must not leave in clear comes back without its text'
 
+# --- too many for an hour
+
+configure 'notices { hourly = 2 }'
+fresh
+tenth=$((3600 - $(date +%s) % 3600 + 600)) # ten minutes past: the hour does not end meanwhile
+for i in 1 2 3 4 5; do letter -V "v$i" reject-550+$i@x.example ok@x.example; done
+letter -f other@d.example reject-550@x.example
+later $tenth
+is "$(fact for | sort)" '<other@d.example>
+<s@d.example>
+<s@d.example>' 'as many as may be'
+is "$(places)" 'failed 6' 'all have failed'
+is "$(grep -c '"type":"notified".*"content":"failed 1, in a digest"' "$T"/q/log/*)" 3 'the log tells what is told later'
+later $((tenth + 2400))
+is "$(count)" 3 'not before the hour is over'
+find "$T/q/state/notices" -type f | while read -r f; do printf '{"do":"keep","torn' >>"$f"; done
+rm -f "$T"/trap/new/*
+later $((tenth + 3600))
+is "$(fact for)|$(fact subject)|$(fact parts)|$(fact defects)" \
+    '<s@d.example>|3 more reports|text/plain message/delivery-status|' 'then what there was more, in a digest'
+is "$(told | sed 's/+[0-9]//')" 'reject-550@x.example failed
+reject-550@x.example failed
+reject-550@x.example failed' 'every one of them'
+is "$(told | sort -u | wc -l)" 3 'and no other'
+is "$(find "$T/q/state/notices" -type f | wc -l)" 0 'nothing is left of it'
+later $((tenth + 7200))
+is "$(count)" 1 'once'
+configure
+
 # --- signatures: the rest waits for a key, a notice does not
 
 if command -v openssl >/dev/null; then
