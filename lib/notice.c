@@ -42,7 +42,7 @@ notice_header_len(struct span original)
 
 	while (msg_field(&c, &f, &bad))
 		;
-	return (size_t)(c.p - original.p);
+	return original.n - cur_rest(&c).n;
 }
 
 /* A blank and a line end are no part of it, however it was folded on its way. */
