@@ -49,11 +49,12 @@ check_lines(struct span text, bool ascii, bool whole)
 static struct span
 report_of(struct buf *body)
 {
-	char *from = memmem(body->s, body->len, "message/delivery-status", 23), *to, *out;
+	/* No text for people has it: the lines of others' words are indented there. */
+	static const char begin[] = "\r\nContent-Type: message/delivery-status\r\n\r\n";
+	char *from = memmem(body->s, body->len, begin, sizeof begin - 1), *to, *out;
 
 	want(from != NULL);
-	from = memmem(from, body->len - (size_t)(from - body->s), "\r\n\r\n", 4);
-	want(from != NULL);
+	from += sizeof begin - 1;
 	to = memmem(from, body->len - (size_t)(from - body->s), "\r\n--=_0123456789abcdef", 22);
 	want(to != NULL);
 	out = from;
