@@ -177,10 +177,12 @@ put_host(const struct tool *t, struct buf *b, const struct route_host *r, const 
 		buf_fmt(b, ":%u", r->port);
 	if (t->what == ADDRESSES)
 		put_addrs(b, h, b->len ? " " : "");
-	if (t->what == POLICY && h->code == 0)
+	if (t->what == POLICY && h->code == 0 && h->policy.host)
 		put_policy(b, &h->policy);
 	if (!all)
 		return;
+	if (h->code == 0 && !h->policy.host)
+		return; /* nobody is connected to */
 	put_addrs(b, h, " ");
 	buf_str(b, "  ");
 	if (h->code)
@@ -324,6 +326,7 @@ put_json(const struct tool *t, struct buf *b, const struct mxlook *m, const char
 	}
 	if (m->hosts) {
 		json_str(b, "site", span_of(m->route.site));
+		json_str(b, "kind", span_of(route_kinds[m->route.kind]));
 		json_bool(b, "secure", m->route.secure);
 		if (m->route.ttl_s != UINT32_MAX)
 			json_num(b, "ttl_s", m->route.ttl_s);

@@ -385,6 +385,8 @@ prepare(struct attempt *a, const uint32_t *rcpts, size_t n)
 		a->who[i] = rcpts[i];
 		a->m->rcpts[i].addr = r->addr;
 		a->m->rcpts[i].params = r->params;
+		a->m->rcpts[i].number = rcpts[i];
+		a->m->rcpts[i].doubt = p->j.rcpts[rcpts[i]].doubt;
 		a->m->rcpts[i].text = (struct buf)BUF_INIT;
 	}
 }
@@ -415,7 +417,7 @@ transact(struct attempt *a, size_t *again, struct err *e)
 {
 	struct parcel *p = a->p;
 	uint64_t begun = io_time_us();
-	int rc = smtp_send(a->way->s, a->m, e);
+	int rc = a->way->send ? a->way->send(a->way, a->m, e) : smtp_send(a->way->s, a->m, e);
 
 	*again = 0;
 	if (rc && (a->unnoted || p->d->trouble))
@@ -530,7 +532,8 @@ sender_of(const struct parcel *p, const struct parcel_way *way)
 enum parcel_sent
 parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way, struct err *e)
 {
-	struct smtp_mail m = {.sender = sender_of(p, way), .params = p->t.env.params, .n = *n,
+	struct smtp_mail m = {.id = p->t.is.id, .sender = sender_of(p, way),
+	    .params = p->t.env.params, .n = *n,
 	    .rcpts = mem_alloc((*n + 1) * sizeof *m.rcpts), .content = queue_content(&p->t),
 	    .file = p->t.fd, .off = p->t.content_off, .size = p->t.head.content_bytes,
 	    .eightbit = p->t.head.eightbit, .utf8_header = p->t.head.utf8_header,

@@ -40,7 +40,9 @@ void parcel_sign(struct parcel *p);
 
 /* The connection that a group of recipients is sent over. */
 struct parcel_way {
-	struct smtp *s;
+	struct smtp *s; /* where there is no connection (send), open and told nothing */
+	/* Instead of smtp_send(), by its contract. */
+	int (*send)(struct parcel_way *way, struct smtp_mail *m, struct err *e);
 	struct span site, host, addr; /* addr: "192.0.2.1:25" */
 	struct span source, source_addr; /* our name and address, where a pool chose them */
 	const char *null_sender; /* said instead of <>; NULL: <> */
@@ -51,6 +53,7 @@ struct parcel_way {
 	bool useless;   /* out: what smtp_mail says of the last transaction */
 	bool unfit;     /* out: likewise */
 	bool lost;      /* out: it ended without an answer for somebody */
+	const char *halt; /* out, by send: the site as a whole is in trouble, and why; else NULL */
 	void (*meanwhile)(void *arg); /* as in struct smtp_mail */
 	void *arg;
 };

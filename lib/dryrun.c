@@ -3,6 +3,7 @@
 #include "addr.h"
 #include "io.h"
 #include "journal.h"
+#include "local.h"
 #include "map.h"
 #include "names.h"
 #include "smtp.h"
@@ -145,6 +146,10 @@ say_host(struct known *k, const struct mxlook_host *h, size_t i)
 {
 	struct buf addr = BUF_INIT;
 
+	if (route_is_here(&k->m.route)) {
+		snprintf(k->where, sizeof k->where, "%s", k->m.route.hosts[i].name);
+		return;
+	}
 	if (h->addr.len > 0)
 		buf_add(&addr, h->addr.s, h->addr.len);
 	else if (h->addrs.n > 0)
@@ -184,7 +189,7 @@ say_domain(struct work *w, struct known *k, struct dryrun_line *l, const struct 
 	}
 	say_host(k, *host, i);
 	l->where = k->where;
-	l->policy = tlspolicy_name((*host)->policy.level);
+	l->policy = (*host)->policy.host ? tlspolicy_name((*host)->policy.level) : "";
 	return true;
 }
 
@@ -227,6 +232,30 @@ say_rcpts(struct work *w, struct known *k, const struct queue_entry *t, struct s
 	err_free(&e);
 }
 
+/* Where nobody is asked. */
+static void
+say_here(struct work *w, struct known *k, const struct queue_entry *t, struct span rcpt,
+    const struct dryrun_line *base)
+{
+	struct dryrun_line l = *base;
+	struct buf where = BUF_INIT;
+	struct err e = ERR_INIT;
+	char status[12] = "";
+	int rc = local_ready(k->m.route.ends, &e);
+
+	if (rc)
+		memcpy(status, "4.2.0", 6);
+	else
+		rc = local_look(k->m.route.ends, rcpt, &where, status, &e);
+	l.verdict = verdict_of(rc);
+	l.where = where.len > 0 ? where.s : l.where;
+	l.status = status;
+	l.text = err_text(&e);
+	say(w, t, rcpt, &l);
+	buf_free(&where);
+	err_free(&e);
+}
+
 /* A connection for the transactions, made as mxlook made its own. */
 static bool
 open_connection(struct work *w, struct known *k, const struct mxlook_host *h)
@@ -251,12 +280,14 @@ one_domain(struct work *w, const struct queue_entry *t, const struct journal *j,
 	    .text = ""};
 	const struct mxlook_host *h = NULL;
 	struct smtp_rcpt *v = mem_alloc((t->env.n + 1) * sizeof *v);
-	bool go_on, unwanted;
+	bool met, here, go_on, unwanted;
 	size_t n = 0;
 
 	buf_add(&stream, t->is.stream.p, t->is.stream.n);
 	w->with.stream = stream.s;
-	go_on = say_domain(w, k, &l, &h) && w->r->depth == DRYRUN_RCPT;
+	met = say_domain(w, k, &l, &h);
+	here = met && route_is_here(&k->m.route);
+	go_on = met && !here && w->r->depth == DRYRUN_RCPT;
 	unwanted = w->r->site && strcmp(w->r->site, l.site) != 0;
 	if (go_on && !unwanted && !open_connection(w, k, h)) {
 		go_on = false;
@@ -274,6 +305,8 @@ one_domain(struct work *w, const struct queue_entry *t, const struct journal *j,
 			continue;
 		if (go_on)
 			v[n++] = (struct smtp_rcpt){.addr = p->addr, .params = p->params, .text = BUF_INIT};
+		else if (here && w->r->depth >= DRYRUN_CONNECT)
+			say_here(w, k, t, p->addr, &l);
 		else
 			say(w, t, p->addr, &l);
 	}

@@ -27,6 +27,7 @@ struct run_state {
 	struct route_self self;
 	struct reach_env env;
 	struct dns *dns;        /* cloned for each worker */
+	struct local *local;    /* deliveries on this machine */
 	int state_dir;
 	int main_fd;            /* eventfd: "look whether the run is over", "a timer is set" */
 	uint64_t seed;

@@ -1,6 +1,7 @@
 #include "reach.h"
 
 #include "io.h"
+#include "local.h"
 #include "net.h"
 #include "smtpauth.h"
 #include "tlstell.h"
@@ -146,7 +147,7 @@ open_from(struct reach *c, struct plan_site *s, size_t host, const struct net_ad
 
 	c->source = NULL;
 	buf_cut(&c->from, 0);
-	if (s->pool == SOURCES_NONE)
+	if (s->pool == SOURCES_NONE || family == AF_UNIX)
 		return open_at(c, s, host, a, p, clear, e);
 	while ((c->source = sources_pick(c->env->sources, s->pool, family)) != NULL) {
 		err_free(e);
@@ -258,7 +259,7 @@ find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addr
 			mark_bad(r, s, i);
 		}
 	}
-	if (!rc && s->pool != SOURCES_NONE &&
+	if (!rc && s->pool != SOURCES_NONE && s->route.hosts[i].port != 0 &&
 	    (rc = knock_reachable(r->sources, s->pool, s->route.hosts[i].name, addrs, e)) != 0)
 		memcpy(status, "4.3.5", 6);
 	return rc;
@@ -339,17 +340,40 @@ usable(const struct reach_env *r, const struct plan_site *s, size_t host)
 	return yes;
 }
 
+/* Nobody to connect to: the session is open, and says nothing. */
+static int
+reach_here(struct reach *c, const struct plan_site *s, char status[12], struct err *e)
+{
+	int rc;
+
+	smtp_forget(&c->s);
+	buf_cut(&c->addr, 0);
+	buf_cut(&c->from, 0);
+	c->source = NULL;
+	c->host = "";
+	c->connect_us = 0;
+	c->since_ms = io_now_ms();
+	memcpy(status, "4.2.0", 6);
+	rc = *c->env->stop ? err_set(e, EX_TEMPFAIL, "the run ends") : local_ready(s->route.ends, e);
+	c->s.open = !rc;
+	return rc;
+}
+
 /* Where no host takes us, the last temporary failure is what is told: it is why we try again. */
 int
 reach_site(struct reach *c, struct plan_site *s, char status[12], struct err *e)
 {
-	size_t *order = mem_grow(NULL, s->route.n + 1, sizeof *order);
-	size_t n = host_order(c->env, s, order), tried = 0;
+	size_t *order, n, tried = 0;
 	struct err worst = ERR_INIT;
-	int rc = err_set(&worst, EX_UNAVAILABLE, "every host leads back to this machine");
 	bool gone = false;
+	int rc;
 
 	c->site = s;
+	if (route_is_here(&s->route))
+		return reach_here(c, s, status, e);
+	order = mem_grow(NULL, s->route.n + 1, sizeof *order);
+	n = host_order(c->env, s, order);
+	rc = err_set(&worst, EX_UNAVAILABLE, "every host leads back to this machine");
 	memcpy(status, "5.4.6", 6);
 	for (size_t k = 0; k < n && rc && !(tried && *c->env->stop); k++) {
 		char what[12];

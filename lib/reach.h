@@ -60,7 +60,8 @@ void reach_cut(struct reach *c);
 /* Whose mail the next connection is for; sts is taken over. */
 void reach_for(struct reach *c, const char *domain, struct stsfile *sts);
 
-/* 0: c->s is open.  EX_TEMPFAIL: not now; EX_NOHOST, EX_UNAVAILABLE: never.  Where no host takes us
+/* 0: c->s is open; where route_is_here() without a connection.  EX_TEMPFAIL: not now; EX_NOHOST,
+ * EX_UNAVAILABLE: never.  Where no host takes us
  * the last temporary failure is what is told; status is the enhanced code to report. */
 int reach_site(struct reach *c, struct plan_site *s, char status[12], struct err *e);
 

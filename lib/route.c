@@ -313,6 +313,9 @@ from_relays(struct span list, const struct conf_route *by, struct route *out, ch
 
 /* --- where the mail's way ends */
 
+const char *const route_kinds[] = {[ROUTE_SMTP] = "smtp", [ROUTE_LMTP] = "lmtp",
+    [ROUTE_MAILDIR] = "maildir", [ROUTE_PIPE] = "pipe"};
+
 /* One site a section, whatever lies behind it. */
 static void
 name_end(struct route *r, const char *kind, const struct conf_route *by)
@@ -344,8 +347,6 @@ only_host(struct route *r, const char *prefix, const char *text)
 static int
 from_end(const struct conf_route *by, struct route *out, char status[12], struct err *e)
 {
-	static const char *const kinds[] = {[ROUTE_SMTP] = "", [ROUTE_LMTP] = "lmtp",
-	    [ROUTE_MAILDIR] = "maildir", [ROUTE_PIPE] = "pipe"};
 	struct net_addr unused;
 	int rc = 0;
 
@@ -361,7 +362,7 @@ from_end(const struct conf_route *by, struct route *out, char status[12], struct
 	if (rc)
 		return rc;
 	out->ends = by;
-	name_end(out, kinds[out->kind], by);
+	name_end(out, route_kinds[out->kind], by);
 	return 0;
 }
 

@@ -29,6 +29,7 @@ struct route_host {
 };
 
 enum route_kind { ROUTE_SMTP, ROUTE_LMTP, ROUTE_MAILDIR, ROUTE_PIPE };
+extern const char *const route_kinds[]; /* "smtp", "lmtp", "maildir", "pipe" */
 
 /* The best of an MX set by preference, then by name; nobody needs more. */
 #define ROUTE_HOSTS_MAX 32

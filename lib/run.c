@@ -48,6 +48,7 @@ struct outside {
 	struct identities *identities; /* NULL: no route has one */
 	const char **names; /* what we are called, by pools too */
 	size_t n_names;
+	struct local *local;
 	bool read, confined;
 };
 
@@ -497,7 +498,9 @@ look_outside(struct outside *o, const struct conf *c, struct queue *q, struct er
 
 	if (o->read)
 		return 0;
-	rc = keyring_open(&o->keys, c, e); /* first: what these fork has nothing of ours */
+	rc = local_open(&o->local, c, e); /* first: what these fork has nothing of ours */
+	if (!rc)
+		rc = keyring_open(&o->keys, c, e);
 	if (!rc)
 		rc = stskeep_open(&o->sts, c, queue_state_fd(q), c->queue, &o->stop, e);
 	if (!rc)
@@ -547,6 +550,7 @@ prepare(struct runner *r, struct err *e)
 	s->self.addrs = r->out->own;
 	s->self.n_addrs = r->out->n_own;
 	s->dns = r->out->dns;
+	s->local = r->out->local;
 	s->env.cas = r->out->cas;
 	s->env.keys = r->out->keys;
 	s->d.guard = r->out->guard;
@@ -724,6 +728,7 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 	tickets_del(out.tickets);
 	identities_close(out.identities);
 	free(out.names);
+	local_close(out.local);
 	close(lock_fd);
 	return rc;
 }

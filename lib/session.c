@@ -268,7 +268,7 @@ smtp_quit(struct smtp *s)
 	struct err e = ERR_INIT;
 
 	/* RFC 5321 4.1.1.10 wants the reply awaited; nothing depends on it any more. */
-	if (s->open)
+	if (s->open && s->c.fd >= 0)
 		smtp_command(s, "QUIT", s->opt.wait->quit, "QUIT", &e);
 	err_free(&e);
 	smtp_close(s);

@@ -34,9 +34,12 @@ struct smtp_rcpt {
 	struct buf text;
 	bool at_rcpt;    /* it was refused by itself, at RCPT */
 	bool needs_utf8; /* its local part has a byte over 127 */
+	uint32_t number; /* in: which of the queue entry's it is; for local.h */
+	bool doubt;      /* in: an earlier attempt may have brought it the message; likewise */
 };
 
 struct smtp_mail {
+	struct span id;      /* of the queue's entry; for local.h */
 	struct span sender, params; /* sender empty: <>; params "RET=... ENVID=..." */
 	struct smtp_rcpt *rcpts;
 	size_t n;

@@ -17,6 +17,7 @@
 #define SAFE_FD 16      /* where descriptors wait to be put in their places */
 #define MANY_FDS 65536  /* closed one by one where the kernel has no close_range(2) */
 #define N_PASSED 3      /* input, output, where the status goes */
+#define END_MS 5000     /* a program that was killed is gone by then */
 #define STEP 4096       /* PIPE_BUF: a pipe that is POLLOUT takes as much without waiting */
 #define READ_STEP 16384
 #define HEED_MS 250
@@ -25,8 +26,8 @@
 /* What goes over the socket: this, then n_args and n_env texts, each with its NUL. */
 struct request {
 	uint32_t program, in_at, n_args, n_env;
-	int64_t ms; /* left to it */
-	bool has_out;
+	int64_t ms, grace_ms; /* left to it */
+	bool has_out, err_too;
 };
 
 struct program {
@@ -44,7 +45,7 @@ struct spawn {
 struct child {
 	pid_t pid; /* 0: this place is free */
 	int tell;
-	int64_t until_ms;
+	int64_t until_ms, grace_ms;
 };
 
 struct spawner {
@@ -105,7 +106,8 @@ become(const struct program *p, const struct request *r, char **texts, int in, i
 	in = fcntl(in, F_DUPFD_CLOEXEC, SAFE_FD);
 	out = fcntl(r->has_out ? out : null, F_DUPFD_CLOEXEC, SAFE_FD);
 	if (in < 0 || out < 0 || dup2(r->in_at == 0 ? in : null, STDIN_FILENO) < 0 ||
-	    dup2(out, STDOUT_FILENO) < 0 || (r->in_at != 0 && dup2(in, (int)r->in_at) < 0))
+	    dup2(out, STDOUT_FILENO) < 0 || (r->err_too && dup2(out, STDERR_FILENO) < 0) ||
+	    (r->in_at != 0 && dup2(in, (int)r->in_at) < 0))
 		_exit(127);
 	close_from(r->in_at == 0 ? 3 : (int)r->in_at + 1);
 	execve(argv[0], (char **)(uintptr_t)argv, (char **)(uintptr_t)env);
@@ -139,7 +141,7 @@ start(struct spawner *s, const struct request *r, char **texts, const int fds[N_
 		tell(fds[2], NOT_STARTED);
 		return;
 	}
-	*c = (struct child){pid, fds[2], io_now_ms() + r->ms};
+	*c = (struct child){pid, fds[2], io_now_ms() + r->ms, r->grace_ms};
 	s->running++;
 }
 
@@ -238,13 +240,18 @@ reap(struct spawner *s)
 
 /* Kills what is late, all where now_ms is INT64_MAX; how long until the next will be. */
 static int
-kill_late(const struct spawner *s, int64_t now_ms)
+kill_late(struct spawner *s, int64_t now_ms)
 {
 	int64_t next = INT32_MAX;
 
-	for (const struct child *c = s->children; c < s->children + SPAWN_MAX; c++) {
+	for (struct child *c = s->children; c < s->children + SPAWN_MAX; c++) {
 		if (!c->pid)
 			continue;
+		if (c->until_ms <= now_ms && c->grace_ms > 0 && now_ms != INT64_MAX) {
+			kill(-c->pid, SIGTERM);
+			c->until_ms = now_ms + c->grace_ms;
+			c->grace_ms = 0;
+		}
 		if (c->until_ms <= now_ms)
 			kill(-c->pid, SIGKILL);
 		else if (c->until_ms - now_ms < next)
@@ -253,12 +260,28 @@ kill_late(const struct spawner *s, int64_t now_ms)
 	return next == INT32_MAX ? -1 : (int)next;
 }
 
+/* Runs, and was not killed yet. */
+static bool
+wanted(const struct child *c)
+{
+	return c->pid && c->until_ms > 0;
+}
+
+/* Whose end nobody waits for any more, nobody wants to go on. */
+static void
+kill_unwanted(struct spawner *s, const struct pollfd *p)
+{
+	for (size_t i = 0; i < SPAWN_MAX; i++)
+		if (p[i].fd >= 0 && (p[i].revents & POLLERR) && s->children[i].pid)
+			s->children[i].until_ms = s->children[i].grace_ms = 0;
+}
+
 static _Noreturn void
 serve(const struct program *programs, size_t n)
 {
 	struct spawner *s = mem_alloc(sizeof *s);
 	char *message = mem_alloc(REQUEST_MAX);
-	struct pollfd p[2];
+	struct pollfd p[2 + SPAWN_MAX];
 	sigset_t child;
 
 	s->programs = programs;
@@ -275,8 +298,11 @@ serve(const struct program *programs, size_t n)
 			wait_ms = 10;
 		p[0] = (struct pollfd){s->running < SPAWN_MAX ? SOCK_FD : -1, POLLIN, 0};
 		p[1] = (struct pollfd){s->signals, POLLIN, 0};
-		if (poll(p, 2, wait_ms) < 0 && errno != EINTR)
+		for (size_t i = 0; i < SPAWN_MAX; i++)
+			p[2 + i] = (struct pollfd){wanted(&s->children[i]) ? s->children[i].tell : -1, 0, 0};
+		if (poll(p, 2 + SPAWN_MAX, wait_ms) < 0 && errno != EINTR)
 			break;
+		kill_unwanted(s, p + 2);
 		if (p[1].revents)
 			reap(s);
 		if (p[0].revents && !receive(s, message))
@@ -403,7 +429,8 @@ static int
 ask(const struct spawn *s, const struct spawn_job *j, const struct ends *x, struct err *e)
 {
 	struct request r = {.program = j->program, .in_at = (uint32_t)j->in_at,
-	    .ms = j->deadline_ms - io_now_ms(), .has_out = j->out_max > 0};
+	    .ms = j->deadline_ms - io_now_ms(), .grace_ms = j->grace_ms, .has_out = j->out_max > 0,
+	    .err_too = j->err_too};
 	union {
 		struct cmsghdr h;
 		char room[CMSG_SPACE(N_PASSED * sizeof(int))];
@@ -443,39 +470,62 @@ take_output(struct ends *x, const struct spawn_job *j, struct buf *out, size_t b
 	buf_grew(out, got);
 	if (got == 0)
 		shut(&x->out);
+	if (j->cut && out->len - before > j->out_max)
+		buf_cut(out, before + j->out_max);
 	if (out->len - before > j->out_max)
 		return err_set(e, EX_DATAERR, "it printed more than %zu bytes", j->out_max);
 	return 0;
 }
 
-static void
-give_input(struct ends *x, struct span *in)
+static int
+give_input(struct ends *x, const struct spawn_job *j, struct span *in, struct err *e)
 {
 	struct err ignored = ERR_INIT;
-	size_t n = in->n < STEP ? in->n : STEP;
+	size_t n;
 
+	if (in->n == 0 && j->next && j->next(j->arg, in, e))
+		return e->code;
+	n = in->n < STEP ? in->n : STEP;
 	/* One that does not read what it is given may be content all the same. */
 	if (n == 0 || io_write(x->in, in->p, n, &ignored))
 		shut(&x->in);
 	else
 		*in = (struct span){in->p + n, in->n - n};
-	if (in->n == 0)
+	if (in->n == 0 && !j->next)
 		shut(&x->in);
+	err_free(&ignored);
+	return 0;
+}
+
+/* What it reads cannot be had to the end: it must not see an end.  When its output is closed it is dead. */
+static void
+end_it(struct ends *x)
+{
+	int64_t until = io_now_ms() + END_MS;
+	struct err ignored = ERR_INIT;
+	size_t got = 1;
+	char some[STEP];
+
+	shut(&x->status);
+	while (got > 0 && x->out >= 0 && io_wait(x->out, POLLIN, until, &ignored) == 0)
+		if (io_read(x->out, some, sizeof some, &got, &ignored))
+			break;
 	err_free(&ignored);
 }
 
 static int
 attend(struct ends *x, const struct spawn_job *j, struct buf *out, int *status, struct err *e)
 {
+	int64_t last = j->deadline_ms + (j->grace_ms > 0 ? j->grace_ms + END_MS : 0);
 	struct span in = j->in;
 	size_t before = out->len, got = 0;
 	bool ended = false;
 	int rc = 0;
 
-	if (in.n == 0)
+	if (in.n == 0 && !j->next)
 		shut(&x->in);
 	while (!rc && !ended) {
-		int64_t left = j->deadline_ms - io_now_ms();
+		int64_t left = last - io_now_ms();
 		int wait_ms = left > INT32_MAX ? INT32_MAX : (int)left;
 		struct pollfd p[3] = {{x->out, POLLIN, 0}, {x->in, POLLOUT, 0}, {x->status, POLLIN, 0}};
 
@@ -489,8 +539,10 @@ attend(struct ends *x, const struct spawn_job *j, struct buf *out, int *status, 
 			return err_sys(e, "poll");
 		if (p[0].revents)
 			rc = take_output(x, j, out, before, e);
-		if (!rc && p[1].revents)
-			give_input(x, &in);
+		if (!rc && p[1].revents && give_input(x, j, &in, e)) {
+			end_it(x);
+			return e->code;
+		}
 		/* What it printed is in the pipe before its end is told. */
 		if (!rc && p[2].revents && !(p[0].revents & POLLIN)) {
 			rc = io_read(x->status, status, sizeof *status, &got, e);

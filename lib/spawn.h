@@ -3,7 +3,7 @@
  * A confined process cannot exec.  So what it may ever start is listed at the start - argument vectors
  * of the configuration - and a child that keeps the right to do so waits for the number of one of
  * them, and for nothing else.  A program is started without a shell, in a session of its own, with its
- * standard input and output as told, standard error ours, an environment of PATH, HOME, LANG and
+ * standard input and output as told, standard error ours or as told, an environment of PATH, HOME, LANG and
  * what the caller adds, and nothing else that is open.  When its time is over it and its session
  * are killed.  When we die the spawner sees it and kills what it started.
  *
@@ -38,6 +38,14 @@ struct spawn_job {
 	size_t out_max;             /* of what it prints: more is EX_DATAERR.  0: it prints to /dev/null */
 	int64_t deadline_ms;
 	const _Atomic bool *stop;   /* NULL, or whoever sets it ends the wait: EX_TEMPFAIL "the run ends" */
+	/* What it reads when `in` is empty, a block at a time; an empty block ends it.  Where this fails the
+	 * program is killed before it can take what it has got for the whole. */
+	int (*next)(void *arg, struct span *block, struct err *e);
+	void *arg;
+	bool err_too;               /* standard error goes where standard output goes */
+	bool cut;                   /* what it prints beyond out_max is thrown away, and is no error */
+	int64_t grace_ms;           /* between SIGTERM at the deadline and SIGKILL; 0: at once SIGKILL, and
+	                             * nobody waits for it */
 };
 #define SPAWN_JOB_INIT {.in_file = -1}
 

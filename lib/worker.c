@@ -3,6 +3,7 @@
 #include "addr.h"
 #include "idn.h"
 #include "io.h"
+#include "local.h"
 #include "reach.h"
 
 #include <errno.h>
@@ -436,6 +437,11 @@ not_connected(struct worker *w, uint32_t site, struct load *l, int rc, const cha
 static enum pace_event
 omen(struct plan_site *s, const struct parcel_way *way)
 {
+	if (way->halt) {
+		plan_why(s, "4.3.0", way->halt);
+		s->failed = true;
+		return PACE_SLOW_DOWN;
+	}
 	if (way->s->slow_down) {
 		plan_why_all(s, "4.4.5", "the site asked for a pause");
 	} else if (way->useless) {
@@ -553,6 +559,19 @@ have_ahead(struct worker *w, struct load *l)
 	return true;
 }
 
+/* Where there is no connection. */
+static int
+send_here(struct parcel_way *way, struct smtp_mail *m, struct err *e)
+{
+	const struct worker *w = way->arg;
+	int rc = local_send(w->r->local, load_site(w->r, w->site)->route.ends, m, &way->halt, e);
+
+	way->s->done++;
+	if (w->r->stop)
+		way->s->open = false; /* the other recipients are for another run */
+	return rc;
+}
+
 /* One message over the connection.  False: the connection was stale, the item is still in hand. */
 static bool
 send_load(struct worker *w, uint32_t site, struct load *l)
@@ -565,7 +584,11 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 	    .ends = s->route.ends,
 	    .null_sender = s->route.by ? s->route.by->null_sender : NULL, .elsewhere = reach_has_other(&w->c, s), .meanwhile = look_ahead, .arg = w};
 	struct err e = ERR_INIT;
-	enum parcel_sent sent = parcel_send(l->p, l->rcpts, &l->n, &way, &e);
+	enum parcel_sent sent;
+
+	if (route_is_here(&s->route))
+		way.send = send_here;
+	sent = parcel_send(l->p, l->rcpts, &l->n, &way, &e);
 
 	if (sent == PARCEL_LOST) {
 		load_finish(r, l);
