@@ -292,7 +292,7 @@ alias(struct walk *w, const struct whom *m, struct span local, struct err *e)
 	return rc;
 }
 
-/* A local part that names another host, a%b or b!a or "a@b".  Who is behind us may look into it, and
+/* A local part that names another host, a%b or b!a or "a@b", where nobody has listed it so.  Who is behind us may look into it, and
  * think that we have asked whether its sender may relay. */
 static bool
 names_a_host(struct span local)
@@ -322,7 +322,7 @@ go(struct walk *w, struct span address, struct err *e)
 		rc = err_set(e, EX_NOUSER, "nobody is there");
 	else if (m.is.entry->alias)
 		rc = alias(w, &m, local, e);
-	else if (!m.is.exact && names_a_host(local))
+	else if (names_a_host(m.is.exact ? m.is.extension : local))
 		rc = err_set(e, EX_NOUSER, "its local part names another host");
 	else
 		rc = mailbox(w, &m, local, e);

@@ -180,6 +180,8 @@ static const struct {
     {"victim%elsewhere.example@any.example", EX_NOUSER, "its local part names another host"},
     {"elsewhere.example!victim@any.example", EX_NOUSER, "its local part names another host"},
     {"\"victim@elsewhere.example\"@any.example", EX_NOUSER, "its local part names another host"},
+    {"ann+x%elsewhere.example@h.example", EX_NOUSER, "its local part names another host"},
+    {"info+x%elsewhere.example@h.example", 0, "ann@h.example Bob@h.example x@elsewhere.example"},
     {"Listed%Odd@any.example", 0, "listed%odd@any.example"},
 };
 
