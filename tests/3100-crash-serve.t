@@ -1,6 +1,6 @@
 #!/bin/sh
-# smtp-serve, struck at every system call that changes something, for DATA and for BDAT: what was
-# answered with 250 is in the queue once and whole; what was not is there once or not at all; what was
+# smtp-serve, struck at every system call that changes something, for DATA, for BDAT and for mail from a
+# stranger: what was answered with 250 is in the queue once and whole; what was not is there once or not at all; what was
 # refused is not there; the next one works.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/faults/sweep.sh"
@@ -86,4 +86,19 @@ input=$T/data
 sweep 'DATA'
 input=$T/bdat
 sweep 'BDAT'
+# A stranger's, for a domain of ours: the entry is written again behind what is found out about it, from
+# memory (the first) and from its file (the second).
+sed '/^RCPT/s/example\.net/example.com/' "$T/bdat" >"$T/received"
+printf 'b1\nb3: b3, far@example.net\n' >"$T/addresses"
+cat >"$T/conf" <<END
+hostname = "h.example"
+local "example.com" { addresses = "$T/addresses" }
+serve { spf = off dmarc = off }
+listen "mx" { auth = none }
+END
+TCPREMOTEIP=192.0.2.9
+export TCPREMOTEIP
+victim="smtp-serve -C $T/conf --queue $T/q --no-sandbox --as mx"
+input=$T/received
+sweep 'received'
 done_testing

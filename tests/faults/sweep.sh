@@ -224,7 +224,7 @@ letters_in() {
 	}
 	FNR == 1 { told(); name = FILENAME; text = to = ""; kept = 0 }
 	!kept && sub(/^X-Envelope-To: </, "") { sub(/>.*/, ""); to = to " " $0; next }
-	!kept && /^(Received|X-)|^[ \t]/ { next }
+	!kept && /^(Received|Authentication-Results|X-)|^[ \t]/ { next }
 	{ kept = 1; add($0) }
 	END { told() }' "$@"
 }
