@@ -164,6 +164,24 @@ https_free(struct https_answer *a)
 	*a = (struct https_answer)HTTPS_ANSWER_INIT;
 }
 
+size_t
+https_addrs(const struct asker *dns, const char *host, struct net_addr v[HTTPS_ADDRS_MAX])
+{
+	static const enum answers_type types[] = {ANSWERS_AAAA, ANSWERS_A};
+	size_t n = 0;
+
+	for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+		struct answers a = ANSWERS_INIT;
+
+		answers_ask(dns, span_of(host), types[t], &a);
+		for (size_t i = 0; i < a.n && n < HTTPS_ADDRS_MAX; i++)
+			if (!net_addr_loopback(&a.v[i].addr))
+				v[n++] = a.v[i].addr;
+		answers_free(&a);
+	}
+	return n;
+}
+
 bool
 https_type_is(const struct https_answer *a, const char *type)
 {

@@ -8,6 +8,7 @@
 #ifndef HTTPS_H
 #define HTTPS_H
 
+#include "answers.h"
 #include "buf.h"
 #include "cur.h"
 #include "err.h"
@@ -45,6 +46,11 @@ struct https_answer {
  * any case. */
 int https_do(const struct https_wish *w, struct https_answer *a, struct err *e);
 void https_free(struct https_answer *a);
+
+#define HTTPS_ADDRS_MAX 16
+/* Where a host is that strangers named: how many addresses.  One on this very machine is nobody's server, and
+ * perhaps somebody's trap. */
+size_t https_addrs(const struct asker *dns, const char *host, struct net_addr v[HTTPS_ADDRS_MAX]);
 
 /* Whether a Content-Type is this one, whatever its parameters (RFC 9110 8.3.1). */
 bool https_type_is(const struct https_answer *a, const char *type);

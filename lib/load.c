@@ -171,6 +171,8 @@ resolve_configured(struct run_state *r, uint32_t dest)
 		return;
 	if (route_resolve(r->d.conf, &r->self, NULL, d->domain, r->seed, io_now_ms(), &route,
 	        status, &e) == 0) {
+		if (d->lax)
+			route_relax(&route);
 		site = plan_site(&r->plan, &route, io_now_ms());
 		plan_resolved(&r->plan, dest, site, INT64_MAX);
 	}
@@ -178,9 +180,9 @@ resolve_configured(struct run_state *r, uint32_t dest)
 }
 
 uint32_t
-load_dest(struct run_state *r, struct span domain)
+load_dest(struct run_state *r, struct span domain, struct span stream)
 {
-	uint32_t dest = plan_dest(&r->plan, domain, io_now_ms());
+	uint32_t dest = plan_dest(&r->plan, domain, span_eq(stream, SPAN(PLAN_LAX_STREAM)), io_now_ms());
 
 	if (r->plan.dests[dest].resolved && r->plan.dests[dest].resolve_again_ms < io_now_ms())
 		plan_unresolve(&r->plan, dest);

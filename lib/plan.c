@@ -59,6 +59,7 @@ plan_free(struct plan *p)
 	free(p->budgets);
 	for (uint32_t i = 0; i < p->n_dests; i++) {
 		free(p->dests[i].domain);
+		free(p->dests[i].key);
 		stsfile_drop(p->dests[i].sts);
 	}
 	for (size_t i = 0; i < p->by_stream.live; i++)
@@ -236,17 +237,24 @@ own_site(struct plan *p, uint32_t dest, int64_t now_ms)
 }
 
 uint32_t
-plan_dest(struct plan *p, struct span domain, int64_t now_ms)
+plan_dest(struct plan *p, struct span domain, bool lax, int64_t now_ms)
 {
-	uint32_t i = map_get(&p->by_domain, domain);
+	struct buf key = BUF_INIT;
+	uint32_t i;
 
-	if (i != MAP_NONE)
+	buf_add(&key, domain.p, domain.n);
+	buf_str(&key, lax ? " lax" : "");
+	i = map_get(&p->by_domain, (struct span){key.s, key.len});
+	if (i != MAP_NONE) {
+		buf_free(&key);
 		return i;
+	}
 	i = p->n_dests++;
 	p->dests = mem_grow(p->dests, p->n_dests, sizeof *p->dests);
-	p->dests[i] = (struct plan_dest){.domain = mem_dup(domain.p, domain.n)};
+	p->dests[i] = (struct plan_dest){.domain = mem_dup(domain.p, domain.n), .key = buf_steal(&key),
+	    .lax = lax};
 	p->dests[i].site = p->dests[i].own = own_site(p, i, now_ms);
-	map_put(&p->by_domain, span_of(p->dests[i].domain), i);
+	map_put(&p->by_domain, span_of(p->dests[i].key), i);
 	return i;
 }
 

@@ -31,8 +31,12 @@ struct plan_item {
 
 #define PLAN_MIXED "+" /* the domain of entries whose envelope says where they go */
 
+#define PLAN_LAX_STREAM "tls-report" /* what has to arrive even where TLS does not work (RFC 8460 5.3.1) */
+
 struct plan_dest {
 	char *domain;
+	char *key;     /* by_domain's */
+	bool lax;      /* of that stream: TLS is opportunistic, and nothing is told of it */
 	uint32_t own;  /* the site it has to itself */
 	uint32_t site; /* own until it is resolved, then the real one */
 	bool resolved;
@@ -106,7 +110,7 @@ uint32_t plan_add_group(struct plan *p, struct parcel *parcel, uint32_t *rcpts, 
 void plan_forget(struct plan *p, uint32_t item); /* done with it; the name is freed */
 struct queue_at plan_at(const struct plan_item *i);
 
-uint32_t plan_dest(struct plan *p, struct span domain, int64_t now_ms);
+uint32_t plan_dest(struct plan *p, struct span domain, bool lax, int64_t now_ms);
 /* The real site's part for a route (made where it is new), without a pool; takes the route over. */
 uint32_t plan_site(struct plan *p, struct route *r, int64_t now_ms);
 /* Into the scheduler, at its destination's site of the moment, by its stream's pool there: which part that

@@ -38,12 +38,13 @@ reach_free(struct reach *c)
 }
 
 void
-reach_for(struct reach *c, const char *domain, struct stsfile *sts)
+reach_for(struct reach *c, const struct plan_dest *d)
 {
 	free(c->domain);
-	c->domain = mem_dup(domain, strlen(domain));
+	c->domain = mem_dup(d->domain, strlen(d->domain));
+	c->untold = d->lax;
 	stsfile_drop(c->sts);
-	c->sts = sts;
+	c->sts = stsfile_share(d->sts);
 }
 
 /* A relay is its own policy domain (RFC 8461 3.4). */
@@ -52,7 +53,7 @@ teller(const struct reach *c, const struct plan_site *s, const struct tlspolicy 
 {
 	bool relay = s->route.configured;
 
-	return (struct tlstell){c->env->events, relay ? p->host : c->domain, span_of(s->name),
+	return (struct tlstell){c->untold ? NULL : c->env->events, relay ? p->host : c->domain, span_of(s->name),
 	    relay ? c->relay_sts : c->sts, p, c->addr.s, c->own.s};
 }
 

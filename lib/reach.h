@@ -45,6 +45,7 @@ struct reach { /* one thread's */
 	struct buf addr;     /* "192.0.2.1:25" */
 	struct buf own;      /* ours, as it was of this connection */
 	char *domain;        /* whose mail asks for a connection */
+	bool untold;         /* what comes of TLS is not told: reports would beget reports */
 	struct stsfile *sts; /* what is known of its MTA-STS policy; NULL: nothing */
 	struct stsfile *relay_sts; /* or of a relay's, while it is tried */
 	uint64_t connect_us; /* how long it took */
@@ -57,8 +58,8 @@ void reach_free(struct reach *c); /* its connection and its dns, too */
  * for it. */
 void reach_cut(struct reach *c);
 
-/* Whose mail the next connection is for; sts is taken over. */
-void reach_for(struct reach *c, const char *domain, struct stsfile *sts);
+/* Whose mail the next connection is for. */
+void reach_for(struct reach *c, const struct plan_dest *d);
 
 /* 0: c->s is open; where route_is_here() without a connection.  EX_TEMPFAIL: not now; EX_NOHOST,
  * EX_UNAVAILABLE: never.  Where no host takes us

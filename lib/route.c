@@ -543,10 +543,31 @@ route_copy(const struct route *from, struct route *to)
 }
 
 bool
+route_may_want(const struct conf *c, enum conf_tls tls)
+{
+	bool any = c->tls == tls;
+	size_t n;
+	const struct confsite *v = conftab_items(&c->sections, &confsite_section, &n);
+
+	for (size_t i = 0; i < n; i++)
+		any = any || v[i].tls == (unsigned)tls;
+	for (size_t i = 0; i < c->n_routes; i++)
+		any = any || c->routes[i].tls == tls;
+	return any;
+}
+
+bool
 route_heeds_sts(const struct route *r)
 {
 	return !r->configured && !r->literal && r->kind == ROUTE_SMTP &&
 	    (r->tls == CONF_TLS_AUTO || r->tls == CONF_TLS_STS);
+}
+
+void
+route_relax(struct route *r)
+{
+	if (r->tls == CONF_TLS_AUTO || r->tls == CONF_TLS_DANE || r->tls == CONF_TLS_STS)
+		r->tls = CONF_TLS_MAY;
 }
 
 void

@@ -101,9 +101,13 @@ int route_from_mx(const struct dns_mx_list *mx, const char *domain, const struct
 int route_addrs(const struct route *r, size_t host, const struct route_self *self, struct dns *d,
     int64_t deadline_ms, struct dns_addrs *out, bool *loop, struct err *e);
 
+/* Whether some destination may be held to that: by the configuration, a route or a site of it. */
+bool route_may_want(const struct conf *c, enum conf_tls tls);
 /* Whether an MTA-STS policy of the domain counts (RFC 8461): not for relays, whose own would (3.4). */
 bool route_heeds_sts(const struct route *r);
 struct sts_policy;
+/* RFC 8460 5.3.1: what has to arrive all the same: neither DANE nor MTA-STS, whoever asks for it. */
+void route_relax(struct route *r);
 /* Connections are shared only between domains that hold the same hosts to the same. */
 void route_hold(struct route *r, const struct sts_policy *p);
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define HTTPS_PORT 443
-#define ADDRS_MAX 16
 
 /* --- the record */
 
@@ -38,24 +37,6 @@ ask_id(const struct stsfetch *w, const char *domain, struct buf *id, struct err 
 
 /* --- the policy */
 
-/* An address on this very machine is nobody's policy host, and perhaps somebody's trap. */
-static void
-ask_addrs(const struct stsfetch *w, const char *host, struct net_addr *v, size_t *n)
-{
-	static const enum answers_type types[] = {ANSWERS_AAAA, ANSWERS_A};
-
-	*n = 0;
-	for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
-		struct answers a = ANSWERS_INIT;
-
-		answers_ask(w->dns, span_of(host), types[t], &a);
-		for (size_t i = 0; i < a.n && *n < ADDRS_MAX; i++)
-			if (!net_addr_loopback(&a.v[i].addr))
-				v[(*n)++] = a.v[i].addr;
-		answers_free(&a);
-	}
-}
-
 static int
 judge(const struct https_answer *a, const char **result, struct err *e)
 {
@@ -73,7 +54,7 @@ get(const struct stsfetch *w, const char *domain, struct buf *text, const char *
 {
 	struct https_answer a = HTTPS_ANSWER_INIT;
 	struct buf host = BUF_INIT, url = BUF_INIT;
-	struct net_addr addrs[ADDRS_MAX];
+	struct net_addr addrs[HTTPS_ADDRS_MAX];
 	struct https_wish h = {.port = HTTPS_PORT, .addrs = addrs, .connect_to = w->connect_to,
 	    .ca_file = w->ca_file, .max = STS_POLICY_MAX, .deadline_ms = w->deadline_ms};
 	int rc = 0;
@@ -84,7 +65,7 @@ get(const struct stsfetch *w, const char *domain, struct buf *text, const char *
 	h.host = host.s;
 	*result = "sts-policy-fetch-error";
 	if (!w->connect_to)
-		ask_addrs(w, host.s, addrs, &h.n_addrs);
+		h.n_addrs = https_addrs(w->dns, host.s, addrs);
 	if (!w->connect_to && h.n_addrs == 0)
 		rc = err_set(e, EX_TEMPFAIL, "it has no address");
 	if (!rc)

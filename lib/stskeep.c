@@ -2,6 +2,7 @@
 
 #include "io.h"
 #include "launch.h"
+#include "route.h"
 #include "spawn.h"
 #include "tagtext.h"
 
@@ -29,18 +30,6 @@ now_s(void)
 }
 
 /* --- at the start */
-
-static bool
-wanted(const struct conf *c)
-{
-	bool sts = c->tls == CONF_TLS_STS, automatic = c->tls == CONF_TLS_AUTO;
-
-	for (size_t i = 0; i < c->n_routes; i++) {
-		sts = sts || c->routes[i].tls == CONF_TLS_STS;
-		automatic = automatic || c->routes[i].tls == CONF_TLS_AUTO;
-	}
-	return sts || (automatic && c->mta_sts);
-}
 
 /* What the configuration says is said again: of the environment it gets little. */
 static int
@@ -84,7 +73,7 @@ stskeep_open(struct stskeep **out, const struct conf *c, int state_dir, const ch
 	int rc;
 
 	*out = NULL;
-	if (!wanted(c))
+	if (!route_may_want(c, CONF_TLS_STS) && !(c->mta_sts && route_may_want(c, CONF_TLS_AUTO)))
 		return 0;
 	k = mem_alloc(sizeof *k);
 	k->state_dir = state_dir;

@@ -122,21 +122,11 @@ tlspolicy_find(const struct route *r, size_t host, bool addrs_secure, const stru
 	    ? heed_sts(r, sts, p, status, e) : 0;
 }
 
-static bool
-any_route(const struct conf *c, enum conf_tls tls)
-{
-	bool any = c->tls == tls;
-
-	for (size_t i = 0; i < c->n_routes; i++)
-		any = any || c->routes[i].tls == tls;
-	return any;
-}
-
 int
 tlspolicy_sts_cas(const struct conf *c, struct cert_store **cas, struct err *e)
 {
 	*cas = NULL;
-	if (!any_route(c, CONF_TLS_STS) && !(c->mta_sts && any_route(c, CONF_TLS_AUTO)))
+	if (!route_may_want(c, CONF_TLS_STS) && !(c->mta_sts && route_may_want(c, CONF_TLS_AUTO)))
 		return 0;
 	return cert_store_later(cas, c->sts_ca_file[0] ? c->sts_ca_file : NULL, e)
 	    ? err_in(e, "sts_ca_file") : 0;
@@ -146,7 +136,7 @@ int
 tlspolicy_cas(const struct conf *c, struct cert_store **cas, struct err *e)
 {
 	*cas = NULL;
-	return any_route(c, CONF_TLS_VERIFY) ? cert_store_open(cas, c->tls_ca_file[0] ? c->tls_ca_file : NULL, e) : 0;
+	return route_may_want(c, CONF_TLS_VERIFY) ? cert_store_open(cas, c->tls_ca_file[0] ? c->tls_ca_file : NULL, e) : 0;
 }
 
 bool

@@ -221,16 +221,19 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 	struct load l;
 	uint32_t dest, site = 0;
 	const char *domain;
-	bool old = false;
+	bool old = false, lax;
 	int rc;
 
 	pthread_mutex_lock(&r->lock);
 	l = load_of(r, item);
 	dest = l.i.dest;
 	domain = r->plan.dests[dest].domain;
+	lax = r->plan.dests[dest].lax;
 	pthread_mutex_unlock(&r->lock);
 	rc = route_resolve(r->d.conf, &r->self, w->c.dns, domain, r->seed ^ own,
 	    io_now_ms() + (int64_t)dns_s * 1000, &route, status, &e);
+	if (!rc && lax)
+		route_relax(&route);
 	if (!rc && !find_sts(w, domain, &route, &sts, &old)) {
 		put_back(r, own, item);
 		return;
@@ -385,7 +388,7 @@ open_mixed(struct worker *w, uint32_t own, uint32_t item)
 				    err_text(&e), (struct span){"", 0});
 			} else {
 				pthread_mutex_lock(&r->lock);
-				s.dest[i] = load_dest(r, (struct span){domain.s, domain.len});
+				s.dest[i] = load_dest(r, (struct span){domain.s, domain.len}, l.p->t.is.stream);
 				pthread_mutex_unlock(&r->lock);
 			}
 			err_free(&e);
@@ -689,7 +692,7 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 	w->told_to_close = false;
 	pthread_mutex_lock(&r->lock);
 	l = load_of(r, item);
-	reach_for(&w->c, r->plan.dests[l.i.dest].domain, stsfile_share(r->plan.dests[l.i.dest].sts));
+	reach_for(&w->c, &r->plan.dests[l.i.dest]);
 	pthread_mutex_unlock(&r->lock);
 	rc = reach_site(&w->c, s, status, &e);
 	while (!rc && have) {

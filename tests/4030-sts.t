@@ -280,6 +280,18 @@ is "$(session nosts.plain)" 'no-policy-found - nosts.plain good' 'session: no po
 is "$(session both.example)" 'tlsa - mx.example good' 'session: DANE'
 is "$(session both-bad.example)" 'tlsa - mx-bad.example certificate-not-trusted' 'session: DANE, not met'
 
+# --- reports of all this arrive in any case, and are not told of (RFC 8460 5.3.1)
+n=$(grep -hc '"type":"session"' queue/log/*.jsonl)
+for d in bare.plain both-bad.example demanded.plain; do
+	printf 'Subject: report\n\nIt.\n' | smtp-submit -O stream=tls-report -f sender@relay.test "report@$d"
+done
+smtp-deliver --now --id "$(ls queue/new | sed -n 's/^[0-9]*\.\([^,]*\),tls-report.*/\1/p' | sed -n 1p)" \
+    --id "$(ls queue/new | sed -n 's/^[0-9]*\.\([^,]*\),tls-report.*/\1/p' | sed -n 2p)" \
+    --id "$(ls queue/new | sed -n 's/^[0-9]*\.\([^,]*\),tls-report.*/\1/p' | sed -n 3p)" >out 2>err
+is "$(grep -h '"type":"delivered".*"recipient":"report@' queue/log/*.jsonl | wc -l)" 3 'stream tls-report: MTA-STS and DANE do not count'
+is "$(grep -hc '"type":"session"' queue/log/*.jsonl)" "$n" 'nothing is told'
+is "$(tls-report --date "$(date -u +%Y-%m-%d)" --print old.plain | python3 "$TOP/tests/tlsrpt.py")" good 'and their log makes a report'
+
 # --- mx-lookup says it beforehand
 is "$(mx-lookup good.plain)" "10 mx-good.plain $NET.10  sts:enforce" 'mx-lookup: sts:enforce'
 is "$(mx-lookup --policy testing.plain)" sts:testing 'sts:testing'

@@ -30,4 +30,4 @@ policies_start() {
 	WEB=$(cat "$T/web.port")
 }
 # requests: how many there were
-requests() { wc -l <"$T/www/log" 2>/dev/null || echo 0; }
+requests() { if [ -e "$T/www/log" ]; then wc -l <"$T/www/log"; else echo 0; fi; }
