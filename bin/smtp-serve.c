@@ -229,11 +229,11 @@ open_queue(struct program *p, struct err *e)
 	return rc;
 }
 
-/* Only the queue's user writes there; a log that cannot be written stops nobody. */
+/* Of logins.  Only the queue's user writes there; a log that cannot be written stops nobody. */
 static void
 open_log(struct program *p)
 {
-	int log = queue_log_fd(p->house.queue);
+	int log = p->login ? queue_log_fd(p->house.queue) : -1;
 	struct err e = ERR_INIT;
 
 	if (log >= 0 && events_open(&p->events, log, &e))
@@ -246,9 +246,10 @@ static int
 open_meters(struct program *p, struct err *e)
 {
 	int state = queue_state_fd(p->house.queue);
-	int rc = state >= 0 ? quota_open(&p->quota, state, e) : 0;
+	bool limits = doorlimit_wanted(&p->conf);
+	int rc = state >= 0 && (limits || p->login) ? quota_open(&p->quota, state, e) : 0;
 
-	if (!rc && state < 0 && doorlimit_wanted(&p->conf))
+	if (!rc && state < 0 && limits)
 		rc = err_set(e, EX_NOPERM, "limits are kept by the queue's user alone");
 	return rc;
 }
@@ -334,7 +335,10 @@ on_client(void *arg, int fd)
 	if (rc)
 		prog_warn("%s", err_text(&e));
 	err_free(&e);
-	release(p);
+	if (SYS_SANITIZED)
+		release(p);
+	else
+		spawn_stop(p->spawn); /* all else goes with the process, which ends now */
 	return rc;
 }
 

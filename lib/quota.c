@@ -46,38 +46,55 @@ struct place { /* of a key */
 	unsigned char tag[TAG_BYTES];
 };
 
+/* The magic last: whoever sees it sees the seed. */
 static int
 write_head(int fd, struct err *e)
 {
-	unsigned char head[sizeof MAGIC - 1 + SEED_BYTES];
+	unsigned char seed[SEED_BYTES];
 	int rc;
 
-	memcpy(head, MAGIC, sizeof MAGIC - 1);
 	for (size_t i = 0; i < SEED_BYTES; i += sizeof(uint64_t)) {
 		uint64_t v = io_random();
 
-		memcpy(head + sizeof MAGIC - 1 + i, &v, sizeof v);
+		memcpy(seed + i, &v, sizeof v);
 	}
 	if (ftruncate(fd, 0) < 0)
 		return err_sys(e, "truncate");
-	rc = io_pwrite(fd, head, sizeof head, 0, e);
+	rc = io_pwrite(fd, seed, sizeof seed, sizeof MAGIC - 1, e);
+	if (!rc)
+		rc = io_pwrite(fd, MAGIC, sizeof MAGIC - 1, 0, e);
 	return rc;
 }
 
+/* *good false: there is none. */
 static int
-read_head(struct quota *q, struct err *e)
+read_head(struct quota *q, bool *good, struct err *e)
 {
 	unsigned char head[sizeof MAGIC - 1 + SEED_BYTES];
 	size_t got = 0;
 	int rc = io_pread(q->fd, head, sizeof head, 0, &got, e);
 
-	if (!rc && (got != sizeof head || memcmp(head, MAGIC, sizeof MAGIC - 1) != 0)) {
-		rc = write_head(q->fd, e);
-		if (!rc)
-			rc = io_pread(q->fd, head, sizeof head, 0, &got, e);
-	}
-	if (!rc)
+	*good = !rc && got == sizeof head && memcmp(head, MAGIC, sizeof MAGIC - 1) == 0;
+	if (*good)
 		memcpy(q->seed, head + sizeof MAGIC - 1, SEED_BYTES);
+	return rc;
+}
+
+/* Of those who find no head one makes it. */
+static int
+first_head(struct quota *q, struct err *e)
+{
+	bool good;
+	int rc = file_lock_until(q->fd, 0, io_now_ms() + QUOTA_WAIT_MS, e);
+
+	if (rc)
+		return rc;
+	rc = read_head(q, &good, e);
+	if (!rc && !good)
+		rc = write_head(q->fd, e);
+	if (!rc && !good)
+		rc = read_head(q, &good, e);
+	file_unlock_byte(q->fd, 0);
 	return rc;
 }
 
@@ -92,6 +109,7 @@ int
 quota_open(struct quota **out, int state_dir, struct err *e)
 {
 	struct quota *q = mem_alloc(sizeof *q);
+	bool good = false;
 	int rc;
 
 	q->fd = q->clients = -1;
@@ -100,11 +118,9 @@ quota_open(struct quota **out, int state_dir, struct err *e)
 	if (!rc)
 		rc = open_state(state_dir, "clients", &q->clients, e);
 	if (!rc)
-		rc = file_lock_until(q->fd, 0, io_now_ms() + QUOTA_WAIT_MS, e);
-	if (!rc) {
-		rc = read_head(q, e);
-		file_unlock_byte(q->fd, 0);
-	}
+		rc = read_head(q, &good, e);
+	if (!rc && !good)
+		rc = first_head(q, e);
 	if (rc) {
 		err_in(e, "state/quota");
 		quota_close(q);

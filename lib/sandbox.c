@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -42,8 +43,7 @@ struct rule {
 #define NEVER(name) {SYS_##name, ALWAYS, 0, 0, 0, EPERM}
 #define OWN_PID 0xffffffff /* value: replaced by this process's id */
 
-/* What a process that moves mail never does, and one that was taken over would want to.  Those with
- * arguments first: the kernel remembers itself which calls pass in any case. */
+/* What a process that moves mail never does, and one that was taken over would want to. */
 static const struct rule deliverer[] = {
     /* No memory that is both written and run, now or later. */
     {SYS_mmap, IF_ANY, 2, PROT_EXEC, 0, EPERM},
@@ -101,7 +101,8 @@ static const struct rule deliverer[] = {
 static const struct rule ways_out[] = {NEVER(socket), NEVER(connect), NEVER(execve),
     NEVER(execveat), NEVER(io_uring_setup), NEVER(io_uring_enter), NEVER(io_uring_register)};
 
-#define RULE_MAX 7 /* instructions of one rule */
+#define RULE_MAX 10 /* instructions of one rule, with its share of the tree's */
+#define LEAF 4
 #define N_RULES(list) (sizeof(list) / sizeof *(list))
 
 struct program {
@@ -158,13 +159,48 @@ add_rule(struct program *p, const struct rule *r)
 		load(p, offsetof(struct seccomp_data, nr));
 }
 
+static int
+by_call(const void *a, const void *b)
+{
+	const struct rule *const *x = a, *const *y = b;
+
+	return (*x)->call != (*y)->call ? ((*x)->call < (*y)->call ? -1 : 1) : (*x < *y ? -1 : *x > *y);
+}
+
+/* A tree: the kernel tries the whole program for each call there is when it is put in place, to know which
+ * pass in any case, and a list would cost each client's process more than its mail. */
+static void
+add_rules(struct program *p, const struct rule *const *v, size_t n)
+{
+	size_t half = n / 2;
+	unsigned short jump;
+
+	while (half > 0 && half < n && v[half]->call == v[half - 1]->call)
+		half++;
+	if (n <= LEAF || half == n) {
+		for (size_t i = 0; i < n; i++)
+			add_rule(p, v[i]);
+		answer(p, SECCOMP_RET_ALLOW);
+		return;
+	}
+	test(p, BPF_JGE, v[half]->call, 0, 1);
+	jump = p->n++;
+	add_rules(p, v, half);
+	p->f[jump] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(p->n - jump - 1));
+	add_rules(p, v + half, n - half);
+}
+
 /* For all threads there may be. */
 static int
 forbid_calls(const struct rule *list, size_t count, uint32_t last, uint32_t family, struct err *e)
 {
 	struct program p = {.family = family};
 	struct sock_fprog prog = {0, p.f};
+	const struct rule *sorted[N_RULES(deliverer)];
 
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &list[i];
+	qsort(sorted, count, sizeof *sorted, by_call);
 	load(&p, offsetof(struct seccomp_data, arch));
 	test(&p, BPF_JEQ, SYS_ARCH, 1, 0);
 	answer(&p, SECCOMP_RET_KILL_PROCESS);
@@ -172,9 +208,7 @@ forbid_calls(const struct rule *list, size_t count, uint32_t last, uint32_t fami
 	/* x32's numbers would walk around the list; they are higher than all. */
 	test(&p, BPF_JGT, last, 0, 1);
 	answer(&p, SECCOMP_RET_ERRNO | ENOSYS);
-	for (size_t i = 0; i < count; i++)
-		add_rule(&p, &list[i]);
-	answer(&p, SECCOMP_RET_ALLOW);
+	add_rules(&p, sorted, count);
 	prog.len = p.n;
 	if (SYS_ARCH != 0 &&
 	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &prog) != 0)
