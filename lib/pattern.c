@@ -85,6 +85,8 @@ one_of(struct cur p, struct cur *text, struct span *addr)
 		struct cur t = *text;
 		struct span way = up_to(&p, '|', '}');
 
+		if (way.n > 0 && pattern_plain((unsigned char)*way.p) && cur_peek(&t) != (unsigned char)*way.p)
+			continue;
 		if (here(cur_span(way), &t, addr) && here(rest, &t, addr)) {
 			*text = t;
 			return true;
@@ -93,16 +95,45 @@ one_of(struct cur p, struct cur *text, struct span *addr)
 	return false;
 }
 
+/* Bytes that what is at the cursor of a pattern can begin with; false: any. */
+static bool
+firsts(struct cur p, bool first[256])
+{
+	memset(first, 0, 256);
+	if (!cur_ch(&p, '{')) {
+		if (cur_end(&p) || !pattern_plain((unsigned char)*p.p))
+			return false;
+		first[(unsigned char)*p.p] = true;
+		return true;
+	}
+	do {
+		struct span way = up_to(&p, '|', '}');
+
+		if (way.n == 0 || !pattern_plain((unsigned char)*way.p))
+			return false;
+		first[(unsigned char)*way.p] = true;
+	} while (cur_ch(&p, '|'));
+	return true;
+}
+
+/* A group that is looked for begins with a word, or with no letter. */
+static bool
+inside_word(struct cur p, struct cur t)
+{
+	return cur_peek(&p) == '{' && is_alnum(cur_peek(&t)) && is_alnum((unsigned char)t.p[-1]);
+}
+
 static bool
 near(struct cur p, struct cur *text, struct span *addr)
 {
+	bool first[256], known = firsts(p, first);
 	struct cur t = *text;
-	int first = cur_peek(&p);
 
 	for (size_t i = 0; i <= PATTERN_NEAR; i++, t.p++) {
 		struct cur try = t;
 
-		if ((!pattern_plain(first) || cur_peek(&t) == first) && here(p, &try, addr)) {
+		if ((!known || (!cur_end(&t) && first[(unsigned char)*t.p])) && (i == 0 || !inside_word(p, t)) &&
+		    here(p, &try, addr)) {
 			*text = try;
 			return true;
 		}
@@ -158,7 +189,7 @@ all_plain(struct span piece)
 static bool
 behind(struct span piece, struct cur *text, struct span *addr)
 {
-	bool plain = piece.n > 0 && pattern_plain((unsigned char)*piece.p);
+	bool first[256], known;
 
 	if (all_plain(piece)) { /* most are */
 		const char *at = memmem(text->p, (size_t)(text->end - text->p), piece.p, piece.n);
@@ -167,16 +198,13 @@ behind(struct span piece, struct cur *text, struct span *addr)
 			text->p = at + piece.n;
 		return at != NULL;
 	}
+	known = firsts(cur_span(piece), first);
 	for (struct cur t = *text;; t.p++) {
 		struct cur try;
 
-		if (plain) {
-			const char *at = cur_end(&t) ? NULL : memchr(t.p, *piece.p, (size_t)(t.end - t.p));
-
-			if (!at)
-				return false;
-			t.p = at;
-		}
+		while (!cur_end(&t) && ((known && !first[(unsigned char)*t.p]) ||
+		    (t.p > text->p && inside_word(cur_span(piece), t))))
+			t.p++;
 		try = t;
 		if (here(cur_span(piece), &try, addr)) {
 			*text = try;
@@ -254,23 +282,24 @@ next_group(struct cur *c, struct span *group)
 	return true;
 }
 
-/* The keys of a group, one an alternative, and how many have them; NONE: an alternative has none. */
-static uint32_t
-group_keys(struct span group, const uint16_t *buckets, uint32_t *keys, size_t *n)
+/* The keys of a group, one an alternative; NONE: an alternative has none. */
+static void
+group_part(struct span group, const uint16_t *buckets, struct pattern_part *out)
 {
 	struct cur c = cur_span(group);
-	uint32_t sum = 0;
 
-	*n = 0;
+	out->n = out->cost = 0;
 	do {
-		uint32_t one = *n == PATTERN_KEYS_MAX ? NONE : rarest(up_to(&c, '|', '|'), buckets, &keys[*n]);
+		uint32_t one = out->n == PATTERN_KEYS_MAX ? NONE :
+		    rarest(up_to(&c, '|', '|'), buckets, &out->key[out->n]);
 
-		if (one == NONE)
-			return NONE;
-		(*n)++;
-		sum += one;
+		if (one == NONE) {
+			out->cost = NONE;
+			return;
+		}
+		out->n++;
+		out->cost += one;
 	} while (cur_ch(&c, '|'));
-	return sum;
 }
 
 void
@@ -288,20 +317,43 @@ pattern_count(struct span pattern, uint16_t *buckets)
 			buckets[pattern_bucket(gram)]++;
 }
 
-size_t
-pattern_keys(struct span pattern, const uint16_t *buckets, uint32_t keys[PATTERN_KEYS_MAX])
+/* The rarest stay. */
+static size_t
+keep_part(struct pattern_part *out, size_t n, const struct pattern_part *part)
 {
-	uint32_t best = rarest(pattern, buckets, keys), in_group[PATTERN_KEYS_MAX], sum;
+	size_t worst = n;
+
+	if (part->cost == NONE)
+		return n;
+	if (n == PATTERN_PARTS) {
+		worst = 0;
+		for (size_t i = 1; i < n; i++)
+			if (out[i].cost > out[worst].cost)
+				worst = i;
+		if (out[worst].cost <= part->cost)
+			return n;
+	}
+	out[worst].cost = part->cost;
+	out[worst].n = part->n;
+	memcpy(out[worst].key, part->key, part->n * sizeof *part->key);
+	return worst == n ? n + 1 : n;
+}
+
+size_t
+pattern_parts(struct span pattern, const uint16_t *buckets, struct pattern_part out[PATTERN_PARTS])
+{
+	struct pattern_part part;
 	struct cur c = cur_span(pattern);
 	struct span group;
-	size_t n = best != NONE, k;
+	size_t n;
 
-	while (next_group(&c, &group))
-		if ((sum = group_keys(group, buckets, in_group, &k)) < best) {
-			best = sum;
-			n = k;
-			memcpy(keys, in_group, k * sizeof *keys);
-		}
+	part.n = 1;
+	part.cost = rarest(pattern, buckets, part.key);
+	n = keep_part(out, 0, &part);
+	while (next_group(&c, &group)) {
+		group_part(group, buckets, &part);
+		n = keep_part(out, n, &part);
+	}
 	return n;
 }
 
@@ -359,14 +411,14 @@ const char *
 pattern_bad(struct span pattern)
 {
 	static const uint16_t none[PATTERN_BUCKETS];
-	uint32_t keys[PATTERN_KEYS_MAX];
+	struct pattern_part parts[PATTERN_PARTS];
 	const char *why;
 
 	if (span_eq(pattern, SPAN("*")))
 		return NULL;
 	why = bytes_bad(pattern);
 	/* The few that only look for an address are asked about every line. */
-	if (why || pattern_keys(pattern, none, keys) > 0 ||
+	if (why || pattern_parts(pattern, none, parts) > 0 ||
 	    (pattern.n > 2 && memmem(pattern.p, pattern.n, "%a", 2)))
 		return why;
 	return "a pattern has four characters in a row that stand for themselves";

@@ -6,8 +6,8 @@
  *     ^  $    the text's begin, its end       \       before one of these: that character
  *
  * Everything else is itself.  A text is folded before (rules_fold), so a pattern has no capitals.
- * A text that holds has, in a row, the bytes of one of the pattern's keys: who asks many patterns files each
- * under its keys and asks only those whose keys are in the text.
+ * A text that holds has, in a row, the bytes of one key of each of the pattern's parts: who asks many patterns
+ * files each under these and asks only those of which all parts are in the text.
  */
 #ifndef PATTERN_H
 #define PATTERN_H
@@ -20,6 +20,7 @@
 
 #define PATTERN_GRAM 4       /* bytes of a key */
 #define PATTERN_KEYS_MAX 80  /* alternatives in one group */
+#define PATTERN_PARTS 3      /* of a pattern so many are looked for before it is asked */
 #define PATTERN_NEAR 40
 #define PATTERN_NEAR_MAX 2   /* "~" in one pattern: each multiplies what it costs to ask it */
 #define PATTERN_BUCKETS 8192
@@ -51,8 +52,17 @@ const char *pattern_bad(struct span pattern);
 /* A byte that stands for itself wherever it is. */
 bool pattern_plain(int c);
 
-/* How many patterns have a key in each bucket; pattern_keys() takes the rarest.  0: filed under nothing. */
+/* One of a part's keys is in every text that holds: what stands outside of groups, and each group, is one. */
+struct pattern_part {
+	uint32_t cost; /* how many patterns have its keys */
+	size_t n;
+	uint32_t key[PATTERN_KEYS_MAX];
+};
+
+/* How many patterns have a key in each bucket; pattern_parts() takes the rarest.  How many parts were put
+ * into out; 0: it is filed under nothing. */
 void pattern_count(struct span pattern, uint16_t *buckets);
-size_t pattern_keys(struct span pattern, const uint16_t *buckets, uint32_t keys[PATTERN_KEYS_MAX]);
+size_t pattern_parts(struct span pattern, const uint16_t *buckets,
+    struct pattern_part out[PATTERN_PARTS]);
 
 #endif

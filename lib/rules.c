@@ -336,26 +336,39 @@ rules_add_shipped(struct rules *r)
 	err_free(&e);
 }
 
-/* Filed under the keys that fewest patterns have. */
+static void
+set_bit(uint64_t *bits, size_t i)
+{
+	bits[i / 64] |= (uint64_t)1 << i % 64;
+}
+
+/* Filed under the keys that fewest patterns have; a part that it lacks is in every text. */
 static void
 file_under(struct rules_set *s, size_t i, struct span pattern, const uint16_t *count)
 {
-	uint32_t keys[PATTERN_KEYS_MAX];
-	size_t n = pattern_keys(pattern, count, keys);
+	struct pattern_part part[PATTERN_PARTS];
+	size_t n = pattern_parts(pattern, count, part);
 
-	if (s->n_keys + n > UINT16_MAX)
-		n = 0;
-	if (n == 0)
-		s->always[i / 64] |= (uint64_t)1 << i % 64;
-	if (s->n_keys + n > s->cap) {
-		s->cap = (s->cap + n) * 2;
-		s->key = mem_grow(s->key, s->cap, sizeof *s->key);
-	}
-	for (size_t k = 0; k < n; k++) {
-		size_t b = pattern_bucket(keys[k]);
+	if (memmem(pattern.p, pattern.n, "%a", 2))
+		set_bit(s->names, i);
+	for (size_t p = n; p < PATTERN_PARTS; p++)
+		set_bit(s->free[p], i);
+	for (size_t p = 0; p < n; p++) {
+		if (s->n_keys + part[p].n > UINT16_MAX) {
+			set_bit(s->free[p], i);
+			continue;
+		}
+		while (s->n_keys + part[p].n > s->cap) {
+			s->cap = s->cap ? s->cap * 2 : 1024;
+			s->key = mem_grow(s->key, s->cap, sizeof *s->key);
+		}
+		for (size_t k = 0; k < part[p].n; k++) {
+			size_t b = pattern_bucket(part[p].key[k]);
 
-		s->key[s->n_keys] = (struct rules_key){keys[k], (uint16_t)i, s->bucket[b]};
-		s->bucket[b] = (uint16_t)++s->n_keys;
+			s->key[s->n_keys] = (struct rules_key){part[p].key[k], (uint16_t)i, (uint16_t)p,
+			    s->bucket[b]};
+			s->bucket[b] = (uint16_t)++s->n_keys;
+		}
 	}
 }
 
@@ -366,7 +379,9 @@ set_ready(const struct rules *r, struct rules_set *s, bool lines)
 
 	memset(s->bucket, 0, sizeof s->bucket);
 	s->v = mem_alloc((r->n + 1) * sizeof *s->v);
-	s->always = mem_alloc((r->n / 64 + 1) * sizeof *s->always);
+	s->names = mem_alloc((r->n / 64 + 1) * sizeof *s->names);
+	for (size_t p = 0; p < PATTERN_PARTS; p++)
+		s->free[p] = mem_alloc((r->n / 64 + 1) * sizeof *s->free[p]);
 	for (size_t i = 0; i < r->n; i++)
 		if ((*r->v[i].what.p == '@') == lines && !is_site(&r->v[i]))
 			s->v[s->n++] = (uint16_t)i;
@@ -382,7 +397,9 @@ set_free(struct rules_set *s)
 {
 	free(s->v);
 	free(s->key);
-	free(s->always);
+	free(s->names);
+	for (size_t p = 0; p < PATTERN_PARTS; p++)
+		free(s->free[p]);
 }
 
 /* A header has few fields that matter and many that do not: those are told apart by name. */
@@ -454,6 +471,38 @@ rules_free(struct rules *r)
 
 /* --- asking */
 
+/* The rules of which all parts are in the text; with_key: not those that have none. */
+static void
+find_parts(struct rules_scan *c, bool with_key)
+{
+	const struct rules_set *s = c->s;
+	size_t words = s->n / 64 + 1;
+	uint64_t found[PATTERN_PARTS][RULES_MAX / 64 + 1];
+	bool at = memchr(c->text.p, '@', c->text.n) != NULL;
+
+	if (with_key)
+		memset(found[0], 0, words * sizeof *found[0]);
+	else
+		memcpy(found[0], s->free[0], words * sizeof *found[0]);
+	for (size_t p = 1; p < PATTERN_PARTS; p++)
+		memcpy(found[p], s->free[p], words * sizeof *found[p]);
+	for (size_t i = 0; i + PATTERN_GRAM <= c->text.n; i++) {
+		uint32_t g = pattern_gram(c->text.p + i);
+
+		for (uint16_t k = s->bucket[pattern_bucket(g)]; k; k = s->key[k - 1].next) {
+			const struct rules_key *key = &s->key[k - 1];
+
+			if (key->gram == g)
+				set_bit(found[key->part], key->rule);
+		}
+	}
+	for (size_t w = 0; w < words; w++) {
+		c->bits[w] = found[0][w] & (at ? ~(uint64_t)0 : ~s->names[w]);
+		for (size_t p = 1; p < PATTERN_PARTS; p++)
+			c->bits[w] &= found[p][w];
+	}
+}
+
 void
 rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set *s,
     struct span t, const struct rules_facts *f, bool header)
@@ -465,20 +514,8 @@ rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set 
 	c->f = f;
 	c->text = t;
 	c->word = 0;
-	/* Lines that are filed under nothing look for an address. */
-	c->begins_address = false;
-	if (header || (s == &r->lines && !memchr(t.p, '@', t.n)))
-		memset(c->bits, 0, (s->n / 64 + 1) * sizeof *c->bits);
-	else
-		memcpy(c->bits, s->always, (s->n / 64 + 1) * sizeof *c->bits);
+	find_parts(c, header);
 	c->begins_address = pattern_address(&start, NULL);
-	for (size_t i = 0; i + PATTERN_GRAM <= t.n; i++) {
-		uint32_t g = pattern_gram(t.p + i);
-
-		for (uint16_t k = s->bucket[pattern_bucket(g)]; k; k = s->key[k - 1].next)
-			if (s->key[k - 1].gram == g)
-				c->bits[s->key[k - 1].rule / 64] |= (uint64_t)1 << s->key[k - 1].rule % 64;
-	}
 }
 
 /* What most rules fail by comes first. */

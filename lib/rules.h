@@ -39,7 +39,7 @@ struct rules_words {        /* "@words": what {=NAME} in a pattern stands for */
 
 struct rules_key {
 	uint32_t gram;
-	uint16_t rule;      /* whose it is: which of the set */
+	uint16_t rule, part; /* whose it is: which of the set, and which part of it */
 	uint16_t next;      /* of the same bucket, plus 1 */
 };
 
@@ -49,7 +49,8 @@ struct rules_set {          /* rules that are asked together, in their order */
 	struct rules_key *key;
 	size_t n_keys, cap;
 	uint16_t bucket[PATTERN_BUCKETS]; /* the last of key, plus 1 */
-	uint64_t *always;   /* filed under nothing: asked every time */
+	uint64_t *names;    /* a bit a rule: it has %a */
+	uint64_t *free[PATTERN_PARTS]; /* a bit a rule: that part is in every text */
 };
 
 struct rules {
