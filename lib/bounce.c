@@ -351,7 +351,7 @@ classify(struct bounce_reader *b, struct bounce_rcpt *o, struct span said)
 	reason_find(b->rules, &in, &b->scratch, &o->reason);
 	/* What it says itself first, then what is said about it, then whatever is said. */
 	for (size_t i = 0; i < 2 && !by_text(&o->reason); i++) {
-		if (also[i].n == 0 || also[i].p == in.text.p)
+		if (also[i].n == 0 || span_eq(also[i], in.text))
 			continue;
 		in.text = also[i];
 		reason_find(b->rules, &in, &b->scratch, &more);

@@ -71,23 +71,47 @@ up_to(struct cur *p, char a, char b)
 	return (struct span){start, (size_t)(p->p - start)};
 }
 
-static bool here(struct cur p, struct cur *text, struct span *addr);
+/* What is asked: a pattern, and where in it alternatives end. */
+struct asked {
+	const char *pattern;
+	const uint16_t *skip; /* may be NULL */
+	struct span *addr;
+};
+
+/* The alternative that begins at a pattern's cursor; moved to the "|" or "}" behind it. */
+static inline struct span
+alternative(const struct asked *a, struct cur *p)
+{
+	struct span way = {p->p, 0};
+
+	if (!a->skip)
+		return up_to(p, '|', '}');
+	way.n = a->skip[p->p - a->pattern];
+	p->p += way.n;
+	return way;
+}
+
+static bool here(const struct asked *a, struct cur p, struct cur *text);
 
 /* "a|b}rest": an alternative and what follows it. */
 static bool
-one_of(struct cur p, struct cur *text, struct span *addr)
+one_of(const struct asked *a, struct cur p, struct cur *text)
 {
-	struct cur rest = p;
+	int c = cur_peek(text);
 
-	up_to(&rest, '}', '}');
-	cur_ch(&rest, '}');
 	do {
-		struct cur t = *text;
-		struct span way = up_to(&p, '|', '}');
+		struct span way = alternative(a, &p);
+		struct cur t = *text, rest;
 
-		if (way.n > 0 && pattern_plain((unsigned char)*way.p) && cur_peek(&t) != (unsigned char)*way.p)
+		if (way.n > 0 && pattern_plain((unsigned char)*way.p) && (unsigned char)*way.p != c)
 			continue;
-		if (here(cur_span(way), &t, addr) && here(rest, &t, addr)) {
+		if (!here(a, cur_span(way), &t))
+			continue;
+		rest = p;
+		while (cur_ch(&rest, '|'))
+			alternative(a, &rest);
+		cur_ch(&rest, '}');
+		if (here(a, rest, &t)) {
 			*text = t;
 			return true;
 		}
@@ -97,7 +121,7 @@ one_of(struct cur p, struct cur *text, struct span *addr)
 
 /* Bytes that what is at the cursor of a pattern can begin with; false: any. */
 static bool
-firsts(struct cur p, bool first[256])
+firsts(const struct asked *a, struct cur p, bool first[256])
 {
 	memset(first, 0, 256);
 	if (!cur_ch(&p, '{')) {
@@ -107,7 +131,7 @@ firsts(struct cur p, bool first[256])
 		return true;
 	}
 	do {
-		struct span way = up_to(&p, '|', '}');
+		struct span way = alternative(a, &p);
 
 		if (way.n == 0 || !pattern_plain((unsigned char)*way.p))
 			return false;
@@ -124,16 +148,16 @@ inside_word(struct cur p, struct cur t)
 }
 
 static bool
-near(struct cur p, struct cur *text, struct span *addr)
+near(const struct asked *a, struct cur p, struct cur *text)
 {
-	bool first[256], known = firsts(p, first);
+	bool first[256], known = firsts(a, p, first);
 	struct cur t = *text;
 
 	for (size_t i = 0; i <= PATTERN_NEAR; i++, t.p++) {
 		struct cur try = t;
 
 		if ((!known || (!cur_end(&t) && first[(unsigned char)*t.p])) && (i == 0 || !inside_word(p, t)) &&
-		    here(p, &try, addr)) {
+		    here(a, p, &try)) {
 			*text = try;
 			return true;
 		}
@@ -145,7 +169,7 @@ near(struct cur p, struct cur *text, struct span *addr)
 
 /* A piece of a pattern without "*", at the cursor of the text. */
 static bool
-here(struct cur p, struct cur *text, struct span *addr)
+here(const struct asked *a, struct cur p, struct cur *text)
 {
 	struct cur t = *text;
 
@@ -153,13 +177,15 @@ here(struct cur p, struct cur *text, struct span *addr)
 		char c = *p.p++;
 		bool good = true;
 
-		if (c == '{' || c == '~') {
-			good = c == '{' ? one_of(p, &t, addr) : near(p, &t, addr);
+		if (pattern_plain((unsigned char)c))
+			good = cur_ch(&t, c);
+		else if (c == '{' || c == '~') {
+			good = c == '{' ? one_of(a, p, &t) : near(a, p, &t);
 			p.p = p.end;
 		} else if (c == '#')
 			good = cur_while(&t, is_digit).n > 0;
 		else if (c == '%' && cur_ch(&p, 'a'))
-			good = pattern_address(&t, addr);
+			good = pattern_address(&t, a->addr);
 		else if (c == '%' && cur_ch(&p, 'w'))
 			good = cur_while(&t, not_blank).n > 0;
 		else if (c == '$' && cur_end(&p))
@@ -187,26 +213,30 @@ all_plain(struct span piece)
 
 /* The same, anywhere behind the cursor. */
 static bool
-behind(struct span piece, struct cur *text, struct span *addr)
+behind(const struct asked *a, struct span piece, struct cur *text)
 {
+	struct cur p = cur_span(piece);
 	bool first[256], known;
 
-	if (all_plain(piece)) { /* most are */
+	if (!(a->skip && piece.n > 0 && *piece.p == '{') && all_plain(piece)) { /* most are */
 		const char *at = memmem(text->p, (size_t)(text->end - text->p), piece.p, piece.n);
 
 		if (at)
 			text->p = at + piece.n;
 		return at != NULL;
 	}
-	known = firsts(cur_span(piece), first);
+	known = firsts(a, p, first);
 	for (struct cur t = *text;; t.p++) {
 		struct cur try;
 
-		while (!cur_end(&t) && ((known && !first[(unsigned char)*t.p]) ||
-		    (t.p > text->p && inside_word(cur_span(piece), t))))
+		while (known && t.p < t.end && !first[(unsigned char)*t.p])
 			t.p++;
+		if (known && cur_end(&t))
+			return false;
+		if (t.p > text->p && inside_word(p, t))
+			continue;
 		try = t;
-		if (here(cur_span(piece), &try, addr)) {
+		if (here(a, p, &try)) {
 			*text = try;
 			return true;
 		}
@@ -216,19 +246,43 @@ behind(struct span piece, struct cur *text, struct span *addr)
 }
 
 bool
-pattern_matches(struct span pattern, struct span folded, struct span *addr)
+pattern_matches(struct span pattern, const uint16_t *skip, struct span folded, struct span *addr)
 {
+	const struct asked a = {pattern.p, skip, addr};
 	struct cur p = cur_span(pattern), t = cur_span(folded);
 	bool begin = cur_ch(&p, '^');
 
 	do {
-		struct span piece = up_to(&p, '*', '*');
+		struct span piece = skip && skip[pattern.n] ? cur_rest(&p) : up_to(&p, '*', '*');
 
-		if (begin ? !here(cur_span(piece), &t, addr) : !behind(piece, &t, addr))
+		if (skip && skip[pattern.n])
+			p.p = p.end;
+		if (begin ? !here(&a, cur_span(piece), &t) : !behind(&a, piece, &t))
 			return false;
 		begin = false;
 	} while (cur_ch(&p, '*'));
 	return true;
+}
+
+bool
+pattern_has_groups(struct span pattern)
+{
+	return memchr(pattern.p, '{', pattern.n) != NULL;
+}
+
+void
+pattern_skips(struct span pattern, uint16_t *skip)
+{
+	struct cur c = cur_span(pattern);
+
+	skip[pattern.n] = !memchr(pattern.p, '*', pattern.n);
+	for (up_to(&c, '{', '{'); cur_ch(&c, '{'); up_to(&c, '{', '{'))
+		do {
+			size_t at = (size_t)(c.p - pattern.p);
+			size_t n = up_to(&c, '|', '}').n;
+
+			skip[at] = (uint16_t)n;
+		} while (cur_ch(&c, '|'));
 }
 
 /* --- keys */
@@ -416,6 +470,8 @@ pattern_bad(struct span pattern)
 
 	if (span_eq(pattern, SPAN("*")))
 		return NULL;
+	if (pattern.n > PATTERN_MAX)
+		return "a pattern is too long";
 	why = bytes_bad(pattern);
 	/* The few that only look for an address are asked about every line. */
 	if (why || pattern_parts(pattern, none, parts) > 0 ||

@@ -5,7 +5,8 @@
  *     %w      one or more that are no blank   %a      an address
  *     ^  $    the text's begin, its end       \       before one of these: that character
  *
- * Everything else is itself.  A text is folded before (rules_fold), so a pattern has no capitals.
+ * Everything else is itself.  A group that is looked for (at the begin, behind * or ~) is not found inside of a
+ * word, unless behind ~ at once.  A text is folded before (rules_fold), so a pattern has no capitals.
  * A text that holds has, in a row, the bytes of one key of each of the pattern's parts: who asks many patterns
  * files each under these and asks only those of which all parts are in the text.
  */
@@ -22,6 +23,7 @@
 #define PATTERN_KEYS_MAX 80  /* alternatives in one group */
 #define PATTERN_PARTS 3      /* of a pattern so many are looked for before it is asked */
 #define PATTERN_NEAR 40
+#define PATTERN_MAX 65535    /* bytes */
 #define PATTERN_NEAR_MAX 2   /* "~" in one pattern: each multiplies what it costs to ask it */
 #define PATTERN_BUCKETS 8192
 
@@ -40,8 +42,12 @@ pattern_bucket(uint32_t gram)
 	return (gram * 2654435769u) >> 19; /* PATTERN_BUCKETS is 2^13 */
 }
 
-/* addr: what the last %a matched, lent by the text; left alone where there is none. */
-bool pattern_matches(struct span pattern, struct span folded, struct span *addr);
+/* addr: what the last %a matched, lent by the text; left alone where there is none.  skip: NULL, or an array as
+ * long as the pattern and one more that pattern_skips() filled; without it groups are slow. */
+bool pattern_matches(struct span pattern, const uint16_t *skip, struct span folded,
+    struct span *addr);
+bool pattern_has_groups(struct span pattern);
+void pattern_skips(struct span pattern, uint16_t *skip);
 
 /* local@domain at the cursor; a dot at its end is the sentence's. */
 bool pattern_address(struct cur *c, struct span *addr);

@@ -187,7 +187,9 @@ joined(struct rules *r, struct span a, const char *between, struct span b)
 	struct buf text = BUF_INIT;
 	struct span out;
 
-	buf_fmt(&text, "%.*s%s%.*s", SPAN_ARG(a), between, SPAN_ARG(b));
+	buf_add(&text, a.p, a.n);
+	buf_add(&text, between, strlen(between));
+	buf_add(&text, b.p, b.n);
 	out = arena_dup(&r->arena, (struct span){text.s, text.len});
 	buf_free(&text);
 	return out;
@@ -295,6 +297,10 @@ rule_line(struct rules *r, struct span line, const char *file, unsigned no, bool
 		rc = check_rule(&rule, e);
 	if (rc)
 		return rc;
+	if (pattern_has_groups(rule.pattern)) {
+		rule.skip = arena_get(&r->arena, (rule.pattern.n + 1) * sizeof *rule.skip);
+		pattern_skips(rule.pattern, rule.skip);
+	}
 	if (r->n == RULES_MAX)
 		return err_set(e, EX_CONFIG, "%s:%u: over %d rules", file, no, RULES_MAX);
 	if (r->n == r->cap) {
@@ -342,6 +348,12 @@ set_bit(uint64_t *bits, size_t i)
 	bits[i / 64] |= (uint64_t)1 << i % 64;
 }
 
+static inline uint32_t
+key_bit(uint32_t gram)
+{
+	return (gram * 2654435769u) >> 16; /* RULES_KEY_BITS is 2^16 */
+}
+
 /* Filed under the keys that fewest patterns have; a part that it lacks is in every text. */
 static void
 file_under(struct rules_set *s, size_t i, struct span pattern, const uint16_t *count)
@@ -368,6 +380,7 @@ file_under(struct rules_set *s, size_t i, struct span pattern, const uint16_t *c
 			s->key[s->n_keys] = (struct rules_key){part[p].key[k], (uint16_t)i, (uint16_t)p,
 			    s->bucket[b]};
 			s->bucket[b] = (uint16_t)++s->n_keys;
+			set_bit(s->some, key_bit(part[p].key[k]));
 		}
 	}
 }
@@ -378,6 +391,7 @@ set_ready(const struct rules *r, struct rules_set *s, bool lines)
 	uint16_t *count = mem_alloc(PATTERN_BUCKETS * sizeof *count);
 
 	memset(s->bucket, 0, sizeof s->bucket);
+	memset(s->some, 0, sizeof s->some);
 	s->v = mem_alloc((r->n + 1) * sizeof *s->v);
 	s->names = mem_alloc((r->n / 64 + 1) * sizeof *s->names);
 	for (size_t p = 0; p < PATTERN_PARTS; p++)
@@ -487,8 +501,10 @@ find_parts(struct rules_scan *c, bool with_key)
 	for (size_t p = 1; p < PATTERN_PARTS; p++)
 		memcpy(found[p], s->free[p], words * sizeof *found[p]);
 	for (size_t i = 0; i + PATTERN_GRAM <= c->text.n; i++) {
-		uint32_t g = pattern_gram(c->text.p + i);
+		uint32_t g = pattern_gram(c->text.p + i), h = key_bit(g);
 
+		if (!(s->some[h / 64] >> h % 64 & 1))
+			continue;
 		for (uint16_t k = s->bucket[pattern_bucket(g)]; k; k = s->key[k - 1].next) {
 			const struct rules_key *key = &s->key[k - 1];
 
@@ -537,9 +553,9 @@ holds(struct rules_scan *c, const struct rule *rule)
 	/* Of a line's rule the site is what it tells, not what it asks. */
 	if (c->s != &c->r->lines && !site_is(rule->site, c->f))
 		return false;
-	if (!(p.n == 1 && *p.p == '*') && !pattern_matches(p, c->text, &c->addr))
+	if (!(rule->when.n == 1 && *rule->when.p == '*') && !rules_when(rule->when, c->f, &bad))
 		return false;
-	return rules_when(rule->when, c->f, &bad);
+	return (p.n == 1 && *p.p == '*') || pattern_matches(p, rule->skip, c->text, &c->addr);
 }
 
 const struct rule *

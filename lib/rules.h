@@ -25,9 +25,11 @@
 
 #define RULES_MAX 8192      /* lines with a rule in all texts together */
 #define RULES_FIELD_BITS 1024
+#define RULES_KEY_BITS 65536
 
 struct rule {
 	struct span what, site, when, pattern, sample;
+	uint16_t *skip;     /* of the pattern, if it has groups */
 	const char *file;   /* where it stands */
 	unsigned line;
 };
@@ -49,6 +51,7 @@ struct rules_set {          /* rules that are asked together, in their order */
 	struct rules_key *key;
 	size_t n_keys, cap;
 	uint16_t bucket[PATTERN_BUCKETS]; /* the last of key, plus 1 */
+	uint64_t some[RULES_KEY_BITS / 64]; /* a bit a hash: some key has it.  Most bytes of a text end here */
 	uint64_t *names;    /* a bit a rule: it has %a */
 	uint64_t *free[PATTERN_PARTS]; /* a bit a rule: that part is in every text */
 };

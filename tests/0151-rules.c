@@ -19,7 +19,7 @@ match(const char *pattern, const char *text, struct span *addr)
 	buf_cut(&kept, 0);
 	buf_add(&kept, b.s, b.len);
 	buf_free(&b);
-	yes = pattern_matches(span_of(pattern), (struct span){kept.s, kept.len}, addr);
+	yes = pattern_matches(span_of(pattern), NULL, (struct span){kept.s, kept.len}, addr);
 	if (!yes && !text) /* the last call gives it back */
 		buf_free(&kept);
 	return yes;

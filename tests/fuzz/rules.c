@@ -29,7 +29,7 @@ ask(const struct rules *r, const struct rules_set *s, struct span folded)
 		want(rule > last); /* in their order, each once */
 		last = rule;
 		want(rules_when(rule->when, &f, &bad) && bad.n == 0);
-		want(span_eq(rule->pattern, SPAN("*")) || pattern_matches(rule->pattern, folded, NULL));
+		want(span_eq(rule->pattern, SPAN("*")) || pattern_matches(rule->pattern, NULL, folded, NULL));
 		want(c.addr.n == 0 || (c.addr.p >= folded.p && c.addr.p + c.addr.n <= folded.p + folded.n));
 	}
 }
