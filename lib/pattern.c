@@ -270,6 +270,22 @@ pattern_has_groups(struct span pattern)
 	return memchr(pattern.p, '{', pattern.n) != NULL;
 }
 
+bool
+pattern_names(struct span pattern)
+{
+	struct cur c = cur_span(pattern);
+
+	for (; !cur_end(&c); c.p++) {
+		if (*c.p == '{')
+			up_to(&c, '}', '}');
+		else if (*c.p == '\\')
+			c.p++;
+		else if (*c.p == '%' && c.end - c.p > 1 && c.p[1] == 'a')
+			return true;
+	}
+	return false;
+}
+
 void
 pattern_skips(struct span pattern, uint16_t *skip)
 {

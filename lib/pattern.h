@@ -47,6 +47,7 @@ pattern_bucket(uint32_t gram)
 bool pattern_matches(struct span pattern, const uint16_t *skip, struct span folded,
     struct span *addr);
 bool pattern_has_groups(struct span pattern);
+bool pattern_names(struct span pattern); /* no text without "@" holds: it has %a outside of groups */
 void pattern_skips(struct span pattern, uint16_t *skip);
 
 /* local@domain at the cursor; a dot at its end is the sentence's. */

@@ -361,7 +361,7 @@ file_under(struct rules_set *s, size_t i, struct span pattern, const uint16_t *c
 	struct pattern_part part[PATTERN_PARTS];
 	size_t n = pattern_parts(pattern, count, part);
 
-	if (memmem(pattern.p, pattern.n, "%a", 2))
+	if (pattern_names(pattern))
 		set_bit(s->names, i);
 	for (size_t p = n; p < PATTERN_PARTS; p++)
 		set_bit(s->free[p], i);
