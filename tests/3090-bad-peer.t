@@ -18,6 +18,7 @@ timeout_final = 1s
 timeout_quit = 1s
 timeout_tls = 1s
 connection_idle = 50ms
+notices { bounce = none }
 END
 letter 1 >"$T/letter1"
 letter 2 300000 >"$T/letter2"

@@ -6,6 +6,7 @@ export RELAYKIT_QUEUE="$T/queue" RELAYKIT_CONFIG="$T/conf"
 trap_start
 cat >"$T/conf" <<END
 keep_failed = 1h
+notices { bounce = none }
 route "*" { relay = "127.0.0.1:$PORT" }
 END
 submit() {
@@ -33,6 +34,7 @@ is "$(find "$T/queue/failed" -type f | wc -l)" 0 'throws away what is over its t
 rm -rf "$T/queue" "$T/trap/new"/*
 cat >"$T/conf" <<END
 keep_sent = 1d
+notices { bounce = none }
 route "*" { relay = "127.0.0.1:$PORT" }
 END
 received() {
@@ -90,7 +92,7 @@ submit one@example.org
 for d in 0 1; do # today, and should midnight pass
 	mkdir -p "$T/queue/log/events-$(date -u -d "+$d day" +%Y%m%d).jsonl"
 done
-fails 'is told' 75 'smtp-deliver: 3 event lines could not be written' smtp-deliver
+fails 'is told' 75 'smtp-deliver: 4 event lines could not be written' smtp-deliver
 is "$(received)" 1 'but stops no mail'
 
 fails 'a relay that cannot be one, before it costs an attempt' 64 \

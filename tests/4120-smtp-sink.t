@@ -25,7 +25,7 @@ sink() {
 	sink_pid=$!
 	cd "$TOP" || exit 1
 	bg_pids="$bg_pids $sink_pid"
-	printf 'hostname = "relay.example"\nroute "*" { relay = "127.0.0.1:%s" }\n' "$port" >"$T/conf"
+	printf 'hostname = "relay.example"\nnotices { bounce = none }\nroute "*" { relay = "127.0.0.1:%s" }\n' "$port" >"$T/conf"
 	# A sink that greets with 4xx, or hangs up, is there all the same.
 	until_true 40 perl -MIO::Socket::INET -e \
 	    'exit !IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => shift)' "$port"
