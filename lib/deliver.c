@@ -386,7 +386,7 @@ prepare(struct attempt *a, const uint32_t *rcpts, size_t n)
 		a->m->rcpts[i].addr = r->addr;
 		a->m->rcpts[i].params = r->params;
 		a->m->rcpts[i].number = rcpts[i];
-		a->m->rcpts[i].doubt = p->j.rcpts[rcpts[i]].doubt;
+		a->m->rcpts[i].again = p->attempt > 1;
 		a->m->rcpts[i].text = (struct buf)BUF_INIT;
 	}
 }

@@ -213,7 +213,7 @@ into_maildir(struct delivery *d, struct err *e)
 {
 	struct maildir_letter l = {.letter = &d->letter, .id = d->m->id, .number = d->to->number,
 	    .time_s = entry_id_us(d->m->id.p) / 1000000, .host = d->l->conf->hostname,
-	    .doubt = d->to->doubt, .create = d->r->create, .sure = ask_sending, .arg = d};
+	    .again = d->to->again, .create = d->r->create, .sure = ask_sending, .arg = d};
 	struct buf path = BUF_INIT, base = BUF_INIT, name = BUF_INIT;
 	char status[12] = "";
 	int rc = find_path(d->r->maildir, &d->box, &path, e);

@@ -268,10 +268,12 @@ maildir_put(const char *path, const struct maildir_letter *l, struct buf *name, 
 
 	base_name(l, &base);
 	buf_cut(name, 0);
-	if (!rc && l->doubt && there_already(&d, &base, name))
+	if (!rc && l->again && there_already(&d, &base, name)) {
+		unlinkat(d.tmp, base.s, 0);
 		rc = sync_new(&d, status, e);
-	else if (!rc)
+	} else if (!rc) {
 		rc = put(&d, l, &base, name, status, e);
+	}
 	close_dirs(&d);
 	buf_free(&base);
 	return rc;

@@ -21,7 +21,7 @@ struct maildir_letter {
 	uint32_t number;
 	uint64_t time_s;     /* when it was accepted: for the name, which sorts by it */
 	const char *host;
-	bool doubt;          /* an earlier attempt may have put it there, and somebody may have read it since */
+	bool again;          /* an earlier attempt may have put it there, and somebody may have read it since */
 	size_t base;         /* bytes of the path that must be there; what is missing behind them */
 	bool create;         /* ... is made */
 	int (*sure)(void *arg, struct err *e); /* all of it is flushed, and about to get its name in new/ */

@@ -35,7 +35,7 @@ struct smtp_rcpt {
 	bool at_rcpt;    /* it was refused by itself, at RCPT */
 	bool needs_utf8; /* its local part has a byte over 127 */
 	uint32_t number; /* in: which of the queue entry's it is; for local.h */
-	bool doubt;      /* in: an earlier attempt may have brought it the message; likewise */
+	bool again;      /* in: an earlier attempt may have brought it the message; likewise */
 };
 
 struct smtp_mail {

@@ -480,21 +480,22 @@ take_output(struct ends *x, const struct spawn_job *j, struct buf *out, size_t b
 static int
 give_input(struct ends *x, const struct spawn_job *j, struct span *in, struct err *e)
 {
-	struct err ignored = ERR_INIT;
+	struct err why = ERR_INIT;
 	size_t n;
+	int rc;
 
 	if (in->n == 0 && j->next && j->next(j->arg, in, e))
 		return e->code;
 	n = in->n < STEP ? in->n : STEP;
+	rc = n > 0 ? io_write(x->in, in->p, n, &why) : 0;
 	/* One that does not read what it is given may be content all the same. */
-	if (n == 0 || io_write(x->in, in->p, n, &ignored))
+	if (rc && errno != EPIPE)
+		err_set(e, rc, "its input: %s", err_text(&why));
+	else if (rc || n == 0 || (n == in->n && !j->next))
 		shut(&x->in);
-	else
-		*in = (struct span){in->p + n, in->n - n};
-	if (in->n == 0 && !j->next)
-		shut(&x->in);
-	err_free(&ignored);
-	return 0;
+	*in = (struct span){in->p + n, in->n - n};
+	err_free(&why);
+	return e->code;
 }
 
 /* What it reads cannot be had to the end: it must not see an end.  When its output is closed it is dead. */

@@ -53,6 +53,39 @@ is "$? $(cat "$T/err")" '0 ' 'a kernel without landlock: it is entered all the s
 is "$(tried read-outside write-outside)" ok 'files are not guarded then'
 is "$(tried execve ptrace fork kill-parent setuid unshare mount exec-memory socketpair)" EPERM 'the rest is as before'
 
+# --- with maildirs and a socket of an LMTP server
+arena
+mkdir -p "$T/d/tmp" "$T/d/new"
+echo hi >"$T/d/new/read"
+confined "$T/q" "$T/o" "$T/d" </dev/null >"$T/out" 2>"$T/err"
+is "$? $(cat "$T/err")" '0 ' 'the sandbox with a maildir is entered'
+is "$(tried drop-create drop-link drop-unlink drop-list unix-socket)" ok 'a letter can be put there, and sockets in files connected to'
+if [ "$landlock" -ge 3 ]; then
+	is "$(tried drop-read drop-mkdir outside-read)" EACCES 'no letter can be read, no directory made'
+	is "$(tried drop-to-queue outside-link)" EXDEV 'and nothing moved to where it could be'
+fi
+is "$(tried netlink)$(tried listen execve)" EAFNOSUPPORTEPERM 'all else is as before'
+confined "$T/q" "$T/o" "$T/none" </dev/null >"$T/out" 2>"$T/err"
+is "$? $(cat "$T/err") $(tried drop-create)" '0  ENOENT' 'a directory that is missing keeps nobody from the rest'
+# Two deliveries for real; strace sees what is refused.
+mkdir -p "$T/d/ann/tmp" "$T/d/ann/new" "$T/d/ann/cur"
+cat >"$T/conf" <<END
+queue = "$T/queue"
+route "m.example" { maildir = "$T/d/%u" }
+route "c.example" { maildir = "$T/d/%u" create = yes }
+route "p.example" { pipe = "/usr/bin/env" }
+END
+export RELAYKIT_CONFIG="$T/conf"
+echo hi | smtp-submit -odq -f '' ann@m.example bob@c.example x@p.example
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+	strace -f -o "$T/strace" smtp-deliver
+	is "$(sed -n '/seccomp(/,$p' "$T/strace" | grep -E '= -1 (EPERM|EACCES|ENOSYS|EAFNOSUPPORT)' | grep -v clone3)" '' \
+	    'a run that delivers here tries nothing in vain'
+else
+	smtp-deliver
+fi
+is "$(find "$T/d" -name '*R[01].*' | wc -l) $(find "$T/queue" -type f -path '*/cur/*' | wc -l)" '2 0' 'and delivers'
+
 # --- a run
 trap_start --tls --latency 20
 cat >"$T/conf" <<END

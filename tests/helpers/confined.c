@@ -1,10 +1,11 @@
 /* confined - goes into the deliverer's sandbox and tries what it should not be able to do.
  *
- * usage: confined QUEUE OUTSIDE
+ * usage: confined QUEUE OUTSIDE [DROP]
  *        confined without-landlock COMMAND [ARGUMENT ...]
  *
  * Prints a line for each attempt: its name, and "ok" or the name of the error.  OUTSIDE is a
- * directory in which a file "file" stands, owned by whoever calls.  without-landlock: as on a
+ * directory in which a file "file" stands, owned by whoever calls.  DROP is one that letters are put
+ * into, with "tmp", "new" and in it a letter "read": then only what that allows is tried.  without-landlock: as on a
  * kernel that has none. */
 #include "buf.h"
 #include "prog.h"
@@ -197,6 +198,34 @@ try_allowed(void)
 	told("raise", raise(SIGUSR1));
 }
 
+/* Where maildirs are, and sockets in files are for an LMTP server. */
+static void
+try_drop(const char *drop)
+{
+	told("drop-create", opened(at(drop, "tmp/a"), O_WRONLY | O_CREAT | O_EXCL));
+	told("drop-link", link(at(drop, "tmp/a"), at(drop, "new/a")));
+	told("drop-unlink", unlink(at(drop, "tmp/a")));
+	told("drop-list", opened(at(drop, "new"), O_RDONLY | O_DIRECTORY));
+	told("drop-read", opened(at(drop, "new/read"), O_RDONLY));
+	told("drop-mkdir", mkdir(at(drop, "more"), 0700));
+	told("drop-to-queue", rename(at(drop, "new/read"), at(queue, "new/read")));
+	told("outside-read", opened(at(outside, "file"), O_RDONLY));
+	told("outside-link", link(at(outside, "file"), at(drop, "new/file")));
+	told("unix-socket", socket(AF_UNIX, SOCK_STREAM, 0));
+	told("netlink", socket(AF_NETLINK, SOCK_RAW, 0));
+	told("listen", listen(socket(AF_UNIX, SOCK_STREAM, 0), 1));
+	told("execve", execl("/bin/true", "true", (char *)NULL));
+}
+
+static int
+enter(const char *drop, struct err *e)
+{
+	struct sandbox_drop d = {drop, false};
+	struct sandbox_also also = {&d, 1, true};
+
+	return drop ? sandbox_enter_also(queue, &also, e) : sandbox_enter(queue, e);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -213,9 +242,13 @@ main(int argc, char *argv[])
 	queue = argv[1];
 	outside = argv[2];
 	old_fd = open(at(outside, "file"), O_RDWR | O_APPEND | O_CLOEXEC);
-	if (old_fd < 0 || sandbox_enter(queue, &e)) {
+	if (old_fd < 0 || enter(argv[3], &e)) {
 		prog_warn("%s", err_text(&e));
 		return 75;
+	}
+	if (argv[3]) {
+		try_drop(argv[3]);
+		return out_close();
 	}
 	try_files();
 	try_processes();
