@@ -1,10 +1,12 @@
 /* bounce-parse - print who did not get a message, and why, from the bounces that came back. */
+#include "apply.h"
 #include "bouncerun.h"
 #include "buf.h"
 #include "cur.h"
 #include "err.h"
 #include "io.h"
 #include "mailsrc.h"
+#include "owner.h"
 #include "prog.h"
 #include "reclass.h"
 #include "rules.h"
@@ -17,7 +19,7 @@
 
 static const char usage[] =
     "usage: bounce-parse [--json | --tsv | --brief] [--explain] [--strict] [-v] [--rules file ...]\n"
-    "                    [--threads n] [path ...]\n"
+    "                    [--threads n] [-C file] [--queue dir] [--apply] [path ...]\n"
     "       bounce-parse --reclassify [--rules file ...] [path ...]";
 
 #define RULES_LOCAL "/etc/relaykit.rules"
@@ -32,16 +34,22 @@ struct tool {
 	const char *files[16];
 	size_t n_files;
 	struct bouncerun_options run;
-	bool strict, verbose, reclassify;
+	bool strict, verbose, reclassify, carry_out;
+	const char *config, *queue_dir; /* NULL: not said */
+	struct conf conf;
+	struct queue *queue;  /* NULL: none is asked */
+	struct apply *apply;
 	int rc;               /* of what could not be read */
 };
 
-enum { TSV = PROG_OWN, BRIEF, EXPLAIN, STRICT, RULES, THREADS, RECLASSIFY };
+enum { TSV = PROG_OWN, APPLY, BRIEF, EXPLAIN, STRICT, RULES, THREADS, RECLASSIFY };
 static const struct option options[] = {PROG_OPTIONS, {"json", no_argument, NULL, PROG_JSON},
     {"tsv", no_argument, NULL, TSV}, {"brief", no_argument, NULL, BRIEF},
     {"explain", no_argument, NULL, EXPLAIN}, {"strict", no_argument, NULL, STRICT},
     {"rules", required_argument, NULL, RULES}, {"threads", required_argument, NULL, THREADS},
-    {"reclassify", no_argument, NULL, RECLASSIFY}, {"verbose", no_argument, NULL, 'v'},
+    {"reclassify", no_argument, NULL, RECLASSIFY}, {"apply", no_argument, NULL, APPLY},
+    {"config", required_argument, NULL, 'C'}, {"queue", required_argument, NULL, PROG_QUEUE},
+    {"verbose", no_argument, NULL, 'v'},
     {NULL, 0, NULL, 0}};
 
 static void
@@ -105,6 +113,50 @@ unreadable(void *arg, struct err *e)
 	return 0;
 }
 
+static void
+look(void *arg, const struct bounce *b, struct bounceout_more *more)
+{
+	const struct tool *t = arg;
+
+	apply_bounce(t->apply, b, more);
+}
+
+/* The queue that the messages were ours of. */
+static int
+open_queue(struct tool *t, struct err *e)
+{
+	int rc = conf_load(&t->conf, t->config, false, e);
+
+	if (!rc && t->queue_dir)
+		conf_set(&t->conf.queue, t->queue_dir);
+	if (!rc)
+		rc = owner_become(t->conf.queue, e);
+	if (!rc)
+		rc = queue_open(&t->queue, t->conf.queue, QUEUE_FIND, e);
+	if (!rc)
+		rc = apply_open(&t->apply, &t->conf, t->queue, t->carry_out, e);
+	if (rc)
+		return rc;
+	t->run.look = look;
+	t->run.arg = t;
+	t->run.key = apply_key(t->apply);
+	t->run.now_s = io_time_us() / 1000000;
+	return 0;
+}
+
+/* What was to be carried out is, for good; else the bounces are to be kept, and read again. */
+static int
+close_queue(struct tool *t, int rc, struct err *e)
+{
+	int last = t->apply ? apply_close(t->apply, e) : 0;
+
+	if (last)
+		prog_warn("%s", err_text(e));
+	queue_close(t->queue);
+	conf_free(&t->conf);
+	return last ? last : rc;
+}
+
 /* The sink's argument is the run; what is unreadable is the tool's. */
 static struct tool *the_tool;
 
@@ -123,6 +175,8 @@ parse(struct tool *t, char **paths, struct err *e)
 	struct bouncerun *run;
 	int rc = 0;
 
+	if (t->carry_out || t->config || t->queue_dir)
+		or_die(open_queue(t, e), e);
 	the_tool = t;
 	t->run.rules = &t->rules;
 	t->run.write = write_lines;
@@ -141,7 +195,9 @@ parse(struct tool *t, char **paths, struct err *e)
 		    sum.messages, sum.recipients, sum.others, sum.nobody);
 	if (rc == 0)
 		rc = t->rc;
-	return rc ? rc : t->strict && sum.others + sum.nobody > 0 ? EX_DATAERR : 0;
+	if (!rc && t->strict && sum.others + sum.nobody > 0)
+		rc = EX_DATAERR;
+	return t->apply ? close_queue(t, rc, e) : rc;
 }
 
 /* --- the event log */
@@ -242,7 +298,7 @@ read_options(struct tool *t, int argc, char *argv[])
 	bool said = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "v", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "vC:", options, NULL)) != -1)
 		switch (c) {
 		case PROG_HELP: prog_help(usage);
 		case PROG_VERSION_OPT: prog_version();
@@ -253,6 +309,9 @@ read_options(struct tool *t, int argc, char *argv[])
 		case STRICT: t->strict = true; break;
 		case THREADS: t->run.threads = threads(optarg); break;
 		case RECLASSIFY: t->reclassify = true; break;
+		case APPLY: t->carry_out = true; break;
+		case 'C': t->config = optarg; break;
+		case PROG_QUEUE: t->queue_dir = optarg; break;
 		case 'v': t->verbose = true; break;
 		case RULES:
 			if (t->n_files == sizeof t->files / sizeof *t->files - 1)
@@ -262,7 +321,7 @@ read_options(struct tool *t, int argc, char *argv[])
 		default: prog_usage(usage);
 		}
 	/* What has no meaning for the event log is not swallowed. */
-	if (t->reclassify && (said || t->run.explain || t->strict || t->run.threads))
+	if (t->reclassify && (t->carry_out || t->config || t->queue_dir || said || t->run.explain || t->strict || t->run.threads))
 		prog_usage(usage);
 }
 

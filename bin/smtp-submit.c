@@ -50,7 +50,7 @@ struct wish {
 	const char *config, *queue, *sender, *name, *run;
 	bool delivery_said, sender_said;
 	enum conf_delivery delivery;
-	bool ignore_dots, from_header, json, verbose, quiet, privileged, smtputf8;
+	bool ignore_dots, from_header, json, verbose, quiet, privileged, smtputf8, verp;
 	uint64_t hold_until_s;
 	struct entry_wish asked;
 	const char *stream, *tag;
@@ -160,6 +160,17 @@ envid_of(struct wish *w, const char *arg)
 		wrong("-V %s: not 1 to %d characters", arg, ENVID_MAX);
 	param(w, "ENVID=", (struct span){x.s, x.len});
 	buf_free(&x);
+}
+
+/* Postfix's -XV; with another letter it is sendmail's log of a conversation, which we do not keep. */
+static void
+verp_of(struct wish *w, const char *arg)
+{
+	if (*arg != 'V')
+		return;
+	if (arg[1] && strcmp(arg, "V+=") != 0)
+		wrong("-X%s: the delimiters are \"+\" and \"=\"", arg);
+	w->verp = true;
 }
 
 static void
@@ -298,6 +309,7 @@ options_of(struct wish *w, int argc, char *argv[])
 		case 't': w->from_header = true; break;
 		case 'V': envid_of(w, arg); break;
 		case 'v': w->verbose = true; break;
+		case 'X': verp_of(w, arg); break;
 		case PROG_QUEUE: place_of(w, &w->queue, arg, "--queue"); break;
 		case PROG_JSON: w->json = true; break;
 		case PROG_HELP: prog_help(usage);
@@ -582,7 +594,7 @@ usual_message(const struct work *k)
 	    .name = w->name ? span_of(w->name) : (struct span){k->name.s, k->name.len},
 	    .stream = span_of(w->stream), .tag = span_of(w->tag),
 	    .notify = w->notify.len ? w->notify.s : NULL, .orcpt = w->notify.len || w->params.len,
-	    .from_header = w->from_header, .smtputf8 = w->smtputf8, .hold_until_s = w->hold_until_s,
+	    .from_header = w->from_header, .smtputf8 = w->smtputf8, .verp = w->verp, .hold_until_s = w->hold_until_s,
 	    .wish = w->asked, .rcpts = RCPTS_INIT};
 }
 

@@ -31,6 +31,8 @@ struct bounce_reader {
 	struct dsn dsn;
 	struct arf arf;
 	struct span original;
+	const unsigned char *key; /* of return paths; NULL: none */
+	uint64_t now_s;
 	struct bounce out;
 	struct bounce_rcpt **end;
 };
@@ -225,6 +227,30 @@ header_text(struct bounce_reader *b, struct span s)
 	return arena_dup(&b->arena, s);
 }
 
+/* Of the newest Received field that is ours: "by HOST (relaykit...) id ID". */
+static struct span
+our_id(struct span head)
+{
+	struct cur c = cur_span(head);
+	struct msg_field f;
+	bool bad;
+
+	while (msg_field(&c, &f, &bad)) {
+		const char *id, *end = f.value.p + f.value.n;
+
+		if (!span_ieq(f.name, SPAN("Received")) || !memmem(f.value.p, f.value.n, "(relaykit", 9))
+			continue;
+		for (id = f.value.p; (id = memmem(id, (size_t)(end - id), "id ", 3)); id++) {
+			struct cur word = cur_of(id + 3, (size_t)(end - id - 3));
+			struct span text = cur_while(&word, is_alnum);
+
+			if (entry_id_ok(text))
+				return text;
+		}
+	}
+	return (struct span){"", 0};
+}
+
 static void
 returned_message(struct bounce_reader *b)
 {
@@ -244,6 +270,8 @@ returned_message(struct bounce_reader *b)
 	at = cur_until(&c, '@');
 	if (entry_id_ok(at)) /* smtp-submit names a message after its entry */
 		o->queue_id = at;
+	else
+		o->queue_id = our_id(head);
 }
 
 /* --- one recipient */
@@ -641,7 +669,7 @@ from_words(struct bounce_reader *b)
 	for (struct bouncetext_rcpt *t = named; t; t = t->next)
 		both += t->in_header && t->said.len > 0;
 	if (b->text.n == 0) { /* it names nobody: then whoever the message went to */
-		struct span who = b->text.alias;
+		struct span who = b->out.proof == VERP_GOOD ? b->out.proved : b->text.alias;
 
 		if (who.n == 0)
 			who = field_address(b, b->original, "To");
@@ -665,6 +693,70 @@ from_answer(struct bounce_reader *b)
 	b->out.is = BOUNCE_AUTO;
 	if (who.n > 0)
 		add(b, who)->reason = (struct reason){SPAN("vacation"), REASON_SOFT, NULL};
+}
+
+/* --- the return path */
+
+static void
+look_for_proof(struct bounce_reader *b, struct span address)
+{
+	enum verp_is is;
+
+	buf_cut(&b->words, 0);
+	is = verp_read(b->key, address, b->now_s, &b->words);
+	if (is == VERP_NONE || b->out.proof == VERP_GOOD || (is != VERP_GOOD && b->out.proof != VERP_NONE))
+		return;
+	b->out.proof = is;
+	b->out.proved = arena_dup(&b->arena, is == VERP_SHORT ? address : (struct span){b->words.s, b->words.len});
+}
+
+/* Where a server writes whom it has delivered the bounce to. */
+static void
+return_path(struct bounce_reader *b)
+{
+	static const char *const fields[] = {"Delivered-To", "X-Original-To", "Envelope-To",
+	    "X-Envelope-To", "To"};
+	struct cur c = cur_span(kept(b, KEEP_HEADER));
+	struct msg_field f;
+	bool bad;
+
+	while (b->key && msg_field(&c, &f, &bad))
+		for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+			if (span_ieq(f.name, span_of(fields[i])))
+				look_for_proof(b, dsn_address(span_trim(f.value), &b->arena));
+	if (b->key && b->kept[KEEP_REPORT].len > 0)
+		look_for_proof(b, field_address(b, b->original, "Return-Path"));
+}
+
+/* Who is named, and who was mailed. */
+static void
+name_proved(struct bounce_reader *b)
+{
+	struct bounce *o = &b->out;
+	struct bounce_rcpt *r = o->rcpts;
+
+	for (struct bounce_rcpt *i = r; i && o->proof == VERP_SHORT; i = i->next) {
+		struct span who = i->original.n > 0 ? i->original : i->recipient;
+
+		if (verp_proves(b->key, o->proved, who)) {
+			o->proof = VERP_GOOD;
+			o->proved = who;
+		}
+	}
+	if (o->proof != VERP_GOOD)
+		o->proved = (struct span){"", 0};
+	else if (o->n == 1 && !span_ieq(r->recipient, o->proved)) {
+		if (r->actual.n == 0)
+			r->actual = r->recipient;
+		r->recipient = o->proved;
+	}
+}
+
+void
+bounce_prove(struct bounce_reader *b, const unsigned char *key, uint64_t now_s)
+{
+	b->key = key;
+	b->now_s = now_s;
 }
 
 /* --- the end */
@@ -712,6 +804,7 @@ judge(struct bounce_reader *b)
 	bouncetext_header(&b->text, kept(b, KEEP_HEADER));
 	bouncetext_body(&b->text, text);
 	returned_message(b);
+	return_path(b);
 	b->out.dialect = b->text.dialect;
 	memset(&b->arf, 0, sizeof b->arf);
 	b->dsn = (struct dsn){.rcpts = NULL};
@@ -748,6 +841,7 @@ bounce_end(struct bounce_reader *b)
 	finish_part(b);
 	b->out.cut |= mimeread_cut(b->mime);
 	judge(b);
+	name_proved(b);
 	b->stale = true;
 	return &b->out;
 }

@@ -15,6 +15,7 @@
 #include "cur.h"
 #include "reason.h"
 #include "rules.h"
+#include "verp.h"
 
 #include <stdbool.h>
 
@@ -48,12 +49,19 @@ struct bounce {
 	struct span arrival, envid;
 	/* Of the returned message; empty: not known. */
 	struct span message_id, sender, subject, date, queue_id;
+	/* The return path that it came to, or that of the message that is complained of: where it has a
+	 * proof that holds, the recipient.  Then one recipient alone is that one, whoever is named
+	 * (actual). */
+	enum verp_is proof;
+	struct span proved;
 	bool cut;                  /* a limit was met */
 };
 
 struct bounce_reader;
 
 struct bounce_reader *bounce_new(const struct rules *r); /* r is lent and ready */
+/* Proofs are looked for; the key is lent.  Without it proof is always VERP_NONE. */
+void bounce_prove(struct bounce_reader *b, const unsigned char *key, uint64_t now_s);
 void bounce_feed(struct bounce_reader *b, struct span piece);
 /* The message is complete.  What is returned is the reader's until the next piece is fed. */
 const struct bounce *bounce_end(struct bounce_reader *b);

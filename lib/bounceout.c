@@ -56,8 +56,11 @@ json_derived(struct buf *out, unsigned derived)
 	json_arr_end(out);
 }
 
+static const char *const proofs[] = {[VERP_NONE] = "", [VERP_GOOD] = "proved",
+    [VERP_SHORT] = "unproved", [VERP_FORGED] = "forged", [VERP_OVER] = "expired"};
+
 static void
-json_about(struct buf *out, const struct bounce *b)
+json_about(struct buf *out, const struct bounce *b, const struct bounceout_more *more)
 {
 	maybe(out, "dialect", b->dialect);
 	maybe(out, "reporting_mta", b->reporting);
@@ -68,13 +71,18 @@ json_about(struct buf *out, const struct bounce *b)
 	maybe(out, "subject", b->subject);
 	maybe(out, "date", b->date);
 	maybe(out, "queue_id", b->queue_id);
+	if (more) {
+		maybe(out, "stream", (struct span){more->stream.s, more->stream.len});
+		maybe(out, "tag", (struct span){more->tag.s, more->tag.len});
+	}
+	maybe(out, "return_path", span_of(proofs[b->proof]));
 	if (b->cut)
 		json_bool(out, "cut", true);
 }
 
 static void
 json_rcpt(struct buf *out, struct span file, size_t n, const struct bounce *b,
-    const struct bounce_rcpt *r, bool explain)
+    const struct bounce_rcpt *r, const struct bounceout_more *more, bool explain)
 {
 	struct buf rule = BUF_INIT;
 	char digits[4];
@@ -99,7 +107,7 @@ json_rcpt(struct buf *out, struct span file, size_t n, const struct bounce *b,
 	maybe(out, "command", span_of(rules_phases[r->phase]));
 	maybe(out, "remote_mta", r->remote);
 	maybe(out, "text", r->text);
-	json_about(out, b);
+	json_about(out, b, more);
 	if (explain) {
 		bounceout_rule(&rule, r->reason.rule);
 		json_str(out, "rule", (struct span){rule.s, rule.len});
@@ -158,11 +166,11 @@ brief_rcpt(struct buf *out, const struct bounce *b, const struct bounce_rcpt *r,
 
 void
 bounceout(struct buf *out, enum bounceout_form form, struct span file, size_t n,
-    const struct bounce *b, bool explain)
+    const struct bounce *b, const struct bounceout_more *more, bool explain)
 {
 	for (const struct bounce_rcpt *r = b->rcpts; r; r = r->next) {
 		if (form == BOUNCEOUT_JSON)
-			json_rcpt(out, file, n, b, r, explain);
+			json_rcpt(out, file, n, b, r, more, explain);
 		else if (form == BOUNCEOUT_TSV)
 			tsv_rcpt(out, file, b, r, explain);
 		else

@@ -8,10 +8,14 @@
 
 enum bounceout_form { BOUNCEOUT_JSON, BOUNCEOUT_TSV, BOUNCEOUT_BRIEF };
 
+struct bounceout_more { /* what somebody else knows of the returned message */
+	struct buf stream, tag;
+};
+
 /* A line a recipient.  file: how the message is called, empty for stdin; n: of an mbox the how many-eth,
- * told from 2 on; explain: the rule as well. */
+ * told from 2 on; explain: the rule as well; more may be NULL. */
 void bounceout(struct buf *out, enum bounceout_form form, struct span file, size_t n,
-    const struct bounce *b, bool explain);
+    const struct bounce *b, const struct bounceout_more *more, bool explain);
 
 /* The names of the columns, with TABs and a LF. */
 void bounceout_columns(struct buf *out);

@@ -46,12 +46,17 @@ take_result(const struct bouncerun *r, struct job *j, const struct message *m,
     const struct bounce *b)
 {
 	struct span name = part(j, m->name, m->name_n);
+	struct bounceout_more more = {BUF_INIT, BUF_INIT};
 
+	if (r->o.look)
+		r->o.look(r->o.arg, b, &more);
 	j->sum.messages++;
 	j->sum.recipients += b->n;
 	j->sum.others += b->is == BOUNCE_NONE;
 	j->sum.nobody += b->is != BOUNCE_NONE && b->n == 0;
-	bounceout(&j->out, r->o.form, name, m->n, b, r->o.explain);
+	bounceout(&j->out, r->o.form, name, m->n, b, &more, r->o.explain);
+	buf_free(&more.stream);
+	buf_free(&more.tag);
 	if (r->o.tell && b->n == 0)
 		buf_fmt(&j->notes, "%.*s%s%s\n", SPAN_ARG(name), name.n ? ": " : "",
 		    b->is == BOUNCE_NONE ? "not a bounce" : "a bounce that names no recipient");
@@ -68,11 +73,20 @@ work(const struct bouncerun *r, struct bounce_reader *b, struct job *j)
 	}
 }
 
+static struct bounce_reader *
+new_reader(const struct bouncerun_options *o)
+{
+	struct bounce_reader *b = bounce_new(o->rules);
+
+	bounce_prove(b, o->key, o->now_s);
+	return b;
+}
+
 static void *
 worker(void *arg)
 {
 	struct bouncerun *r = arg;
-	struct bounce_reader *b = bounce_new(r->o.rules);
+	struct bounce_reader *b = new_reader(&r->o);
 
 	pthread_mutex_lock(&r->lock);
 	for (;;) {
@@ -123,7 +137,7 @@ bouncerun_new(const struct bouncerun_options *o)
 	r->jobs = mem_alloc(r->n_jobs * sizeof *r->jobs);
 	for (size_t i = 0; i < r->n_jobs; i++)
 		r->jobs[i].text = r->jobs[i].out = r->jobs[i].notes = (struct buf)BUF_INIT;
-	r->reader = bounce_new(r->o.rules);
+	r->reader = new_reader(&r->o);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->ready, NULL);
 	pthread_cond_init(&r->done, NULL);

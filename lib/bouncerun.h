@@ -27,6 +27,10 @@ struct bouncerun_options {
 	/* In the caller's thread: lines, and notes for people. */
 	void (*write)(void *arg, struct span lines);
 	void (*note)(void *arg, struct span line);
+	/* In any thread: whatever is known or done of one.  NULL: nothing. */
+	void (*look)(void *arg, const struct bounce *b, struct bounceout_more *more);
+	const unsigned char *key; /* of return paths (verp.h); NULL: none */
+	uint64_t now_s;
 	void *arg;
 };
 

@@ -104,6 +104,7 @@ static const struct conftab_key keys[] = {
     VALUE(SECONDS, "connection_time", connection_s, "5m", 1, DAY),
     VALUE(MILLISECONDS, "connection_idle", connection_idle_ms, "2s", 0, 10 * MINUTE),
     VALUE(BOOL, "fsync_log", fsync_log, "no", 0, 0),
+    VALUE(BOOL, "verp", verp, "no", 0, 0),
     PATH("key_file", key_file),
     PATH("dkim_keydir", dkim_keydir),
     {"dkim_unsigned", CONFTAB_TEXT, NULL, AT(dkim_unsigned), 0, 0, NULL, dkimconf_domains_ok,
@@ -336,17 +337,27 @@ conf_stream_weight(const struct conf *c, const char *name)
 	return usual_weight(name);
 }
 
+bool
+conf_stream_verp(const struct conf *c, struct span name)
+{
+	for (size_t i = 0; i < c->n_streams; i++)
+		if (span_eq(span_of(c->streams[i].name), name))
+			return c->streams[i].verp;
+	return c->verp;
+}
+
 static void
 begin_stream(void *item, const void *base)
 {
 	struct conf_stream *s = item;
 
-	(void)base;
 	s->weight = usual_weight(s->name);
+	s->verp = ((const struct conf *)base)->verp;
 }
 
 static const struct conftab_key stream_keys[] = {
     {"weight", CONFTAB_NUMBER, "10", offsetof(struct conf_stream, weight), 1, 1000, NULL, NULL, NULL},
+    {"verp", CONFTAB_BOOL, NULL, offsetof(struct conf_stream, verp), 0, 0, NULL, NULL, NULL},
     {"bounce", CONFTAB_TEXT, NULL, offsetof(struct conf_stream, bounce), 0, 0, NULL,
 	noticeconf_bounce_ok, NOTICECONF_BOUNCE_IS},
     {"pool", CONFTAB_TEXT, NULL, offsetof(struct conf_stream, pool), 0, 0, NULL, confpool_name_ok,

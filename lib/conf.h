@@ -52,6 +52,7 @@ struct conf_stream {   /* stream "NAME" { weight = 10 } */
 	char *name;
 	uint64_t weight; /* share against other streams, 1 to 1000 */
 	char *bounce;    /* as in noticeconf.h; NULL: as for all */
+	bool verp;       /* if not said, as for all */
 	char *pool;      /* confsite.h; NULL: none of its own */
 };
 
@@ -84,6 +85,7 @@ struct conf {
 	uint64_t site_rate;        /* messages a minute to one site, 0: no limit */
 	uint64_t connection_messages, connection_s, connection_idle_ms;
 	bool fsync_log;            /* the event log is synced with the completions */
+	bool verp;                 /* return paths carry their recipient, verp.h */
 	char *key_file;            /* of return paths and hashed addresses; NULL: the queue's state/key */
 	char *dkim_keydir;         /* keys as DOMAIN/SELECTOR.pem */
 	char *dkim_unsigned;       /* domains whose messages go out unsigned where they cannot be signed */
@@ -117,6 +119,7 @@ int conf_size(const char *text, uint64_t *bytes, struct err *e);
 bool conf_stream_name_ok(const char *name);
 /* 10, bulk 1, unless configured. */
 uint64_t conf_stream_weight(const struct conf *c, const char *name);
+bool conf_stream_verp(const struct conf *c, struct span name);
 /* The pool that its messages leave by at a site (NULL: any), or an empty span: the site's for it, its own,
  * the default one. */
 struct confsite;

@@ -159,6 +159,7 @@ struct attempt {
 	struct parcel_way *way;
 	struct smtp_mail *m;
 	uint32_t *who; /* the recipients' indexes, beside m->rcpts */
+	struct buf path; /* a return path for one recipient alone */
 	bool unnoted;  /* that content would leave could not be written down: it did not */
 };
 
@@ -461,6 +462,38 @@ defer_rest(struct attempt *a, struct err *e)
 	tell_outcomes(a, 0);
 }
 
+/* --- a return path of its own for each recipient */
+
+/* Of n who wait for a transaction one is left, if that is to have such a path; how many wait behind it. */
+static size_t
+hold_back(struct attempt *a, size_t n)
+{
+	struct parcel *p = a->p;
+
+	a->m->n = n;
+	a->m->sender = p->t.env.sender;
+	buf_cut(&a->path, 0);
+	if (!p->t.env.verp || a->way->ends || !p->d->guard ||
+	    !guard_return_path(p->d->guard, p->t.env.sender, a->m->rcpts[0].addr, &a->path))
+		return 0;
+	a->m->n = 1;
+	a->m->sender = (struct span){a->path.s, a->path.len};
+	return n - 1;
+}
+
+/* The first has its outcome: the last of those behind it takes its place. */
+static void
+next_of(struct attempt *a, size_t held)
+{
+	struct smtp_rcpt r = a->m->rcpts[0];
+	uint32_t who = a->who[0];
+
+	a->m->rcpts[0] = a->m->rcpts[held];
+	a->who[0] = a->who[held];
+	a->m->rcpts[held] = r;
+	a->who[held] = who;
+}
+
 /* --- signing */
 
 struct content_reader {
@@ -540,7 +573,8 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 	    .wish = &p->t.env.wish, .now_s = io_time_us() / 1000000,
 	    .wary = p->d->conf->in_doubt != CONF_DOUBT_RETRY, .sending = note_sending,
 	    .meanwhile = way->meanwhile ? meanwhile : NULL};
-	struct attempt a = {p, way, &m, mem_grow(NULL, *n + 1, sizeof *a.who), false};
+	struct attempt a = {p, way, &m, mem_grow(NULL, *n + 1, sizeof *a.who),
+	    BUF_INIT, false};
 	enum parcel_sent sent = PARCEL_SENT;
 	size_t all = *n, again = all;
 
@@ -556,8 +590,13 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 		again = 0;
 	}
 	while (again > 0) {
-		m.n = again;
+		size_t held = hold_back(&a, again);
+
 		sent = transact(&a, &again, e);
+		if (sent == PARCEL_SENT && again == 0 && held > 0)
+			next_of(&a, held);
+		again += held;
+		m.n += held;
 		if (sent == PARCEL_SENT && again > 0 && !way->s->open) {
 			m.n = again;
 			if (way->s->slow_down)
@@ -577,5 +616,6 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 		smtp_rcpt_free(&m.rcpts[i]);
 	free(m.rcpts);
 	free(a.who);
+	buf_free(&a.path);
 	return sent;
 }

@@ -20,7 +20,7 @@ struct door_house { /* what all clients share; the caller's */
 	const struct confserve_listen *listen;
 	struct queue *queue;
 	bool tls;               /* there is a certificate */
-	/* For the suppression list, where domains are not ASCII; NULL: it is not asked about such. */
+	/* For the suppression list, where domains are not ASCII; NULL: they are compared as written. */
 	int (*to_ascii)(struct span domain, struct buf *out, struct err *e);
 	/* Local trouble, of which the client hears only that there is some. */
 	void (*trouble)(void *arg, const struct err *e);

@@ -77,6 +77,7 @@ struct envelope {
 	struct span tag;    /* the sender's own mark, told in events; may be empty */
 	uint64_t hold_until_s; /* 0: none; not before this time */
 	uint64_t user;      /* uid of the submitter */
+	bool verp;          /* a return path with recipient and proof for each (verp.h) */
 	bool smtputf8;      /* asked for: -O smtputf8=yes */
 	uint64_t lifetime_s; /* 0: the configuration's */
 	struct entry_wish {  /* what MAIL asked for besides, of those who know the extension */

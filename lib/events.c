@@ -31,7 +31,8 @@ static const char *const names[] = {[EVENT_ACCEPTED] = "accepted",
     [EVENT_ATTEMPTED] = "attempted", [EVENT_DELIVERED] = "delivered", [EVENT_DEFERRED] = "deferred",
     [EVENT_BOUNCED] = "bounced", [EVENT_EXPIRED] = "expired", [EVENT_HELD] = "held",
     [EVENT_RELEASED] = "released", [EVENT_REMOVED] = "removed", [EVENT_DAMAGED] = "damaged",
-    [EVENT_LOGIN] = "login", [EVENT_NOTIFIED] = "notified", [EVENT_SESSION] = "session"};
+    [EVENT_LOGIN] = "login", [EVENT_NOTIFIED] = "notified", [EVENT_RETURNED] = "returned",
+    [EVENT_COMPLAINED] = "complained", [EVENT_SESSION] = "session"};
 
 /* "2026-11-22T10:00:00.123456Z"; the second is formatted once a thread. */
 static void
@@ -122,6 +123,16 @@ policy(struct buf *b, const struct event_policy *p)
 	json_close(b);
 }
 
+static void
+reason(struct buf *b, const struct event *v)
+{
+	if (v->reason.n == 0)
+		return;
+	json_str(b, "reason", v->reason);
+	json_key(b, "hard");
+	buf_str(b, v->hard == EVENT_HARD ? "true" : v->hard == EVENT_SOFT ? "false" : "null");
+}
+
 void
 events_text(struct buf *out, const struct event *v, uint64_t now_us)
 {
@@ -157,6 +168,8 @@ events_text(struct buf *out, const struct event *v, uint64_t now_us)
 		stamp(out, "next_attempt", v->next_s * SECOND_US);
 	if (v->accepted_us > 0)
 		stamp(out, "accepted", v->accepted_us);
+	str(out, "feedback_type", v->feedback);
+	reason(out, v); /* last: reclass.h */
 	json_close(out);
 	buf_ch(out, '\n');
 }

@@ -20,7 +20,7 @@ struct events;
 enum event_type {
 	EVENT_ACCEPTED, EVENT_ATTEMPTED, EVENT_DELIVERED, EVENT_DEFERRED, EVENT_BOUNCED,
 	EVENT_EXPIRED, EVENT_HELD, EVENT_RELEASED, EVENT_REMOVED, EVENT_DAMAGED, EVENT_LOGIN,
-	EVENT_NOTIFIED, EVENT_SESSION
+	EVENT_RETURNED, EVENT_COMPLAINED, EVENT_NOTIFIED, EVENT_SESSION
 };
 
 struct event_policy { /* session: what the host was held to, RFC 8460 4.4 */
@@ -53,6 +53,9 @@ struct event { /* empty spans and zeroes are left out of the line */
 	uint64_t send_us;      /* MAIL to the final reply */
 	uint64_t next_s;       /* deferred: when it is due again */
 	uint64_t accepted_us;  /* accepted: when */
+	struct span feedback;  /* complained: the type of the report */
+	struct span reason;    /* returned, complained: by the rules; */
+	enum { EVENT_UNSAID, EVENT_SOFT, EVENT_HARD } hard; /* told with a reason */
 	bool has_sender;       /* so that <> can be told from "not said" */
 };
 

@@ -7,6 +7,7 @@
 #include "keyfile.h"
 #include "learn.h"
 #include "reason.h"
+#include "verp.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,14 +15,18 @@
 #include <string.h>
 #include <unistd.h>
 
+_Static_assert(KEYFILE_BYTES == VERP_KEY_BYTES, "one key for both");
+
 #define LOOK_MS 1000
 #define RULES_BYTES_MAX (4 * 1024 * 1024)
 
 struct guard {
 	const struct conf *conf;
+	struct queue *queue;
 	struct suppress_options options;
 	unsigned char key[KEYFILE_BYTES];
 	pthread_mutex_t lock; /* over all below */
+	bool has_key;
 	struct suppress *list, *writer; /* NULL: not there; not needed yet */
 	int64_t look_ms;      /* when to look again whether there is one */
 	struct buf local;     /* rules of this machine */
@@ -36,15 +41,15 @@ guard_open(struct guard **out, const struct conf *c, struct queue *q, struct err
 	struct guard *g = mem_alloc(sizeof *g);
 	int rc = 0;
 
-	*g = (struct guard){.conf = c, .local = BUF_INIT, .scratch = BUF_INIT};
+	*g = (struct guard){.conf = c, .queue = q, .local = BUF_INIT, .scratch = BUF_INIT};
 	pthread_mutex_init(&g->lock, NULL);
 	g->options = (struct suppress_options){.root = queue_root_fd(q),
 	    .conf = suppressconf(&c->sections), .to_ascii = idn_to_ascii};
 	if (access(GUARD_RULES, F_OK) == 0)
 		rc = io_slurp_at(AT_FDCWD, GUARD_RULES, RULES_BYTES_MAX, &g->local, e);
-	if (!rc && g->options.conf->names == SUPPRESSCONF_HASH) {
-		rc = keyfile_read(c->key_file ? AT_FDCWD : queue_state_fd(q),
-		    c->key_file ? c->key_file : KEYFILE_NAME, true, g->key, e);
+	/* What is outside of the queue cannot be read later. */
+	if (!rc && (c->key_file || g->options.conf->names == SUPPRESSCONF_HASH)) {
+		rc = guard_key(g, e);
 		g->options.key = g->key;
 	}
 	if (rc) {
@@ -198,6 +203,29 @@ guard_learn(struct guard *g, const struct guard_fact *f, struct err *e)
 		err_free(e);
 	pthread_mutex_unlock(&g->lock);
 	return rc;
+}
+
+/* --- return paths */
+
+int
+guard_key(struct guard *g, struct err *e)
+{
+	const char *file = g->conf->key_file;
+	int rc = 0;
+
+	pthread_mutex_lock(&g->lock);
+	if (!g->has_key)
+		rc = keyfile_read(file ? AT_FDCWD : queue_state_fd(g->queue), file ? file : KEYFILE_NAME, true,
+		    g->key, e);
+	g->has_key = rc == 0;
+	pthread_mutex_unlock(&g->lock);
+	return rc;
+}
+
+bool
+guard_return_path(const struct guard *g, struct span sender, struct span rcpt, struct buf *out)
+{
+	return verp_make(g->key, sender, rcpt, io_time_us() / 1000000, out);
 }
 
 int

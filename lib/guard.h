@@ -34,6 +34,11 @@ struct guard_fact { /* a recipient was refused for good, or given up */
 };
 int guard_learn(struct guard *g, const struct guard_fact *f, struct err *e);
 
+/* A return path of its own for each recipient (verp.h): the key is there, or made; then the path, false:
+ * this sender can have none. */
+int guard_key(struct guard *g, struct err *e);
+bool guard_return_path(const struct guard *g, struct span sender, struct span rcpt, struct buf *out);
+
 /* What was learnt is on stable storage. */
 int guard_sync(struct guard *g, struct err *e);
 

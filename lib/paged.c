@@ -221,9 +221,9 @@ read_head(struct paged *t, struct err *e)
 	if (rc)
 		return rc;
 	if (!get_head(cur_of(t->page, got), &t->pages, t->seed))
-		return err_set(e, EX_DATAERR, "not a table of ours");
+		return err_set(e, EX_CONFIG, "not a table of ours");
 	if ((uint64_t)st.st_size / PAGED_BYTES < t->pages + 1)
-		return err_set(e, EX_DATAERR, "it is cut short: %llu pages are missing",
+		return err_set(e, EX_CONFIG, "it is cut short: %llu pages are missing",
 		    (unsigned long long)(t->pages + 1 - (uint64_t)st.st_size / PAGED_BYTES));
 	t->ino = st.st_ino;
 	t->dev = st.st_dev;

@@ -312,11 +312,11 @@ count_as_told(struct parcel *p, uint32_t i)
 int
 parcel_guard(struct parcel *p, struct err *e)
 {
+	int rc = p->d->guard && p->t.env.verp ? guard_key(p->d->guard, e) : 0;
 	bool dsn = suppressconf(&p->d->conf->sections)->dsn, yes = false;
 	struct buf why = BUF_INIT;
 	size_t n;
 	uint32_t *open = p->d->guard ? parcel_open(p, &n) : NULL;
-	int rc = 0;
 
 	for (size_t i = 0; open && i < n && !rc; i++) {
 		buf_cut(&why, 0);

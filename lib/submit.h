@@ -37,7 +37,7 @@ struct submit_msg { /* spans are lent by the caller until submit_message returns
 	const char *notify;      /* NOTIFY= of recipients added by submit_rcpt; NULL: none */
 	bool orcpt;              /* those get ORCPT= too */
 	bool from_header;        /* -t: recipients are those of the header, too */
-	bool smtputf8;
+	bool smtputf8, verp;
 	uint64_t hold_until_s;
 	const struct compose_trace *trace; /* it came by SMTP; NULL: from a local user */
 	bool as_is;              /* as in compose.h */

@@ -28,7 +28,8 @@
 struct suppress {
 	struct paged *list, *bounces; /* bounces: to write */
 	const struct suppressconf *conf;
-	int (*to_ascii)(struct span domain, struct buf *out, struct err *e);
+	int (*to_ascii)(struct span domain, struct buf *out, struct err *e); /* for this key */
+	int (*can_ascii)(struct span domain, struct buf *out, struct err *e);
 	pthread_mutex_t lock; /* over all: a table has one page */
 	struct buf key, value;
 	bool held, hashed;
@@ -320,7 +321,8 @@ suppress_open(struct suppress **out, const struct suppress_options *o, struct er
 		return errno == ENOENT ? err_set(e, EX_NOINPUT, DIR_NAME ": not there")
 				       : err_sys(e, "open " DIR_NAME);
 	s = mem_alloc(sizeof *s);
-	*s = (struct suppress){.conf = o->conf, .to_ascii = o->to_ascii, .key = BUF_INIT,
+	*s = (struct suppress){.conf = o->conf, .to_ascii = o->to_ascii,
+	    .can_ascii = o->to_ascii, .key = BUF_INIT,
 	    .value = BUF_INIT, .hashed = o->conf->names == SUPPRESSCONF_HASH,
 	    .keep_s = o->conf->soft_within_s > SUPPRESS_BOUNCES_S ? o->conf->soft_within_s : SUPPRESS_BOUNCES_S};
 	pthread_mutex_init(&s->lock, NULL);
@@ -412,7 +414,7 @@ plain_key(const struct suppress *s, struct span address, struct buf *out, struct
 	else if (s->to_ascii)
 		rc = s->to_ascii(domain, out, e);
 	else
-		rc = err_set(e, EX_DATAERR, "a domain that is not ASCII is not looked up here");
+		put_lower(out, domain); /* as written: see the header */
 	buf_free(&text);
 	return rc;
 }
@@ -535,6 +537,11 @@ suppress_refuses(struct suppress *s, struct span address, struct span stream, ui
 	rc = refuses(s, address, stream, s->hashed, now_s, yes, why, e);
 	if (!rc && !*yes && s->hashed) /* from before they were hashed */
 		rc = refuses(s, address, stream, false, now_s, yes, why, e);
+	if (!rc && !*yes && s->can_ascii && !is_ascii(addr_domain(address))) {
+		s->to_ascii = NULL; /* as somebody wrote it down who had no A-label for it */
+		rc = refuses(s, address, stream, s->hashed, now_s, yes, why, e);
+		s->to_ascii = s->can_ascii;
+	}
 	pthread_mutex_unlock(&s->lock);
 	return rc ? err_in(e, "suppression list") : 0;
 }

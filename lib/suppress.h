@@ -49,7 +49,8 @@ struct suppress_options {
 	bool write;      /* makes what is missing */
 	const char *key_file; /* of hashed addresses; NULL: the one in state/ */
 	const unsigned char *key; /* the same, read already; NULL: it is not */
-	/* Domains with other than ASCII; NULL: such addresses are not found. */
+	/* Domains with other than ASCII; NULL: they are kept and looked for as they are written, where
+	 * those who have it find them too. */
 	int (*to_ascii)(struct span domain, struct buf *out, struct err *e);
 };
 

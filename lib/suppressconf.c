@@ -60,6 +60,7 @@ static const struct conftab_key keys[] = {
     VALUE(SECONDS, "unsubscribe_for", unsubscribe_for_s, "0", 0, YEARS_10),
     WORDS("scope", scope, "all", "all stream"),
     WORDS("addresses", names, "plain", "plain hash"),
+    VALUE(BOOL, "proof", proof, "no", 0, 0),
     VALUE(BOOL, "dsn", dsn, "yes", 0, 0),
 };
 

@@ -17,6 +17,7 @@ struct suppressconf {        /* suppress { ... } */
 	uint64_t complaint_for_s, unsubscribe_for_s;
 	enum suppressconf_scope scope; /* of complaints and unsubscribes */
 	enum suppressconf_names names; /* what is kept of an address */
+	bool proof;          /* only bounces that a return path proves (verp.h) count */
 	bool dsn;            /* a notification for who is on the list when it is his turn */
 };
 

@@ -260,9 +260,9 @@ refuses(const char *what, const char *name, const char *want)
 	struct paged *t = NULL;
 	struct err e = ERR_INIT;
 
-	is_num(paged_open(&t, dir, name, &kind, false, &e), EX_DATAERR, what);
+	is_num(paged_open(&t, dir, name, &kind, false, &e), EX_CONFIG, what);
 	is_str(err_text(&e), want, what);
-	is_num(paged_open(&t, dir, name, &kind, true, &e), EX_DATAERR, "nor is it written to");
+	is_num(paged_open(&t, dir, name, &kind, true, &e), EX_CONFIG, "nor is it written to");
 	paged_close(t);
 	err_free(&e);
 }

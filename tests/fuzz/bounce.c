@@ -43,9 +43,9 @@ read_one(const char *p, size_t n, size_t piece, struct buf *out)
 		bounce_feed(b, (struct span){p + at, n - at < piece ? n - at : piece});
 	found = bounce_end(b);
 	check(found);
-	bounceout(out, BOUNCEOUT_JSON, SPAN("x"), 2, found, true);
-	bounceout(out, BOUNCEOUT_TSV, SPAN("x"), 2, found, true);
-	bounceout(out, BOUNCEOUT_BRIEF, SPAN("x"), 2, found, true);
+	bounceout(out, BOUNCEOUT_JSON, SPAN("x"), 2, found, NULL, true);
+	bounceout(out, BOUNCEOUT_TSV, SPAN("x"), 2, found, NULL, true);
+	bounceout(out, BOUNCEOUT_BRIEF, SPAN("x"), 2, found, NULL, true);
 	bounce_del(b);
 }
 
