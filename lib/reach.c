@@ -102,7 +102,7 @@ open_at(struct reach *c, struct plan_site *s, size_t host, const struct net_addr
 	struct knock k = {.conf = c->env->conf, .host = h->name, .policy = p, .clear = clear,
 	    .source = c->source, .tickets = c->env->tickets, .lmtp = s->route.kind == ROUTE_LMTP,
 	    .opening = on_opening, .arg = c};
-	struct tlstell t = teller(c, s, p);
+	struct tlstell t;
 	int rc = identities_get(c->env->identities, s->route.by, &k.identity, e);
 
 	c->own_fault = rc != 0;
@@ -110,6 +110,7 @@ open_at(struct reach *c, struct plan_site *s, size_t host, const struct net_addr
 		return rc;
 	k.identity_name = k.identity ? s->route.by->match : NULL;
 	rc = knock(&k, a, &c->s, e);
+	t = teller(c, s, p); /* not before: our address is known now */
 	if (s->route.kind == ROUTE_SMTP && !*c->env->stop)
 		tlstell_session(&t, &c->s, p->level != TLSPOLICY_CLEAR && (p->level != TLSPOLICY_MAY || !clear), rc, e);
 	if (!rc)

@@ -66,25 +66,6 @@ is "$(mta-sts --keys keys.without example.com)" "$POLICY2" '3.1, 3.3: no record 
 is "$(mta-sts --keys keys.fail example.com)" "$POLICY2" 'nor an answer'
 rm www/mta-sts.example.com.json
 is "$(sts --json --refresh example.com | grep -c '"error"')" 0 'a good attempt ends it'
-# state CHANGE: the remembered file, edited and sealed again
-state() {
-	python3 - "$1" "$2" <<'END'
-import re, sys
-# CRC-32C, RFC 3720 B.4: bit by bit
-def crc(b):
-    c = 0xffffffff
-    for x in b:
-        c ^= x
-        for _ in range(8):
-            c = c >> 1 ^ (0x82f63b78 if c & 1 else 0)
-    return c ^ 0xffffffff
-p = "queue/state/sts/" + sys.argv[1]
-t = open(p, "rb").read()
-t = t[:t.rindex(b"end=")]
-t = re.sub(rb"fetched=(\d+)", lambda m: b"fetched=%d" % (int(m.group(1)) + int(sys.argv[2])), t, 1)
-open(p, "wb").write(t + b"end=%08x\n" % crc(t))
-END
-}
 sts example.com >/dev/null
 n=$(requests)
 state example.com -43100
@@ -132,6 +113,9 @@ domain gone.example.com; how gone.example.com '{"status": 404}'
 fail '3.3: status 404' gone.example.com 75 'mta-sts.gone.example.com: HTTP status 404'
 domain other.example.com; how other.example.com '{"status": 204}'
 fail '3.3: any but 200' other.example.com 75 'mta-sts.other.example.com: HTTP status 204'
+domain strings.example.com
+sed -i 's/^_mta-sts.strings.example.com .*/_mta-sts.strings.example.com TXT "v=STSv1; id=" "12"/' keys
+is "$(sts --json strings.example.com | grep -o '"id":"[^"]*"')" '"id":"12"' '3.1: strings are joined'
 domain html.example.com; how html.example.com '{"type": "text/html"}'
 fail '3.2: another media type' html.example.com 75 'mta-sts.html.example.com: its type is "text/html", not text/plain'
 domain notype.example.com; how notype.example.com '{"type": ""}'

@@ -28,7 +28,7 @@ ip link set lo up
 ip addr add $NET.1/24 dev here
 ip link set here up
 world ip link set lo up
-for i in 10 11 12 13 14 53 80; do world ip addr add $NET.$i/24 dev there; done
+for i in 10 11 12 13 14 15 16 53 80 82; do world ip addr add $NET.$i/24 dev there; done
 world ip link set there up
 
 # --- certificates: good for mx-good.plain, old expired, strange by another CA, name for another name
@@ -40,6 +40,8 @@ cert good ca mx-good.plain
 cert old ca mx-old.plain 'activation_date = "2020-01-01 00:00:00"' 'expiration_date = "2020-02-01 00:00:00"'
 cert strange other mx-strange.plain
 cert name ca mx-elsewhere.plain
+cert sni ca mx-sni.plain
+cert early ca mx-early.plain
 
 # --- zones and policies: plain is not signed, example is
 : >policies
@@ -47,7 +49,7 @@ cert name ca mx-elsewhere.plain
 domain() {
 	for h in $3; do echo "$1 MX ${h%:*} ${h#*:}.plain." >>zones/plain; done
 	[ -n "$2" ] || return 0
-	printf '_mta-sts.%s TXT "v=STSv1; id=%s1;"\nmta-sts.%s A %s.80\n' "$1" "$1" "$1" $NET >>zones/plain
+	printf '_mta-sts.%s TXT "v=STSv1; id=%s1;"\nmta-sts.%s A %s.80\n' "$1" "$(echo "$1" | tr -d -)" "$1" $NET >>zones/plain
 	{
 		printf 'version: STSv1\nmode: %s\nmax_age: 604800\n' "$2"
 		for p in $4; do echo "mx: $p"; done
@@ -64,6 +66,8 @@ mx-old     A $NET.11
 mx-strange A $NET.12
 mx-name    A $NET.13
 mx-bare    A $NET.14
+mx-sni     A $NET.15
+mx-early   A $NET.16
 END
 domain good enforce 10:mx-good 'mx-good.plain'
 domain wild enforce 10:mx-good '*.plain'
@@ -79,10 +83,19 @@ domain none none 10:mx-bare ''
 domain broken enforce 10:mx-bare '*.plain'
 domain nosts '' 10:mx-good
 domain lost '' 10:mx-bare
+domain sni enforce 10:mx-sni '*.plain'
+domain early enforce 10:mx-early '*.plain'
 domain demand enforce 10:mx-good '*.plain'
 domain demanded '' 10:mx-good
 domain tested testing 10:mx-old '*.plain'
-domain over '' 10:mx-bare
+# RFC 8461 3.4: a relay is its own policy domain
+domain mx-old enforce '' 'mx-old.plain'
+echo "relayed MX 10 mx-good" >>zones/plain
+# A policy host that takes connections and says nothing
+for d in slow1 slow2 slow3; do
+	printf '%s MX 10 mx-bare\n_mta-sts.%s TXT "v=STSv1; id=1"\nmta-sts.%s A %s.82\n' $d $d $d $NET >>zones/plain
+done
+echo "quick MX 10 mx-bare" >>zones/plain
 # RFC 8461 3.4: the parent has a policy, the subdomain has none of its own
 echo "sub.bare MX 10 mx-bare.plain." >>zones/plain
 echo 'mode: broken' >www/mta-sts.broken.plain
@@ -184,6 +197,50 @@ tls_trap 11 --tls --cert old.crt --key old.key
 tls_trap 12 --tls --cert strange.crt --key strange.key
 tls_trap 13 --tls --cert name.crt --key name.key
 tls_trap 14
+# A server that tells which name it was asked for, and one that knows no TLS younger than 1.1.
+cat >tls.py <<'END'
+import socket, ssl, sys, threading
+addr, pem, first = sys.argv[1:4]
+c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+c.load_cert_chain(pem)
+if first == "early":
+    c.set_ciphers("ALL:@SECLEVEL=0")
+    c.minimum_version = c.maximum_version = ssl.TLSVersion.TLSv1_1
+c.sni_callback = lambda s, name, ctx: print(name, file=open(first + ".sni", "a"), flush=True)
+
+def talk(s):
+    f = s.makefile("rwb", 0)
+    f.write(b"220 here\r\n")
+    while True:
+        line = f.readline().upper()
+        if not line or line.startswith(b"QUIT"):
+            return
+        if line.startswith(b"EHLO"):
+            f.write(b"250-here\r\n250 STARTTLS\r\n")
+        elif line.startswith(b"STARTTLS"):
+            f.write(b"220 go\r\n")
+            try:
+                s = c.wrap_socket(s, server_side=True)
+            except OSError:
+                return
+            f = s.makefile("rwb", 0)
+        elif line.startswith(b"DATA"):
+            f.write(b"354 go\r\n")
+            while f.readline() not in (b".\r\n", b""):
+                pass
+            f.write(b"250 taken\r\n")
+        else:
+            f.write(b"250 well\r\n")
+
+l = socket.create_server((addr, 25))
+print(addr, file=open(first + ".up", "w"), flush=True)
+while True:
+    threading.Thread(target=talk, args=(l.accept()[0],), daemon=True).start()
+END
+bg nsenter -t $WORLD -n python3 tls.py $NET.15 sni sni
+bg nsenter -t $WORLD -n python3 tls.py $NET.16 early early
+until_true 40 test -s sni.up
+until_true 40 test -s early.up
 for i in 10 11 12 13 14; do until_true 40 test -s "$T/port.$i"; done
 cat >conf <<END
 queue = "$T/queue"
@@ -196,6 +253,7 @@ sts_ca_file = "$T/ca.pem"
 route "demand.plain" { relay = mx tls = sts }
 route "demanded.plain" { relay = mx tls = sts }
 route "tested.plain" { relay = mx tls = sts }
+route "relayed.plain" { relay = "mx-old.plain" }
 END
 RELAYKIT_CONFIG=$T/conf
 export RELAYKIT_CONFIG
@@ -236,7 +294,7 @@ post() {
 went() { is "$(outcome "$1")" "$2" "$3"; }
 went_like() { like "$(outcome "$1")" "$2" "$3"; }
 ALL='good.plain wild.plain old.plain strange.plain name.plain bare.plain unlisted.plain second.plain rogue.plain testing.plain
-none.plain broken.plain nosts.plain lost.plain demand.plain demanded.plain tested.plain sub.bare.plain both.example both-bad.example'
+none.plain broken.plain nosts.plain lost.plain relayed.plain sni.plain early.plain demand.plain demanded.plain tested.plain sub.bare.plain both.example both-bad.example'
 # shellcheck disable=SC2086
 post $ALL
 is "$(cat err)" '' 'a run with policies'
@@ -258,6 +316,10 @@ went broken.plain 'delivered clear' '3.3: no policy to be had, and none remember
 went nosts.plain 'delivered TLS' 'no policy: opportunistic'
 went lost.plain 'delivered clear' '3.3: a policy host that cannot be reached'
 went sub.bare.plain 'delivered clear' '3.4: no policy of the parent zone'
+went_like relayed.plain "^deferred 4.7.5 mx-old.plain.*: the MTA-STS policy of mx-old.plain: the certificate expired" '3.4: a relay is held to its own policy'
+went sni.plain 'delivered sts:enforce' 'another server'
+is "$(sort -u sni.sni)" mx-sni.plain '7.1: SNI is the MX host'
+went_like early.plain '^deferred 4.7.5 mx-early.plain.*: TLS: TLS handshake: ' '7.2: TLS 1.1 is none'
 went demand.plain 'delivered sts:enforce' 'tls = sts'
 went demanded.plain 'deferred 4.7.5 mx-good.plain has no MTA-STS policy that can be had, and tls = sts' 'tls = sts without a policy'
 went_like tested.plain '^deferred 4.7.5 mx-old.plain.*the certificate expired' 'tls = sts: testing counts as well'
@@ -279,6 +341,13 @@ is "$(session lost.plain)" 'no-policy-found - lost.plain starttls-not-supported;
 is "$(session nosts.plain)" 'no-policy-found - nosts.plain good' 'session: no policy'
 is "$(session both.example)" 'tlsa - mx.example good' 'session: DANE'
 is "$(session both-bad.example)" 'tlsa - mx-bad.example certificate-not-trusted' 'session: DANE, not met'
+
+is "$(python3 -c '
+import glob, json
+for f in glob.glob("queue/log/*.jsonl"):
+    for e in map(json.loads, open(f)):
+        if e["type"] == "session" and "addr" in e["peer_address"]:
+            print(e["source_address"]["addr"])' | sort -u)" $NET.1 'session: from where'
 
 # --- reports of all this arrive in any case, and are not told of (RFC 8460 5.3.1)
 n=$(grep -hc '"type":"session"' queue/log/*.jsonl)
@@ -305,6 +374,39 @@ is "$(smtp-deliver --dry-run=connect --now | cut -f 2,3,7 | grep bare)" "user@ba
 n=$(requests)
 post good.plain
 is "$(requests)" "$n" '5.1: what is remembered is used without being fetched'
+cp queue/state/sts/good.plain kept
+state good.plain -90000
+post good.plain
+is "$(requests)" $((n + 1)) '3.3: a day old: refreshed behind a delivery'
+is "$(sed -n 's/^fetched=//p' queue/state/sts/good.plain | wc -c)" 11 'and remembered'
+cp kept queue/state/sts/good.plain
+
+# --- policies that nobody delivers: mail to others goes on meanwhile, though only one may be fetched at a time
+cat >silent.py <<'END'
+import socket, sys
+s = socket.create_server((sys.argv[1], 443))
+kept = []
+while True:
+    kept.append(s.accept())
+    open("silent", "a").write("x")
+END
+bg nsenter -t $WORLD -n python3 silent.py $NET.82
+SILENT=$!
+silent() { world python3 -c "import socket; socket.create_connection(('$NET.82', 443), 5)"; }
+until_true 40 silent
+for d in slow1 slow2 slow3 quick; do printf 'Subject: x\n\ny\n' | smtp-submit -f sender@relay.test "user@$d.plain"; done
+sed 's/^queue/connections = 4\nqueue/' conf >conf.few
+smtp-deliver -C conf.few --now >out 2>err &
+RUN=$!
+bg_pids="$bg_pids $RUN"
+quick_went() { [ "$(outcome quick.plain)" = 'delivered clear' ]; }
+until_true 40 quick_went
+is "$(outcome quick.plain) $(outcome slow1.plain)$(outcome slow2.plain)$(outcome slow3.plain)" 'delivered clear nothing  nothing  nothing  ' \
+    '5.1: slow policy hosts keep no other mail'
+kill $SILENT
+wait $RUN
+is "$(outcome slow1.plain) $(outcome slow2.plain) $(outcome slow3.plain)" 'delivered clear delivered clear delivered clear' \
+    '3.3: and theirs goes when they are gone'
 kill $WEBPID
 post good.plain bare.plain
 went good.plain 'delivered sts:enforce' '3.3: without the web server too'
