@@ -102,8 +102,8 @@ noticelimit_take(int state_dir, struct span reader, uint64_t hourly, uint64_t no
 	return rc;
 }
 
-int
-noticelimit_add(int fd, struct span lines, struct err *e)
+static int
+append(int fd, struct span lines, struct err *e)
 {
 	struct buf b = BUF_INIT;
 	struct stat st;
@@ -121,9 +121,21 @@ noticelimit_add(int fd, struct span lines, struct err *e)
 	if (!rc)
 		rc = io_pwrite(fd, b.s, b.len, (uint64_t)st.st_size, e);
 	buf_free(&b);
-	if (!rc && fdatasync(fd) < 0)
-		rc = err_sys(e, "sync state/" DIR_NAME);
-	return rc ? err_in(e, "digest") : 0;
+	return rc;
+}
+
+static int
+sync_lines(int fd, struct err *e)
+{
+	return fdatasync(fd) < 0 ? err_sys(e, "sync state/" DIR_NAME) : 0;
+}
+
+int
+noticelimit_add(int fd, struct span line, struct err *e)
+{
+	int rc = append(fd, line, e);
+
+	return rc ? rc : sync_lines(fd, e);
 }
 
 /* A file whose name is newer than its sync must not vanish. */
@@ -148,10 +160,16 @@ noticelimit_keep(int state_dir, struct span reader, uint64_t now_s, struct span 
 
 	if (rc)
 		return rc;
-	rc = noticelimit_add(fd, lines, e);
+	rc = append(fd, lines, e);
+	/* Many wait for the disk together. Who makes a digest of it meanwhile has read the line. */
+	file_unlock_byte(fd, 0);
+	if (!rc)
+		rc = sync_lines(fd, e);
 	keeps = file_sync_keeps_name(fd);
 	close(fd);
-	return rc || keeps ? rc : sync_dir(state_dir, e);
+	if (!rc && !keeps)
+		rc = sync_dir(state_dir, e);
+	return rc ? err_in(e, "digest") : 0;
 }
 
 /* --- digests */

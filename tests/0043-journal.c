@@ -55,6 +55,17 @@ writers(void)
 	    "held");
 	journal_mark(&b, T0, "released", SPAN("uid 1000"), SPAN(""));
 	line_is(&b, "{\"do\":\"released\",\"at\":1795341600000000,\"by\":\"uid 1000\"", "released");
+	journal_success(&b, T0, JOURNAL_TOLD_RELAYED, both, 2);
+	line_is(&b, "{\"do\":\"success\",\"at\":1795341600000000,\"as\":\"relayed\",\"rcpt\":[0,1]", "success");
+	journal_notice(&b, &(struct journal_notice){"0123456789abcdef", T0, false,
+	    (struct journal_notice_rcpt[]){{1, JOURNAL_TOLD_FAILED}, {0, JOURNAL_TOLD_DELAYED}}, 2});
+	line_is(&b, "{\"do\":\"notice\",\"at\":1795341600000000,\"id\":\"0123456789abcdef\",\"rcpt\":["
+	    "{\"i\":1,\"as\":\"failed\"},{\"i\":0,\"as\":\"delayed\"}]", "notice");
+	journal_notice(&b, &(struct journal_notice){"0123456789abcdef", T0, true, NULL, 0});
+	line_is(&b, "{\"do\":\"notice\",\"at\":1795341600000000,\"id\":\"0123456789abcdef\","
+	    "\"digest\":1,\"rcpt\":[]", "notice, in a digest");
+	journal_noticed(&b, T0, "0123456789abcdef");
+	line_is(&b, "{\"do\":\"noticed\",\"at\":1795341600000000,\"id\":\"0123456789abcdef\"", "noticed");
 	buf_free(&b);
 }
 
@@ -200,11 +211,53 @@ odd(void)
 	err_free(&e);
 }
 
+/* What a sender has been told of, or is about to be. */
+static void
+notices(void)
+{
+	struct journal_notice begun = {"0123456789abcdef", T0 + 1, false,
+	    (struct journal_notice_rcpt[]){{1, JOURNAL_TOLD_FAILED}, {0, JOURNAL_TOLD_DELAYED}}, 2};
+	struct journal_notice bad = {"0123456789abcdef", T0, false,
+	    (struct journal_notice_rcpt[]){{2, JOURNAL_TOLD_FAILED}}, 1};
+	struct buf b = BUF_INIT;
+	struct journal j;
+
+	journal_success(&b, T0, JOURNAL_TOLD_DELIVERED, second, 1);
+	replay(&b, 2, &j);
+	ok(!j.notice && j.rcpts[1].success == JOURNAL_TOLD_DELIVERED && !j.rcpts[0].success && !j.rcpts[1].told,
+	    "a success that is to be told of");
+	journal_free(&j);
+	journal_notice(&b, &begun);
+	replay(&b, 2, &j);
+	ok(j.notice && j.notice->at_us == T0 + 1 && j.notice->n == 2 && !j.notice->digest &&
+		j.notice->v[0].i == 1 && j.notice->v[0].as == JOURNAL_TOLD_FAILED,
+	    "a notice that was begun");
+	is_str(j.notice ? j.notice->id : "", "0123456789abcdef", "its id");
+	ok(j.rcpts[1].told && !j.rcpts[1].warned && j.rcpts[0].warned && !j.rcpts[0].told,
+	    "told of the end, and of the delay");
+	journal_free(&j);
+	journal_noticed(&b, T0 + 2, "fedcba9876543210");
+	replay(&b, 2, &j);
+	ok(j.notice != NULL, "another's end is not its own");
+	journal_free(&j);
+	journal_noticed(&b, T0 + 2, "0123456789abcdef");
+	replay(&b, 2, &j);
+	ok(!j.notice && j.rcpts[1].told && j.rcpts[0].warned, "it is there, and they stay told of");
+	journal_free(&j);
+	buf_cut(&b, 0);
+	journal_notice(&b, &bad);
+	ok(replay(&b, 2, &j) == EX_DATAERR, "a notice of somebody who is not there");
+	journal_free(&j);
+	err_free(&e);
+	buf_free(&b);
+}
+
 int
 main(void)
 {
 	writers();
 	histories();
+	notices();
 	odd();
 	return tap_done();
 }

@@ -1,50 +1,7 @@
 #!/bin/sh
-# What senders are told: who, of what, when and how often; read by Python's email package.
+# What senders are told, and when; read by Python's email package.
 . "$(dirname "$0")/lib.sh"
-need python3
-RELAYKIT_CONFIG=$T/conf
-RELAYKIT_QUEUE=$T/q
-export RELAYKIT_CONFIG RELAYKIT_QUEUE
-case $BUILD in *sanitize* | *tsan*) sandbox=--no-sandbox ;; *) sandbox= ;; esac
-
-# configure LINE...
-configure() {
-	printf '%s\n' 'hostname = "h.example"' 'domain = "d.example"' 'connection_idle = 50ms' "$@" >"$T/conf"
-}
-# fresh: nothing has happened yet
-fresh() {
-	rm -rf "$T/q" "$T"/trap/new/*
-}
-# letter [OPTIONS] RCPT...
-letter() {
-	printf 'Subject: lunch\nFrom: a@d.example\nTo: list:;\n\nat noon\n' | smtp-submit -odq -f s@d.example "$@"
-}
-# deliver [OPTIONS]: one run, which says nothing
-deliver() {
-	timeout 60 smtp-deliver $sandbox --relay "127.0.0.1:$PORT" "$@" >"$T/run.out" 2>&1
-	rc=$?
-	[ "$rc$(cat "$T/run.out")" = 0 ] || echo "# smtp-deliver: exit $rc $(cat "$T/run.out")"
-}
-# later SECONDS [OPTIONS]: a run then
-later() {
-	LD_PRELOAD=$BUILD/faults/clockshift CLOCKSHIFT=$1 deliver --now --no-sandbox
-}
-# notices: the files of those that came, in the order of their coming
-notices() {
-	grep -l '^X-Envelope-From: <>' "$T"/trap/new/* 2>/dev/null
-}
-# facts: what is in all of them
-facts() {
-	# shellcheck disable=SC2046 # names without blanks
-	python3 "$TOP/tests/notices.py" $(notices)
-}
-count() { notices | wc -l; }
-fact() { facts | sed -n "s/^$1 //p"; }
-told() { fact rcpt | sed 's/^rfc822; //; s/|[^|]*| \([a-z]*\) .*/\1/'; }
-places() {
-	find "$T/q" -type f ! -path '*/log/*' ! -path '*/state/*' | sed "s|^$T/q/||; s|/.*||" | sort | uniq -c | awk '{ print $2, $1 }'
-}
-trap_start
+. "$(dirname "$0")/notices.sh"
 
 # --- one that has failed
 
@@ -158,82 +115,6 @@ later $((6 * 3600))
 is "$(count)" 0 'never, if that is configured'
 configure
 
-# --- nobody
-
-fresh
-letter -f '<>' reject-550@x.example
-deliver
-is "$(count) $(places)" '0 failed 1' 'nobody is told of what nobody sent'
-fresh
-printf 'Subject: x\nFrom: a@d.example\nX-Relaykit-Notice:\n\tmailer-daemon@d.example\n\nhi\n' |
-    smtp-submit -odq -f s@d.example reject-550@x.example
-deliver
-is "$(count) $(places)" '0 failed 1' 'nor of a notice that comes round'
-fresh
-letter -f reject-550@d.example reject-550@x.example
-deliver
-is "$(count) $(places)" '0 failed 2' 'nor of a notice that has failed'
-configure 'notices { postmaster = "pm@d.example" }'
-fresh
-letter -f reject-550@d.example reject-550@x.example
-letter -f '<>' defer-451@x.example
-deliver
-is "$(fact for) $(told)" '<pm@d.example> reject-550@d.example failed' 'but the postmaster'
-later 18000
-is "$(count)" 1 'to whom being late is nothing'
-configure 'notices { postmaster = "reject-550@d.example" }'
-fresh
-letter -f '<>' reject-550@x.example
-deliver
-is "$(count) $(places)" '0 failed 2' 'and who is not told that he cannot be told'
-
-# --- by stream
-
-configure 'stream "quiet" { bounce = none }' 'stream "desk" { bounce = "desk@d.example" }' \
-    'stream "loud" { bounce = sender }' 'notices { bounce = "all@d.example" }'
-fresh
-for s in quiet desk loud other; do letter -O stream=$s reject-550@x.example; done
-deliver
-is "$(fact for | sort)" '<all@d.example>
-<desk@d.example>
-<s@d.example>' 'as its stream says, or else as all'
-is "$(places)" 'failed 4' 'all have failed'
-
-# --- words of one's own
-
-configure "notices { text = \"$T/words\" }"
-cat >"$T/words" <<'W'
-[failed]
-Subject: nix da: {subject}
-
-{recipients}
-[delayed]
-Subject: x
-
-{recipients}
-[delivered]
-Subject: x
-
-{recipients}
-[digest]
-Subject: x
-
-{recipients}
-[end]
-Gr{{}ße von {host}
-W
-fresh
-letter reject-550@x.example
-deliver
-is "$(fact subject) $(fact defects)" 'nix da: lunch ' 'a text of our own'
-like "$(cat "$(notices)")" '^Gr\{\}=C3=9Fe von h\.example' 'in UTF-8'
-echo '{oops}' >>"$T/words"
-fails 'one with a mistake' 78 "smtp-deliver: $T/words:19: \"{oops\" is no placeholder ({{ is a brace)" smtp-deliver
-fails 'is told by a dry run, too' 78 "smtp-deliver: $T/words:19: \"{oops\" is no placeholder ({{ is a brace)" \
-    smtp-deliver --dry-run=route
-rm "$T/words"
-fails 'one that is not there' 78 "smtp-deliver: $T/words: no such file" smtp-deliver
-
 # --- addresses that are not ASCII
 
 configure
@@ -262,52 +143,4 @@ letter -O requiretls=yes -R full ok@x.example
 deliver
 is "$(fact rcpt | cut -d '|' -f 3,4) $(fact original)" ' failed | 5.7.30  lunch | headers' \
     'what must not leave in clear comes back without its text'
-
-# --- too many for an hour
-
-configure 'notices { hourly = 2 }'
-fresh
-tenth=$((3600 - $(date +%s) % 3600 + 600)) # ten minutes past: the hour does not end meanwhile
-for i in 1 2 3 4 5; do letter -V "v$i" reject-550+$i@x.example ok@x.example; done
-letter -f other@d.example reject-550@x.example
-later $tenth
-is "$(fact for | sort)" '<other@d.example>
-<s@d.example>
-<s@d.example>' 'as many as may be'
-is "$(places)" 'failed 6' 'all have failed'
-is "$(grep -c '"type":"notified".*"content":"failed 1, in a digest"' "$T"/q/log/*)" 3 'the log tells what is told later'
-later $((tenth + 2400))
-is "$(count)" 3 'not before the hour is over'
-find "$T/q/state/notices" -type f | while read -r f; do printf '{"do":"keep","torn' >>"$f"; done
-rm -f "$T"/trap/new/*
-later $((tenth + 3600))
-is "$(fact for)|$(fact subject)|$(fact parts)|$(fact defects)" \
-    '<s@d.example>|3 more reports|text/plain message/delivery-status|' 'then what there was more, in a digest'
-is "$(told | sed 's/+[0-9]//')" 'reject-550@x.example failed
-reject-550@x.example failed
-reject-550@x.example failed' 'every one of them'
-is "$(told | sort -u | wc -l)" 3 'and no other'
-is "$(find "$T/q/state/notices" -type f | wc -l)" 0 'nothing is left of it'
-later $((tenth + 7200))
-is "$(count)" 1 'once'
-configure
-
-# --- signatures: the rest waits for a key, a notice does not
-
-if command -v openssl >/dev/null; then
-	openssl genpkey -algorithm ed25519 -out "$T/e.pem" 2>/dev/null
-	chmod 600 "$T/e.pem"
-	configure "dkim \"d.example/e\" { key = \"$T/e.pem\" }"
-	fresh
-	letter reject-550@x.example
-	deliver
-	is "$(grep -c '^DKIM-Signature: .*d=d.example' "$(notices)")" 1 'a notice is signed'
-	configure "dkim \"other.example/e\" { key = \"$T/e.pem\" }" 'dkim_unsigned = "mail.example"'
-	fresh
-	printf 'Subject: lunch\nFrom: a@mail.example\n\nhi\n' | smtp-submit -odq -f s@d.example reject-550@x.example
-	printf 'Subject: lunch\nFrom: a@d.example\n\nhi\n' | smtp-submit -odq -f s@d.example ok@x.example
-	deliver
-	is "$(count) $(places)" '1 cur 1
-failed 1' 'or else goes as it is, and other mail waits'
-fi
 done_testing
