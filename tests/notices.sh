@@ -24,9 +24,11 @@ deliver() {
 	rc=$?
 	[ "$rc$(cat "$T/run.out")" = 0 ] || echo "# smtp-deliver: exit $rc $(cat "$T/run.out")"
 }
-# later SECONDS [OPTIONS]: a run then
+# later SECONDS: a run then, and one for what it has put into the queue: files have the true time, so that the
+# first does not see whether its last look at new/ was too early
 later() {
 	LD_PRELOAD=$BUILD/faults/clockshift CLOCKSHIFT=$1 deliver --now --no-sandbox
+	LD_PRELOAD=$BUILD/faults/clockshift CLOCKSHIFT=$1 deliver --no-sandbox
 }
 # notices: the files of those that came, in the order of their coming
 notices() {
