@@ -16,6 +16,7 @@
 #include "queue.h"
 #include "quota.h"
 #include "resolve.h"
+#include "route.h"
 #include "sandbox.h"
 #include "serve.h"
 #include "spawn.h"
@@ -449,6 +450,18 @@ options_of(struct program *p, int argc, char *argv[])
 		prog_usage(usage);
 }
 
+/* Without a route it would go to the domain's MX, that is to us: a bounce for each. */
+static int
+check_routes(const struct program *p, struct err *e)
+{
+	const char *domain;
+
+	for (size_t i = 0; p->locals && (domain = locals_domain(p->locals, i)); i++)
+		if (!route_find(&p->conf, domain))
+			return err_set(e, EX_CONFIG, "local: no route says where mail for %s goes", domain);
+	return 0;
+}
+
 static int
 configure(struct program *p, struct err *e)
 {
@@ -466,6 +479,8 @@ configure(struct program *p, struct err *e)
 	if (!p->house.listen)
 		return err_set(e, EX_CONFIG, "--as %s: there is no such listen section", p->as);
 	rc = locals_open(&p->locals, &p->conf.sections, e);
+	if (!rc)
+		rc = check_routes(p, e);
 	if (!rc)
 		rc = first_identity(p, e);
 	return rc || asks_commands(p) ? rc : open_users(p, e);

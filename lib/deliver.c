@@ -532,7 +532,8 @@ sign(struct parcel *p)
 	struct err e = ERR_INIT;
 	const char *may = p->d->conf->dkim_unsigned;
 
-	if (p->signed_already || !p->d->keys)
+	/* Who we are is nothing for a stranger to borrow, whose mail an alias sends on. */
+	if (p->signed_already || !p->d->keys || p->t.env.received)
 		return;
 	p->signed_already = true;
 	if (dkimmsg_sign(p->d->keys, next_content, &r, io_time_us() / 1000000, &p->signature, &from,

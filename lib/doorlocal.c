@@ -18,7 +18,7 @@ complete(const struct doorlocal *l, struct span to, struct buf *out)
 	if (locals_has(l->locals, span_of(domain)))
 		buf_fmt(out, "@%s", domain);
 	else
-		buf_fmt(out, "@%.*s", SPAN_ARG(locals_first(l->locals)));
+		buf_fmt(out, "@%s", locals_domain(l->locals, 0));
 	return true;
 }
 

@@ -304,6 +304,8 @@ envelope_format(struct buf *out, const struct envelope *v, struct err *e)
 		buf_str(out, "smtputf8=1\n");
 	if (v->verp)
 		buf_str(out, "verp=1\n");
+	if (v->received)
+		buf_str(out, "received=1\n");
 	return rc ? rc : put_wish(out, &v->wish, e);
 }
 
@@ -403,6 +405,8 @@ header_line(struct span line, struct envelope *v, bool *sender)
 		return cur_u64(&c, UINT64_MAX, &v->lifetime_s) && cur_end(&c);
 	if (span_eq(key, SPAN("verp")))
 		return v->verp = cur_u64(&c, 1, &one) && one == 1 && cur_end(&c);
+	if (span_eq(key, SPAN("received")))
+		return v->received = cur_u64(&c, 1, &one) && one == 1 && cur_end(&c);
 	if (span_eq(key, SPAN("smtputf8")))
 		return v->smtputf8 = cur_u64(&c, 1, &one) && one == 1 && cur_end(&c);
 	return wish_line(key, c, &v->wish);

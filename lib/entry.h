@@ -79,6 +79,7 @@ struct envelope {
 	uint64_t user;      /* uid of the submitter */
 	bool verp;          /* a return path with recipient and proof for each (verp.h) */
 	bool smtputf8;      /* asked for: -O smtputf8=yes */
+	bool received;      /* from a stranger, for a domain of ours: it is never signed as ours */
 	uint64_t lifetime_s; /* 0: the configuration's */
 	struct entry_wish {  /* what MAIL asked for besides, of those who know the extension */
 		bool requiretls;     /* RFC 8689 */

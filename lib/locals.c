@@ -122,10 +122,10 @@ locals_has(const struct locals *l, struct span domain)
 	return has;
 }
 
-struct span
-locals_first(const struct locals *l)
+const char *
+locals_domain(const struct locals *l, size_t i)
 {
-	return span_of(l->domains[0]);
+	return i < l->n_domains ? l->domains[i] : NULL;
 }
 
 /* --- files */

@@ -23,8 +23,8 @@ void locals_refresh(struct locals *l, void (*trouble)(void *arg, const struct er
 
 /* Whether a domain, UTF-8 or A-labels, is ours. */
 bool locals_has(const struct locals *l, struct span domain);
-/* The first one, A-labels. */
-struct span locals_first(const struct locals *l);
+/* The i-th of them as A-labels, in the order of the configuration; NULL past the last. */
+const char *locals_domain(const struct locals *l, size_t i);
 
 /* Where mail for local@domain, as addr_put() writes it, goes: each address once it is found (and it may
  * be found again), of which domains that are ours are A-labels.  A callback that returns non-zero ends

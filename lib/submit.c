@@ -88,7 +88,7 @@ begin(struct submit_work *k, size_t g, struct queue_put *p, struct err *e)
 	bool verp = m->verp || (!m->received && conf_stream_verp(k->s->conf, stream));
 	struct envelope v = {.sender = m->sender, .params = m->params, .rcpts = k->rcpts, .n = n,
 	    .tag = m->tag, .hold_until_s = m->hold_until_s, .user = k->s->user, .smtputf8 = m->smtputf8,
-	    .verp = verp && m->sender.n > 0, .wish = m->wish};
+	    .verp = verp && m->sender.n > 0, .received = m->received, .wish = m->wish};
 
 	rcpts_get(&m->rcpts, from, n, k->rcpts);
 	return queue_put_begin(k->s->q, p, &v, e);

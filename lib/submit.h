@@ -42,7 +42,7 @@ struct submit_msg { /* spans are lent by the caller until submit_message returns
 	const struct compose_trace *trace; /* it came by SMTP; NULL: from a local user */
 	bool as_is;              /* as in compose.h */
 	struct span told;        /* by Received, as the recipient; empty: the only one of rcpts */
-	bool received;           /* from elsewhere: long lines stay as they are */
+	bool received;           /* from a stranger: long lines stay as they are, and nobody signs it */
 	bool late_top;           /* top is not known before submit_end(); for submit_begin() alone */
 	struct span top, forged; /* as in compose.h */
 	struct entry_wish wish;

@@ -337,7 +337,9 @@ test_locals(void)
 	is_told(l, "mail for gone.example waits: gone: no such file", "a file that is not there");
 	ok(locals_has(l, SPAN("H.EXAMPLE")) && locals_has(l, SPAN("B\xc3\x9c" "CHER.example")), "ours");
 	ok(!locals_has(l, SPAN("")) && !locals_has(l, SPAN("example")) && !locals_has(l, SPAN("[127.0.0.1]")), "not ours");
-	is_mem(locals_first(l).p, locals_first(l).n, B("h.example"), "the first");
+	is_str(locals_domain(l, 0), "h.example", "the first");
+	is_str(locals_domain(l, 1), "xn--bcher-kva.example", "A-labels");
+	ok(locals_domain(l, 5) == NULL, "and no more");
 	test_expansion(l);
 	test_changes(l);
 	test_depth(l);

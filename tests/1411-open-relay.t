@@ -71,7 +71,7 @@ reached() {
 	empty_queue
 }
 for file in listed alias all; do
-	serve_conf "local \"h.example\" { addresses = \"$T/$file\" } serve { spf = off dkim = off dmarc = off errors = 1000 }
+	serve_conf "route \"*\" { relay = \"127.0.0.1:9\" } local \"h.example\" { addresses = \"$T/$file\" } serve { spf = off dkim = off dmarc = off errors = 1000 }
 listen \"x\" { auth = $([ $file = all ] && echo offered || echo none) }"
 	serve_start --as x
 	want='rcpt=<postmaster@h.example>

@@ -9,6 +9,9 @@ need python3
 serve_conf 'local "h.example, h.example" { addresses = "/x" }'
 fails 'a domain twice' 78 'smtp-serve: local: domain h.example stands twice' \
     smtp-serve -C "$T/serve.conf" --queue "$T/q"
+serve_conf 'local "h.example bücher.example" { addresses = "/x" } route "h.example" { relay = "192.0.2.1" }'
+fails 'no route' 78 'smtp-serve: local: no route says where mail for xn--bcher-kva.example goes' \
+    smtp-serve -C "$T/serve.conf" --queue "$T/q"
 serve_conf 'local "h.example" { }'
 fails 'no file' 78 "smtp-serve: $T/serve.conf:3: local \"h.example\": it names no addresses" \
     smtp-serve -C "$T/serve.conf" --queue "$T/q"
@@ -56,7 +59,8 @@ wrong: nobody
 a: b
 b: a
 END
-serve_conf "local \"h.example bücher.example\" { addresses = \"$T/a\" }
+serve_conf "route \"*\" { relay = \"127.0.0.1:9\" }
+local \"h.example bücher.example\" { addresses = \"$T/a\" }
 local \"two.example\" { addresses = \"$T/a\" }
 local \"all.example\" { addresses = \"$T/all\" delimiter = \"\" }
 local \"gone.example\" { addresses = \"$T/gone\" }
@@ -84,6 +88,7 @@ is "$(c 'say("RCPT TO:<ann@h.example>", "RCPT TO:<ANN@H.example>", "RCPT TO:<nob
 252 2.5.0 Cannot VRFY user, but will take mail for it and try' 'who is there and who is not'
 c 'say("RCPT TO:<both@h.example>", "RCPT TO:<ann@h.example> NOTIFY=NEVER", "RCPT TO:<postmaster>", "DATA", ".x")' >"$T/out"
 is "$(tail -1 "$T/out")" '250 2.0.0 Ok:' 'a message'
+is "$(cat "$T"/q/new/* | grep -ac '^received=1$')" 1 'which is known not to be ours'
 is "$(rcpts)" 'rcpt=<Bob+x@h.example> ORCPT=rfc822;both@h.example
 rcpt=<ann@h.example> ORCPT=rfc822;both@h.example
 rcpt=<carol@elsewhere.example> ORCPT=rfc822;both@h.example
@@ -155,7 +160,8 @@ empty_queue
 ok 'ended' serve_stop
 
 # --- users of ours
-serve_conf "local \"h.example\" { addresses = \"$T/a\" }
+serve_conf "route \"*\" { relay = \"127.0.0.1:9\" }
+local \"h.example\" { addresses = \"$T/a\" }
 serve { networks = \"127.0.0.1\" }"
 serve_start
 c 'say("RCPT TO:<info@h.example>", "RCPT TO:<x@other.example>", "RCPT TO:<nobody@h.example>", "DATA", ".to: ann\n\nx")' >"$T/out"
@@ -167,8 +173,35 @@ is "$(rcpts | wc -l)" 4 'and his recipients are these'
 ok 'ended' serve_stop
 
 # --- a door that asks for a login does so
-serve_conf "local \"h.example\" { addresses = \"$T/a\" }"
+serve_conf "route \"*\" { relay = \"127.0.0.1:9\" }
+local \"h.example\" { addresses = \"$T/a\" }"
 serve_start
 is "$(c 'say("RCPT TO:<ann@h.example>")')" '503 5.5.1 MAIL first' 'auth = required is for strangers, too'
 ok 'ended' serve_stop
+
+# --- a stranger who writes as one of us does not get our signature by way of an alias
+if command -v openssl >/dev/null; then
+	trap_start
+	(umask 077 && openssl genrsa -out "$T/key.pem" 2048 2>/dev/null)
+	serve_conf "local \"h.example\" { addresses = \"$T/a\" }
+dkim \"h.example/s\" { key = \"$T/key.pem\" } notices { bounce = none }
+route \"*\" { relay = \"127.0.0.1:$PORT\" } serve { spf = off dmarc = off }
+listen \"mx\" { auth = none }"
+	rm -rf "$T/q"
+	serve_start --as mx
+	c 'say("RCPT TO:<info@h.example>", "DATA", ".From: ann@h.example\nSubject: forged\n\nx")' >"$T/out"
+	c 'say("RCPT TO:<info@h.example>", "DATA", ".From: e@x.example\nSubject: not ours\n\nx")' >"$T/out"
+	smtp-submit -C "$T/serve.conf" --queue "$T/q" -odq -f ann@h.example x@elsewhere.example <<END
+From: ann@h.example
+Subject: ours
+
+x
+END
+	smtp-deliver -C "$T/serve.conf" --queue "$T/q"
+	is "$(find "$T/q/new" "$T/q/cur" -type f | wc -l)" 0 'all of it goes on'
+	is "$(grep -l '^Subject: ours' "$T"/trap/new/* | xargs grep -l '^DKIM-Signature:' | wc -l)" 1 'what is ours is signed'
+	is "$(grep -l -e '^Subject: forged' -e '^Subject: not ours' "$T"/trap/new/* | xargs grep -c '^DKIM-Signature:' | cut -d: -f2 | sort -u)" 0 \
+	    'what is not is not'
+	ok 'ended' serve_stop
+fi
 done_testing

@@ -13,6 +13,7 @@ _dmarc.football.example.com TXT "v=DMARC1; p=reject"
 pass.example TXT "v=spf1 ip4:127.0.0.1 -all"
 fail.example TXT "v=spf1 -all exp=why.fail.example"
 why.fail.example TXT "%{i} is none of ours"
+front.example TXT "v=spf1 ip4:192.0.2.7 -all"
 soft.example TXT "v=spf1 ~all"
 err.example SERVFAIL
 _dmarc.err.example SERVFAIL
@@ -33,7 +34,7 @@ cat >"$T/c.py" <<'PY'
 """send(SENDER, CONTENT, helo=): as a stranger, to ann; the last reply that is none of QUIT's."""
 import socket, sys
 port = int(sys.argv[1])
-def send(sender, content, helo="me", rcpt="ann@h.example", last=".", more=()):
+def send(sender, content, helo="me", rcpt="ann@h.example", first=b""):
     s = socket.create_connection(("127.0.0.1", port), timeout=60)
     f = s.makefile("rwb")
     def cmd(line):
@@ -43,7 +44,7 @@ def send(sender, content, helo="me", rcpt="ann@h.example", last=".", more=()):
             line = f.readline().decode().rstrip("\r\n")
             if line[3:4] != "-":
                 return line.split(" queued")[0]
-    cmd(b"")
+    cmd(first)
     cmd("EHLO " + helo)
     cmd("MAIL FROM:<%s>" % sender)
     got = cmd("RCPT TO:<%s>" % rcpt)
@@ -67,14 +68,15 @@ sent() {
 door() {
 	rm -rf "$T/q"
 	serve_conf "resolver = \"127.0.0.1@$(cat "$T/dnsport")\" max_header_bytes = 5M
+route \"*\" { relay = \"127.0.0.1:9\" }
 local \"h.example\" { addresses = \"$T/a\" }
 serve { networks = \"127.9.0.0/16\" $1 }
-listen \"mx\" { auth = none }"
+listen \"mx\" { auth = none $2 }"
 	serve_start --as mx
 }
 
 # --- what is said, in front of everything
-door ''
+door '' ''
 sent "send('a@pass.example', open('$D/rfc8463.eml', 'rb').read().rstrip(b'\r\n'))"
 is "$(cat "$T/said")" '250 2.0.0 Ok:' 'RFC 8463 A.3'
 is "$(cat "$T/top")" 'Authentication-Results: h.example;
@@ -114,7 +116,7 @@ is "$(grep -ci '^authentication-results' "$T/got") $(grep -c 'other.example; spf
 sent "send('a@err.example', mail('err.example', 'DKIM-Signature: v=1; a=rsa-sha256; d=err.example; s=err; h=from; bh=AAAA; b=AAAA\n'))"
 is "$(cat "$T/said") $(grep -c -e 'spf=temperror' -e 'dmarc=temperror' "$T/top")" '250 2.0.0 Ok: 2' 'a name server that fails'
 ok 'ended' serve_stop
-door 'spf = reject dmarc = reject dns_time = 1s'
+door 'spf = reject dmarc = reject dns_time = 1s' ''
 sent "send('a@err.example', mail('err.example'))"
 is "$(cat "$T/said") $(grep -c -e 'spf=temperror' -e 'dmarc=temperror' "$T/top")" '250 2.0.0 Ok: 2' 'whatever the policy'
 sent "send('a@silent.example', mail('silent.example'))"
@@ -136,7 +138,7 @@ is "$(cat "$T/said") $(grep -c '^X-Quarantine: dmarc$' "$T/top")" '250 2.0.0 Ok:
 sent "send('a@pass.example', mail('none.example'))"
 is "$(cat "$T/said") $(grep -c '^X-Quarantine' "$T/top")" '250 2.0.0 Ok: 0' 'or not'
 ok 'ended' serve_stop
-door 'dmarc = mark spf = off dkim = off'
+door 'dmarc = mark spf = off dkim = off' ''
 for d in reject quarantine none; do
 	sent "send('a@fail.example', mail('$d.example'))"
 	is "$(cat "$T/said") $(grep -c '^X-Quarantine' "$T/top")" "250 2.0.0 Ok: $([ $d = none ] && echo 0 || echo 1)" "dmarc = mark: $d"
@@ -144,13 +146,22 @@ done
 is "$(grep -c -e spf= -e dkim= "$T/top")" 0 'what is off is not told'
 ok 'ended' serve_stop
 
+# --- whose address counts: the client's, as a front end tells it
+door 'front_ends = "127.0.0.1"' 'proxy = yes'
+sent "send('a@front.example', mail('none.example'), first=b'PROXY TCP4 192.0.2.7 127.0.0.1 1 25\r\n')"
+like "$(cat "$T/top")" 'spf=pass \(ip4:192.0.2.7 of front.example matches\)' 'the one in front of a proxy'
+sent "send('a@front.example', mail('none.example'), first=b'PROXY UNKNOWN\r\n')"
+is "$(cat "$T/said") $(grep -c 'spf=' "$T/top")" '250 2.0.0 Ok: 0' 'one that it does not know has none'
+ok 'ended' serve_stop
+
 # --- nobody is asked where nothing is wanted, or where nobody is a stranger
 cp "$T/asked" "$T/asked.before"
-door 'spf = off dkim = off dmarc = off'
+door 'spf = off dkim = off dmarc = off' ''
 sent "send('a@fail.example', mail('reject.example', 'Authentication-Results: h.example; dmarc=pass\n'))"
 is "$(cat "$T/said") $(grep -ci '^auth' "$T/got")" '250 2.0.0 Ok: 0' 'all off: forged fields go all the same'
 ok 'ended' serve_stop
 serve_conf "resolver = \"127.0.0.1@$(cat "$T/dnsport")\"
+route \"*\" { relay = \"127.0.0.1:9\" }
 local \"h.example\" { addresses = \"$T/a\" }
 serve { networks = \"127.0.0.1\" spf = reject dmarc = reject }
 listen \"mx\" { auth = none }"

@@ -24,7 +24,7 @@ has() {
 
 trap_start
 OTHER=$(free_port)
-is "$(recipe 9)" '' 'there are eight recipes'
+is "$(recipe 10)" '' 'there are nine recipes'
 
 run 1 'send, and see it waiting'
 like "$(cat "$T/.out")" 'admin@example\.org' 'the list shows where it goes'
@@ -70,5 +70,20 @@ f.readline()
 f.write(sys.stdin.buffer.read())
 f.flush()
 print(f.read().decode())' "$OTHER" | tr -d '\r')" '^250-AUTH SCRAM-SHA-256' 'which asks for a proof, not for a password'
+kill "$(cat trap.pid)"
+
+run 9 'mail from everybody'
+# no From and a HELO name without a dot: nothing is asked of the DNS
+python3 -c '
+import smtplib, sys
+s = smtplib.SMTP("127.0.0.1", int(sys.argv[1]), local_hostname="me")
+s.sendmail("", ["info@example.org", "Postmaster@example.org"], "Subject: to you\r\n\r\nx")
+print(s.docmd("MAIL", "FROM:<>")[0], s.docmd("RCPT", "TO:<eve@example.org>")[0], s.docmd("RCPT", "TO:<x@example.com>")[0])
+' "$OTHER" >"$T/.out"
+is "$(cat "$T/.out")" '250 550 550' 'for who is there'
+smtp-deliver
+ok 'a mailbox has it' has mail/ann 'Subject: to you'
+is "$(find mail -path '*/new/*' | wc -l)" 1 'once'
+ok 'and who is elsewhere' has trap 'Subject: to you'
 kill "$(cat trap.pid)"
 done_testing

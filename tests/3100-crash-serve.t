@@ -92,6 +92,7 @@ sed '/^RCPT/s/example\.net/example.com/' "$T/bdat" >"$T/received"
 printf 'b1\nb3: b3, far@example.net\n' >"$T/addresses"
 cat >"$T/conf" <<END
 hostname = "h.example"
+route "*" { relay = "127.0.0.1:9" }
 local "example.com" { addresses = "$T/addresses" }
 serve { spf = off dmarc = off }
 listen "mx" { auth = none }

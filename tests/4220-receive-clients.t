@@ -29,6 +29,7 @@ bg python3 "$TOP/tests/zone.py" "$T/zone" "$T/dnsport" >/dev/null
 until_true 40 test -s "$T/dnsport" || { echo 'Bail out! no name server'; exit 1; }
 printf 'ann\ninfo: ann, far@elsewhere.example\n' >"$T/a"
 serve_conf "resolver = \"127.0.0.1@$(cat "$T/dnsport")\"
+route \"*\" { relay = \"127.0.0.1:9\" }
 local \"h.example\" { addresses = \"$T/a\" }
 listen \"mx\" { auth = none }"
 serve_start --as mx
