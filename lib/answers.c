@@ -72,6 +72,7 @@ answers_free(struct answers *a)
 	for (size_t i = 0; i < a->n; i++)
 		buf_free(&a->v[i].text);
 	free(a->v);
+	buf_free(&a->owner);
 	buf_free(&a->why);
 	*a = (struct answers)ANSWERS_INIT;
 }
@@ -102,6 +103,7 @@ answers_copy(const struct answers *from, struct answers *to)
 	to->n_bad = from->n_bad;
 	to->ttl_s = from->ttl_s;
 	to->secure = from->secure;
+	buf_add(&to->owner, from->owner.s, from->owner.len);
 	buf_add(&to->why, from->why.s, from->why.len);
 }
 

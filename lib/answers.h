@@ -50,9 +50,11 @@ struct answers {
 	size_t n_bad; /* MX and PTR records whose host is no host name; they are not in v */
 	uint32_t ttl_s;
 	bool secure;  /* a resolver that we trust has validated all of it (AD, RFC 4035 3.2.3) */
+	struct buf owner; /* whose the records are, where CNAMEs led away from the name; else empty */
 	struct buf why; /* SERVFAIL, TIMEOUT: more words, or empty */
 };
-#define ANSWERS_INIT {.says = ANSWERS_NXDOMAIN, .v = NULL, .n = 0, .n_bad = 0, .ttl_s = 0, .secure = false, .why = BUF_INIT}
+#define ANSWERS_INIT {.says = ANSWERS_NXDOMAIN, .v = NULL, .n = 0, .n_bad = 0, .ttl_s = 0, .secure = false, \
+    .owner = BUF_INIT, .why = BUF_INIT}
 
 /* name: lower-case ASCII letters, 1 to 253 bytes, labels of 1 to 63: answers_ask() sees to that.
  * out is empty; ask() fills it and never fails otherwise. */

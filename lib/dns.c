@@ -132,14 +132,27 @@ matches(const struct question *q, struct span answer)
 	return dnsmsg_matches((struct span){q->query.s + 2, q->query.len - 2}, answer);
 }
 
+/* RFC 7672 2.2: AD counts only over a path that nobody else can write to. */
+static bool
+is_trusted(const struct asking *a, size_t server)
+{
+	return a->d->s->trust_ad || net_addr_loopback(&a->d->s->conf.servers[server]);
+}
+
 /* Whoever has just answered. */
 static bool
 trusted(const struct asking *a)
 {
-	const struct dnsconf *c = &a->d->s->conf;
+	return is_trusted(a, a->server);
+}
 
-	/* RFC 7672 2.2: AD counts only over a path that nobody else can write to. */
-	return a->d->s->trust_ad || net_addr_loopback(&c->servers[a->server]);
+/* It may call the answer bogus: who validates nothing would tell it all the same, and DANE would be off. */
+static void
+only_trusted(const struct asking *a, struct question *q)
+{
+	for (size_t i = 0; i < a->d->s->conf.n_servers; i++)
+		if (!is_trusted(a, i))
+			q->refused |= 1u << i;
 }
 
 /* A packet that answers: it is the end of the question, or of this server. */
@@ -154,6 +167,8 @@ settle(struct asking *a, struct question *q, struct span answer)
 		if (send_udp(a, q))
 			refuse(a, q);
 	} else if (dnsmsg_parse(answer, q->name, q->type, &q->answer, &a->why)) {
+		if (rcode == DNSMSG_SERVFAIL && trusted(a))
+			only_trusted(a, q);
 		refuse(a, q);
 	} else {
 		q->done = true;
@@ -367,6 +382,10 @@ join(struct answers *out, struct answers *from, bool first)
 	if (first || from->ttl_s < out->ttl_s)
 		out->ttl_s = from->ttl_s;
 	out->n_bad += from->n_bad;
+	if (from->owner.len > 0) {
+		buf_cut(&out->owner, 0);
+		buf_add(&out->owner, from->owner.s, from->owner.len);
+	}
 	for (size_t i = 0; i < from->n; i++) {
 		struct answers_record *r = answers_add(out);
 
@@ -575,6 +594,7 @@ dns_query_addrs(struct dns *d, const char *host, int64_t deadline_ms, struct dns
 	for (size_t i = 0; i < is.n; i++)
 		append(out, &is.v[i].addr);
 	out->secure = is.secure;
+	out->owner = is.owner.len > 0 ? buf_steal(&is.owner) : NULL;
 	answers_free(&is);
 	return rc ? err_in(e, "addresses of %s", host) : 0;
 }

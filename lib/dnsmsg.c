@@ -373,6 +373,16 @@ rcode_check(const ldns_pkt *pkt, struct err *e)
 	return err_set(e, EX_TEMPFAIL, "response code %u", rcode);
 }
 
+static void
+keep_owner(const ldns_rdf *name, struct answers *is)
+{
+	char *text = name_text(name);
+
+	if (text)
+		buf_str(&is->owner, text);
+	free(text);
+}
+
 static int
 read_packet(const ldns_pkt *pkt, const ldns_rdf *want, uint16_t type, struct dnsmsg_answer *out,
     struct err *e)
@@ -394,6 +404,8 @@ read_packet(const ldns_pkt *pkt, const ldns_rdf *want, uint16_t type, struct dns
 		want = next;
 	}
 	is->secure = lib.ldns_pkt_ad(pkt);
+	if (hops > 0)
+		keep_owner(want, is);
 	if (is->n + is->n_bad > 0)
 		return 0;
 	kind = nothing_kind(pkt, is);
@@ -466,5 +478,6 @@ void
 dns_addrs_free(struct dns_addrs *l)
 {
 	free(l->v);
+	free(l->owner);
 	*l = (struct dns_addrs){0};
 }

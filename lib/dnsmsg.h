@@ -21,7 +21,7 @@
  * by himself, if nobody has.  EX_TEMPFAIL: it is not there, or there is no memory. */
 int dnsmsg_load(struct err *e);
 
-enum { DNSMSG_NOERROR = 0, DNSMSG_FORMERR = 1, DNSMSG_NXDOMAIN = 3, DNSMSG_NOTIMP = 4 };
+enum { DNSMSG_NOERROR = 0, DNSMSG_FORMERR = 1, DNSMSG_SERVFAIL = 2, DNSMSG_NXDOMAIN = 3, DNSMSG_NOTIMP = 4 };
 
 #define DNSMSG_CNAMES_MAX 16 /* in a chain */
 
@@ -39,6 +39,7 @@ struct dns_addrs {
 	struct net_addr *v; /* port 0 */
 	size_t n;
 	bool secure;
+	char *owner; /* whose they are, where CNAMEs led there from the host; else NULL */
 };
 void dns_mx_free(struct dns_mx_list *l);
 void dns_addrs_free(struct dns_addrs *l);

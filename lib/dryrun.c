@@ -195,7 +195,8 @@ say_domain(struct work *w, struct known *k, struct dryrun_line *l, const struct 
 
 /* The message's own transaction, without its content. */
 static int
-transact(struct known *k, const struct queue_entry *t, struct smtp_rcpt *v, size_t n, struct err *e)
+transact(struct known *k, const struct queue_entry *t, struct smtp_rcpt *v, size_t n, bool *stale,
+    struct err *e)
 {
 	const struct conf_route *by = k->m.route.by;
 	bool null = t->env.sender.n == 0 && by && by->null_sender;
@@ -205,15 +206,37 @@ transact(struct known *k, const struct queue_entry *t, struct smtp_rcpt *v, size
 	    .eightbit = t->head.eightbit, .utf8_header = t->head.utf8_header,
 	    .wish = &t->env.wish, .now_s = io_time_us() / 1000000, .envelope_only = true};
 
-	return smtp_send(&k->s, &m, e);
+	int rc = smtp_send(&k->s, &m, e);
+
+	*stale = m.stale;
+	return rc;
+}
+
+/* A connection for the transactions, made as mxlook made its own. */
+static bool
+open_connection(struct work *w, struct known *k, const struct mxlook_host *h)
+{
+	const struct route_host *host = &k->m.route.hosts[h - k->m.hosts];
+
+	err_free(&k->why);
+	return !smtp_used_up(&k->s) || (mxlook_open(&w->with, h, &k->s, &k->why) == 0 &&
+	    smtpauth_route(&k->s, k->m.route.login, host->name, host->port, w->r->keys, &k->why) == 0);
 }
 
 static void
-say_rcpts(struct work *w, struct known *k, const struct queue_entry *t, struct smtp_rcpt *v, size_t n,
-    const struct dryrun_line *base)
+say_rcpts(struct work *w, struct known *k, const struct mxlook_host *h, const struct queue_entry *t,
+    struct smtp_rcpt *v, size_t n, const struct dryrun_line *base)
 {
 	struct err e = ERR_INIT;
-	int rc = transact(k, t, v, n, &e);
+	bool stale = false;
+	int rc = transact(k, t, v, n, &stale, &e);
+
+	if (rc && stale) { /* it was closed while others were asked: once more, over a fresh one */
+		err_free(&e);
+		smtp_close(&k->s);
+		rc = open_connection(w, k, h) ? transact(k, t, v, n, &stale, &e)
+		                              : err_set(&e, EX_TEMPFAIL, "%s", err_text(&k->why));
+	}
 
 	for (size_t i = 0; i < n; i++) {
 		struct dryrun_line l = *base;
@@ -254,17 +277,6 @@ say_here(struct work *w, struct known *k, const struct queue_entry *t, struct sp
 	say(w, t, rcpt, &l);
 	buf_free(&where);
 	err_free(&e);
-}
-
-/* A connection for the transactions, made as mxlook made its own. */
-static bool
-open_connection(struct work *w, struct known *k, const struct mxlook_host *h)
-{
-	const struct route_host *host = &k->m.route.hosts[h - k->m.hosts];
-
-	err_free(&k->why);
-	return !smtp_used_up(&k->s) || (mxlook_open(&w->with, h, &k->s, &k->why) == 0 &&
-	    smtpauth_route(&k->s, k->m.route.login, host->name, host->port, w->r->keys, &k->why) == 0);
 }
 
 /* --- one message */
@@ -311,7 +323,7 @@ one_domain(struct work *w, const struct queue_entry *t, const struct journal *j,
 			say(w, t, p->addr, &l);
 	}
 	if (n > 0)
-		say_rcpts(w, k, t, v, n, &l);
+		say_rcpts(w, k, h, t, v, n, &l);
 	buf_free(&stream);
 	free(v);
 }

@@ -35,7 +35,7 @@ once(const struct knock *k, const struct net_addr *to, const struct smtp_options
 	if (k->opening)
 		k->opening(k->arg, fd);
 	rc = net_connect_end(fd, to, io_now_ms() + (int64_t)o->wait->connect * 1000, e);
-	return rc ? rc : smtp_open(s, fd, named ? k->host : NULL, o, e);
+	return rc ? rc : smtp_open(s, fd, named ? tlspolicy_sni(k->policy) : NULL, o, e);
 }
 
 int

@@ -148,11 +148,11 @@ keep_error(struct mxlook_host *h, const char *status, struct err *e)
 	err_free(e);
 }
 
-/* As they were said: ehlo_parse() keeps only what it knows.  The reply to EHLO is the last one. */
+/* As they were said: ehlo_parse() keeps only what it knows. */
 static void
 keep_keywords(struct mxlook_host *h, const struct smtp *s)
 {
-	struct cur c = cur_of(s->reply.text.s, s->reply.text.len);
+	struct cur c = cur_of(s->hello.s, s->hello.len);
 	struct span line;
 	bool first = true;
 
@@ -252,8 +252,9 @@ find_host(struct mxlook *m, size_t i, const struct mxlook_with *with, struct dns
 		keep_error(h, "4.3.5", &e);
 		return;
 	}
-	rc = tlspolicy_find(&m->route, i, h->addrs.secure, stskeep_valid(m->sts), d, deadline, &h->policy,
+	rc = tlspolicy_find(&m->route, i, &h->addrs, stskeep_valid(m->sts), d, deadline, &h->policy,
 	    h->status, &e);
+	h->policy.domain = m->route.configured ? NULL : m->domain.s;
 	h->policy.cas = with->cas;
 	h->policy.sts_cas = with->sts_cas;
 	if (m->explain)

@@ -188,6 +188,7 @@ try_addr(struct reach *c, struct plan_site *s, size_t host, const struct tlspoli
 		return err_in(e, "%s", h->name);
 	if (rc)
 		return err_in(e, "%s[%s]", h->name, c->addr.s);
+	c->bound = p->by_domain;
 	c->host = h->name;
 	c->connect_us = io_time_us() - begun;
 	c->since_ms = io_now_ms();
@@ -250,7 +251,8 @@ find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addr
 		    ? relay_policy(c, &s->route, s->route.hosts[i].name, deadline)
 		    : stskeep_valid(c->sts);
 
-		rc = tlspolicy_find(&s->route, i, addrs->secure, sts, c->dns, deadline, p, status, e);
+		rc = tlspolicy_find(&s->route, i, addrs, sts, c->dns, deadline, p, status, e);
+		p->domain = s->route.configured ? NULL : c->next_hop;
 		p->cas = r->cas;
 		p->sts_cas = r->sts_cas;
 		if (rc) {
@@ -307,10 +309,18 @@ try_host(struct reach *c, struct plan_site *s, size_t i, char status[12], struct
 	return rc;
 }
 
+/* Of more hosts than there are bits, which only a route could name, the last are tried again. */
+static bool
+is_unfit(const struct reach *c, size_t host)
+{
+	return host < 32 && (c->unfit >> host & 1);
+}
+
 /* Hosts of the best preference take turns; those that failed of late come last. */
 static size_t
-host_order(const struct reach_env *r, struct plan_site *s, size_t *order)
+host_order(const struct reach *c, struct plan_site *s, size_t *order)
 {
+	const struct reach_env *r = c->env;
 	size_t best = 0, n = 0, turn;
 	int64_t now = io_now_ms();
 
@@ -324,7 +334,7 @@ host_order(const struct reach_env *r, struct plan_site *s, size_t *order)
 		for (size_t k = 0; k < s->usable; k++) {
 			size_t i = k < best ? (k + turn) % best : k;
 
-			if ((s->host_bad_ms[i] > now) == (bad == 1))
+			if ((s->host_bad_ms[i] > now || is_unfit(c, i)) == (bad == 1))
 				order[n++] = i;
 		}
 	pthread_mutex_unlock(r->lock);
@@ -363,7 +373,7 @@ reach_here(struct reach *c, const struct plan_site *s, char status[12], struct e
 
 /* Where no host takes us, the last temporary failure is what is told: it is why we try again. */
 int
-reach_site(struct reach *c, struct plan_site *s, char status[12], struct err *e)
+reach_site(struct reach *c, struct plan_site *s, const char *next_hop, char status[12], struct err *e)
 {
 	size_t *order, n, tried = 0;
 	struct err worst = ERR_INIT;
@@ -373,8 +383,10 @@ reach_site(struct reach *c, struct plan_site *s, char status[12], struct err *e)
 	c->site = s;
 	if (route_is_here(&s->route))
 		return reach_here(c, s, status, e);
+	c->next_hop = next_hop;
+	c->bound = false;
 	order = mem_grow(NULL, s->route.n + 1, sizeof *order);
-	n = host_order(c->env, s, order);
+	n = host_order(c, s, order);
 	rc = err_set(&worst, EX_UNAVAILABLE, "every host leads back to this machine");
 	memcpy(status, "5.4.6", 6);
 	for (size_t k = 0; k < n && rc && !(tried && *c->env->stop); k++) {
@@ -418,7 +430,7 @@ reach_has_other(const struct reach *c, const struct plan_site *s)
 	now = io_now_ms();
 	pthread_mutex_lock(c->env->lock);
 	for (size_t i = 0; i < s->usable && !other; i++)
-		other = s->route.hosts[i].name != c->host && s->host_bad_ms[i] <= now;
+		other = s->route.hosts[i].name != c->host && s->host_bad_ms[i] <= now && !is_unfit(c, i);
 	pthread_mutex_unlock(c->env->lock);
 	return other;
 }
@@ -429,4 +441,18 @@ reach_avoid(const struct reach *c, struct plan_site *s)
 	for (size_t i = 0; i < s->route.n; i++)
 		if (s->route.hosts[i].name == c->host)
 			mark_bad(c->env, s, i);
+}
+
+void
+reach_unfit(struct reach *c, const struct plan_site *s)
+{
+	for (size_t i = 0; i < s->route.n && i < 32; i++)
+		if (s->route.hosts[i].name == c->host)
+			c->unfit |= UINT32_C(1) << i;
+}
+
+void
+reach_fresh(struct reach *c)
+{
+	c->unfit = 0;
 }

@@ -38,6 +38,9 @@ struct reach { /* one thread's */
 	struct smtp s;
 	int opening;         /* under the lock: a socket over which no message is on its way, or -1 */
 	const struct plan_site *site; /* of the last connection asked for */
+	const char *next_hop; /* the recipients' of whom it was asked for; NULL: several */
+	uint32_t unfit;      /* hosts, by bits, that cannot do what the message at hand asks for */
+	bool bound;          /* its certificate is for that domain, not for the host: it serves no other */
 	const char *host;    /* whom it leads to; the route's */
 	const struct source *source; /* where it leaves from; NULL: as the system has it */
 	struct buf from;     /* that address as text */
@@ -61,14 +64,19 @@ void reach_cut(struct reach *c);
 /* Whose mail the next connection is for. */
 void reach_for(struct reach *c, const struct plan_dest *d);
 
-/* 0: c->s is open; where route_is_here() without a connection.  EX_TEMPFAIL: not now; EX_NOHOST,
+/* next_hop: the recipients' domain, NULL: they have several; lent as long as the connection is used.
+ * 0: c->s is open; where route_is_here() without a connection.  EX_TEMPFAIL: not now; EX_NOHOST,
  * EX_UNAVAILABLE: never.  Where no host takes us
  * the last temporary failure is what is told; status is the enhanced code to report. */
-int reach_site(struct reach *c, struct plan_site *s, char status[12], struct err *e);
+int reach_site(struct reach *c, struct plan_site *s, const char *next_hop, char status[12],
+    struct err *e);
 
 /* Of the connection that c has: whether there is a host beside its own that has not failed of late,
  * and the failure of its own, which is passed over for a while. */
 bool reach_has_other(const struct reach *c, const struct plan_site *s);
 void reach_avoid(const struct reach *c, struct plan_site *s);
+/* It is passed over for the message at hand alone, until reach_fresh(). */
+void reach_unfit(struct reach *c, const struct plan_site *s);
+void reach_fresh(struct reach *c);
 
 #endif

@@ -116,6 +116,8 @@ say_hello(struct smtp *s, struct err *e)
 	rc = smtp_command(s, line.s, s->opt.wait->helo, verb, e);
 	memset(&s->can, 0, sizeof s->can);
 	if (!rc && s->reply.code / 100 == 2) {
+		buf_cut(&s->hello, 0);
+		buf_add(&s->hello, s->reply.text.s, s->reply.text.len);
 		ehlo_parse(&s->can, &s->reply);
 	} else if (!rc && s->reply.code / 100 == 5 && !s->opt.lmtp) {
 		buf_cut(&line, 0);
@@ -197,7 +199,7 @@ secure(struct smtp *s, const char *sni, struct err *e)
 void
 smtp_init(struct smtp *s)
 {
-	*s = (struct smtp){.c = CONN_INIT, .reply = REPLY_INIT, .out = BUF_INIT, .tls = BUF_INIT,
+	*s = (struct smtp){.c = CONN_INIT, .reply = REPLY_INIT, .hello = BUF_INIT, .out = BUF_INIT, .tls = BUF_INIT,
 	    .ticket_key = BUF_INIT};
 }
 
@@ -209,6 +211,7 @@ smtp_forget(struct smtp *s)
 	s->done = s->wait_hint_s = 0;
 	s->tls_status = NULL;
 	reply_clear(&s->reply);
+	buf_cut(&s->hello, 0);
 	buf_cut(&s->out, 0);
 	buf_cut(&s->tls, 0);
 }
@@ -282,6 +285,7 @@ smtp_free(struct smtp *s)
 	buf_free(&s->out);
 	buf_free(&s->tls);
 	buf_free(&s->ticket_key);
+	buf_free(&s->hello);
 }
 
 bool

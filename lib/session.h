@@ -51,6 +51,7 @@ struct smtp {
 	uint32_t done;    /* transactions on this connection */
 	int64_t idle_since_ms;
 	struct reply reply; /* the last one read: after a failed smtp_open its code (0: none) and text */
+	struct buf hello;   /* what EHLO was answered with, last */
 	struct buf out;     /* commands to be sent together */
 	struct buf tls;     /* "TLS1.3 TLS_AES_256_GCM_SHA384 DANE-EE 3 1 1", "" in clear text */
 };

@@ -20,6 +20,7 @@ tlspolicy_free(struct tlspolicy *p)
 {
 	answers_free(&p->tlsa);
 	free(p->v);
+	free(p->base);
 	buf_free(&p->by);
 	buf_free(&p->is_why);
 	*p = (struct tlspolicy)TLSPOLICY_INIT;
@@ -41,27 +42,74 @@ take_usable(struct tlspolicy *p)
 	}
 }
 
-/* Only hosts whose name is secure have secure TLSA records: an MX set from a signed zone or a
- * configured relay, with addresses from a signed zone (RFC 7672 2.2). */
-static int
-ask_tlsa(const struct route *r, size_t host, struct dns *d, int64_t deadline_ms, struct tlspolicy *p,
+/* The records at one name: true where they are what counts, or cannot be found out (e). */
+static bool
+ask_at(const char *base, uint16_t port, struct dns *d, int64_t deadline_ms, struct tlspolicy *p,
     char status[12], struct err *e)
 {
 	struct buf name = BUF_INIT;
+	bool unknown;
 
-	buf_fmt(&name, "_%u._tcp.%s", r->hosts[host].port, r->hosts[host].name);
+	buf_fmt(&name, "_%u._tcp.%s", port, base);
+	answers_free(&p->tlsa);
 	dns_ask(d, name.s, ANSWERS_TLSA, deadline_ms, &p->tlsa);
-	if (answers_temporary(&p->tlsa)) {
+	unknown = answers_temporary(&p->tlsa);
+	if (unknown) {
 		memcpy(status, "4.7.5", 6);
 		err_set(e, EX_TEMPFAIL, "TLSA records of %s: %s", name.s, p->tlsa.why.s);
-	} else if (p->tlsa.secure && p->tlsa.n > 0) {
-		take_usable(p);
-		/* RFC 7672 2.2: records that nobody can use still ask for TLS. */
-		p->level = p->n > 0 ? TLSPOLICY_DANE : TLSPOLICY_ENCRYPT;
-		p->because = p->n > 0 ? "TLSA records" : "TLSA records, of which none can be used";
 	}
 	buf_free(&name);
-	return answers_temporary(&p->tlsa) ? EX_TEMPFAIL : 0; /* e may have another host's */
+	return unknown || (p->tlsa.secure && p->tlsa.n > 0);
+}
+
+/* An alias in a signed zone that leads into one which is not: its own name may have records. */
+static bool
+is_secure_alias(const char *host, const struct dns_addrs *addrs, struct dns *d, int64_t deadline_ms)
+{
+	struct answers is = ANSWERS_INIT;
+	bool secure;
+
+	if (!addrs->owner || !dns_validates(d))
+		return false;
+	dns_ask(d, host, ANSWERS_CNAME, deadline_ms, &is);
+	secure = is.secure && is.n > 0;
+	answers_free(&is);
+	return secure;
+}
+
+/* Only hosts whose name is secure have secure TLSA records: an MX set from a signed zone or a
+ * configured relay, with addresses from a signed zone; where it is an alias those of the name that it leads
+ * to come first, then its own (RFC 7672 2.2.2, 2.2.3). */
+static int
+ask_tlsa(const struct route *r, size_t host, const struct dns_addrs *addrs, struct dns *d,
+    int64_t deadline_ms, struct tlspolicy *p, char status[12], struct err *e)
+{
+	const char *name = r->hosts[host].name;
+	uint16_t port = r->hosts[host].port;
+	bool found = false;
+
+	if (addrs->secure && addrs->owner) {
+		found = ask_at(addrs->owner, port, d, deadline_ms, p, status, e);
+		if (found)
+			p->base = mem_dup(addrs->owner, strlen(addrs->owner));
+	}
+	if (!found && (addrs->secure || is_secure_alias(name, addrs, d, deadline_ms)))
+		found = ask_at(name, port, d, deadline_ms, p, status, e);
+	if (answers_temporary(&p->tlsa))
+		return EX_TEMPFAIL; /* e may have another host's */
+	if (!found)
+		return 0;
+	take_usable(p);
+	/* RFC 7672 2.2: records that nobody can use still ask for TLS. */
+	p->level = p->n > 0 ? TLSPOLICY_DANE : TLSPOLICY_ENCRYPT;
+	p->because = p->n > 0 ? "TLSA records" : "TLSA records, of which none can be used";
+	return 0;
+}
+
+const char *
+tlspolicy_sni(const struct tlspolicy *p)
+{
+	return p->base && p->level == TLSPOLICY_DANE ? p->base : p->host;
 }
 
 /* RFC 8461 5.  It adds to what DANE has left open, and overrides nothing that DANE says (2). */
@@ -94,7 +142,7 @@ heed_sts(const struct route *r, const struct stsfile *sts, struct tlspolicy *p, 
 }
 
 int
-tlspolicy_find(const struct route *r, size_t host, bool addrs_secure, const struct stsfile *sts,
+tlspolicy_find(const struct route *r, size_t host, const struct dns_addrs *addrs, const struct stsfile *sts,
     struct dns *d, int64_t deadline_ms, struct tlspolicy *p, char status[12], struct err *e)
 {
 	static const struct {
@@ -110,8 +158,7 @@ tlspolicy_find(const struct route *r, size_t host, bool addrs_secure, const stru
 	p->level = set[r->tls].level;
 	p->because = set[r->tls].because;
 	p->host = r->hosts[host].name;
-	if (dane && (r->secure || r->configured) && addrs_secure &&
-	    ask_tlsa(r, host, d, deadline_ms, p, status, e))
+	if (dane && (r->secure || r->configured) && ask_tlsa(r, host, addrs, d, deadline_ms, p, status, e))
 		return EX_TEMPFAIL;
 	if (r->tls == CONF_TLS_DANE && p->n == 0) {
 		memcpy(status, "4.7.5", 6);
@@ -145,6 +192,27 @@ tlspolicy_strong(const struct tlspolicy *p)
 	return p->level == TLSPOLICY_DANE || p->level == TLSPOLICY_VERIFY || p->level == TLSPOLICY_STS;
 }
 
+/* RFC 7672 3.2.2: with DANE-TA a certificate for the host does, or one for the next hop's domain, if it was the
+ * DNS that led from there to the host.  Which it was is told, for connections are shared between domains. */
+static enum cert_is
+check_dane(struct tlspolicy *p, const struct cert_chain *chain)
+{
+	const char *own[] = {p->host, p->base};
+	struct cert_names names = {own, p->base ? 2 : 1}, other = {&p->domain, 1};
+	struct buf why = BUF_INIT;
+	enum cert_is is = cert_dane(chain, p->v, p->n, &names, &p->is_why);
+
+	p->by_domain = is == CERT_OTHER_NAME && p->domain &&
+	    cert_dane(chain, p->v, p->n, &other, &why) == CERT_GOOD;
+	if (p->by_domain) {
+		buf_cut(&p->is_why, 0);
+		buf_add(&p->is_why, why.s, why.len);
+		is = CERT_GOOD;
+	}
+	buf_free(&why);
+	return is;
+}
+
 int
 tlspolicy_check(struct tlspolicy *p, const struct cert_chain *chain, struct buf *how,
     struct err *e)
@@ -155,7 +223,7 @@ tlspolicy_check(struct tlspolicy *p, const struct cert_chain *chain, struct buf 
 	buf_cut(&p->is_why, 0);
 	p->is = CERT_GOOD;
 	if (dane)
-		p->is = cert_dane(chain, p->v, p->n, &names, &p->is_why);
+		p->is = check_dane(p, chain);
 	else if (verify)
 		p->is = cert_ca(chain, p->cas, &names, &p->is_why);
 	else if (p->sts)

@@ -24,6 +24,9 @@ struct tlspolicy {
 	enum tlspolicy_level level;
 	const char *because; /* "tls = verify", "TLSA records": who demands it */
 	const char *host;    /* the route's */
+	char *base;          /* DANE: the name that the TLSA records belong to, where CNAMEs lead there from it */
+	const char *domain;  /* the next hop: what the certificate may be for, too, with DANE-TA; NULL: it may not */
+	bool by_domain;      /* the last certificate was for that alone */
 	struct answers tlsa; /* lends v its data */
 	struct cert_tlsa *v;
 	size_t n;
@@ -38,11 +41,11 @@ struct tlspolicy {
 };
 #define TLSPOLICY_INIT {.because = "", .tlsa = ANSWERS_INIT, .by = BUF_INIT, .is_why = BUF_INIT}
 
-/* addrs_secure: the DNS said so of the host's addresses.  sts: a policy that is valid, of the route's domain
+/* addrs: the host's.  sts: a policy that is valid, of the route's domain
  * (RFC 8461 3.4: or relay), NULL: there is none; it must outlive out.  EX_TEMPFAIL: the host must not be used now, for
  * whether there are TLSA records cannot be found out (RFC 7672 2.1.3), or tls = dane or sts and there is
  * none, or the policy does not name it.  status: the enhanced code.  tlspolicy_free() in any case. */
-int tlspolicy_find(const struct route *r, size_t host, bool addrs_secure, const struct stsfile *sts,
+int tlspolicy_find(const struct route *r, size_t host, const struct dns_addrs *addrs, const struct stsfile *sts,
     struct dns *d, int64_t deadline_ms, struct tlspolicy *out, char status[12], struct err *e);
 void tlspolicy_free(struct tlspolicy *p);
 
@@ -63,6 +66,9 @@ int tlspolicy_check(struct tlspolicy *p, const struct cert_chain *chain, struct 
 /* The same for the certificates of a connection: smtp_options.trust, with the policy as its argument. */
 struct tls;
 int tlspolicy_trust(void *policy, const struct tls *t, struct buf *how, struct err *e);
+
+/* What TLS asks for (SNI): the name that the records belong to (RFC 7672 3.1.1, 3.2), else the host's. */
+const char *tlspolicy_sni(const struct tlspolicy *p);
 
 const char *tlspolicy_name(enum tlspolicy_level level); /* "none", "may", "encrypt", "dane", "verify", "sts" */
 

@@ -575,6 +575,19 @@ send_here(struct parcel_way *way, struct smtp_mail *m, struct err *e)
 	return rc;
 }
 
+/* The recipients' domain, for as long as the plan lasts; NULL: there are several. */
+static const char *
+domain_for(struct run_state *r, const struct load *l)
+{
+	const char *domain = NULL;
+
+	pthread_mutex_lock(&r->lock);
+	if (l->i.n_rcpts <= 1)
+		domain = r->plan.dests[l->i.dest].domain;
+	pthread_mutex_unlock(&r->lock);
+	return domain;
+}
+
 /* One message over the connection.  False: the connection was stale, the item is still in hand. */
 static bool
 send_load(struct worker *w, uint32_t site, struct load *l)
@@ -585,10 +598,13 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 	    .addr = {w->c.addr.s, w->c.addr.len}, .source = span_of(w->c.source ? w->c.source->helo : NULL),
 	    .source_addr = {w->c.from.s, w->c.from.len}, .connect_us = w->c.connect_us,
 	    .ends = s->route.ends,
-	    .null_sender = s->route.by ? s->route.by->null_sender : NULL, .elsewhere = reach_has_other(&w->c, s), .meanwhile = look_ahead, .arg = w};
+	    .null_sender = s->route.by ? s->route.by->null_sender : NULL,
+	    .elsewhere = reach_has_other(&w->c, s), .meanwhile = look_ahead, .arg = w};
 	struct err e = ERR_INIT;
 	enum parcel_sent sent;
 
+	if (w->c.bound && domain_for(r, l) != w->c.next_hop)
+		return false; /* whom its certificate is not for */
 	if (route_is_here(&s->route))
 		way.send = send_here;
 	sent = parcel_send(l->p, l->rcpts, &l->n, &way, &e);
@@ -602,8 +618,12 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 		load_verdict(r, l, JOURNAL_DEFERRED, 0, "4.7.5", err_text(&e), s->name);
 	}
 	err_free(&e);
-	if (sent == PARCEL_STALE && (way.useless || way.unfit))
+	if (sent == PARCEL_STALE && way.useless)
 		reach_avoid(&w->c, s);
+	else if (sent == PARCEL_STALE && way.unfit)
+		reach_unfit(&w->c, s);
+	else if (sent != PARCEL_STALE)
+		reach_fresh(&w->c);
 	return sent != PARCEL_STALE;
 }
 
@@ -694,7 +714,8 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 	l = load_of(r, item);
 	reach_for(&w->c, &r->plan.dests[l.i.dest]);
 	pthread_mutex_unlock(&r->lock);
-	rc = reach_site(&w->c, s, status, &e);
+	reach_fresh(&w->c);
+	rc = reach_site(&w->c, s, domain_for(r, &l), status, &e);
 	while (!rc && have) {
 		if (first) {
 			pthread_mutex_lock(&r->lock);
@@ -706,7 +727,7 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 		if (l.p || load_take(r, &l)) {
 			if (!send_load(w, site, &l)) {
 				smtp_quit(&w->c.s); /* stale: the same message over a fresh one, once */
-				rc = reach_site(&w->c, s, status, &e);
+				rc = reach_site(&w->c, s, domain_for(r, &l), status, &e);
 				continue;
 			}
 		}

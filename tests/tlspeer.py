@@ -2,6 +2,7 @@
 # has shown, how it has logged in, and the MAIL command.  tlspeer.py PORTFILE LOG OPTION...
 #     cert=FILE      PEM, key and certificate (again: which it has from the second connection on)
 #     max=1.2        no newer version      tickets=0   gives none      ca=FILE   asks for a certificate
+#     at=ADDRESS     port 25 there, instead of any on loopback
 #     fail-resumed   ends a connection that was resumed
 import os, socket, ssl, sys, threading
 
@@ -21,6 +22,7 @@ def context(cert):
     if "ca" in opt:
         c.verify_mode = ssl.CERT_OPTIONAL
         c.load_verify_locations(opt["ca"][0])
+    c.sni_callback = lambda s, name, c: open(sys.argv[2] + ".sni", "a").write("%s\n" % name) and None
     return c
 
 contexts = [context(f) for f in opt["cert"]]
@@ -74,7 +76,7 @@ def quietly(s, ctx):
         s.close()
 
 l = socket.socket()
-l.bind(("127.0.0.1", 0))
+l.bind((opt["at"][0], 25) if "at" in opt else ("127.0.0.1", 0))
 l.listen(50)
 with open(sys.argv[1] + ".tmp", "w") as f:
     f.write(str(l.getsockname()[1]))
