@@ -462,7 +462,16 @@ defer_rest(struct attempt *a, struct err *e)
 	tell_outcomes(a, 0);
 }
 
-/* --- a return path of its own for each recipient */
+/* --- the return path: of its own for each recipient, or no longer null */
+
+/* A provider that takes no <> has what it wants: what it cannot deliver then comes back to us. */
+static struct span
+sender_of(const struct parcel *p, const struct parcel_way *way)
+{
+	bool null = p->t.env.sender.n == 0 && way->null_sender;
+
+	return null ? span_of(way->null_sender) : p->t.env.sender;
+}
 
 /* Of n who wait for a transaction one is left, if that is to have such a path; how many wait behind it. */
 static size_t
@@ -471,7 +480,7 @@ hold_back(struct attempt *a, size_t n)
 	struct parcel *p = a->p;
 
 	a->m->n = n;
-	a->m->sender = p->t.env.sender;
+	a->m->sender = sender_of(p, a->way);
 	buf_cut(&a->path, 0);
 	if (!p->t.env.verp || a->way->ends || !p->d->guard ||
 	    !guard_return_path(p->d->guard, p->t.env.sender, a->m->rcpts[0].addr, &a->path))
@@ -552,15 +561,6 @@ parcel_sign(struct parcel *p)
 	pthread_mutex_lock(&p->lock);
 	sign(p);
 	pthread_mutex_unlock(&p->lock);
-}
-
-/* A provider that takes no <> has what it wants: what it cannot deliver then comes back to us. */
-static struct span
-sender_of(const struct parcel *p, const struct parcel_way *way)
-{
-	bool null = p->t.env.sender.n == 0 && way->null_sender;
-
-	return null ? span_of(way->null_sender) : p->t.env.sender;
 }
 
 enum parcel_sent
