@@ -104,6 +104,66 @@ test_words(void)
 	}
 }
 
+/* Two blocks; the third cannot be had. */
+static int
+next_block(void *arg, struct span *block, struct err *e)
+{
+	int *n = arg;
+
+	*block = SPAN("block\n");
+	return ++*n > 2 ? err_set(e, EX_IOERR, "no more") : 0;
+}
+
+static int
+run_job(const char *script, struct spawn_job *j, struct buf *out, int *status)
+{
+	const char *args[] = {script, NULL};
+	struct err e = ERR_INIT;
+	int rc;
+
+	j->program = SH;
+	j->args = args;
+	buf_cut(out, 0);
+	rc = spawn_run(s, j, out, status, &e);
+	err_free(&e);
+	return rc;
+}
+
+/* Input in blocks, both outputs, as much of them as is wanted, and SIGTERM before SIGKILL. */
+static void
+test_deliveries(struct buf *out)
+{
+	struct spawn_job j = SPAWN_JOB_INIT;
+	int status, n = 0;
+
+	j.out_max = 8;
+	j.deadline_ms = io_now_ms() + 20000;
+	j.next = next_block;
+	j.arg = &n;
+	/* Whatever it makes of its input, it is dead before it could see an end of it. */
+	is_num(run_job("trap '' TERM; cat; echo END >&2; exit 0", &j, out, &status), EX_IOERR,
+	    "input that breaks off is no input");
+	j.next = NULL;
+	j.err_too = j.cut = true;
+	is_num(run_job("echo one; echo two >&2; echo three", &j, out, &status), 0, "more than is wanted");
+	is_str(out->s, "one\ntwo\n", "is thrown away, of both outputs");
+	j.grace_ms = 10000;
+	status = 0;
+	/* Where the machine is busy it may be told before it listens: then with more time. */
+	for (int ms = 300; ms < 20000 && !(WIFEXITED(status) && WEXITSTATUS(status) == 3); ms *= 2) {
+		j.deadline_ms = io_now_ms() + ms;
+		if (run_job("trap 'echo TERM; exit 3' TERM; while :; do sleep 0.02; done 2>/dev/null", &j, out,
+		        &status))
+			break;
+	}
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 3 && strstr(out->s, "TERM"), "one that is late and listens ends as it likes");
+	j.grace_ms = 300;
+	j.deadline_ms = io_now_ms() + 300;
+	is_num(run_job("trap '' TERM; while :; do sleep 0.02; done", &j, out, &status), 0,
+	    "one that is late and does not");
+	ok(WIFSIGNALED(status), "is killed");
+}
+
 int
 main(void)
 {
@@ -155,6 +215,7 @@ main(void)
 	is_num(run(SH, "sleep 100 >/dev/null & echo $!", SPAN(""), 0, 100, 5000, &out, &status), 0,
 	    "one that leaves another behind");
 	ok(gone(out.s), "which is killed too");
+	test_deliveries(&out);
 	for (int i = 0; i < 8; i++)
 		pthread_create(&threads[i], NULL, many, &bad[i]);
 	for (int i = 0; i < 8; i++) {
