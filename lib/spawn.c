@@ -554,6 +554,10 @@ attend(struct ends *x, const struct spawn_job *j, struct buf *out, int *status, 
 		rc = take_output(x, j, out, before, e);
 	if (!rc && got != sizeof *status)
 		rc = err_set(e, EX_TEMPFAIL, "the spawner is gone");
+	/* The spawner's clock may strike a moment before ours. */
+	if (!rc && j->grace_ms == 0 && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL &&
+	    io_now_ms() >= j->deadline_ms)
+		rc = err_set(e, EX_TEMPFAIL, "timed out");
 	return rc;
 }
 
