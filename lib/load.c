@@ -58,7 +58,8 @@ health(struct run_state *r, uint32_t site, bool save)
 	struct slots own;
 	struct err e = ERR_INIT;
 
-	if (s->own_name && (save || slots_known(r->state_dir, s->own_name)) && slots_open(&own, r->state_dir, s->own_name, &e) == 0) {
+	if (s->own_name && (save || slots_known(r->state_dir, s->own_name)) &&
+	    slots_open(&own, r->state_dir, s->own_name, &e) == 0) {
 		if (save)
 			slots_save(&own, p, io_now_ms(), &e);
 		else
@@ -479,3 +480,23 @@ load_fail_all(struct run_state *r, uint32_t site, struct load *first, const char
 	while (!r->d.trouble && load_next(r, site, &l));
 }
 
+const char *
+load_domain(struct run_state *r, const struct load *l)
+{
+	const char *domain = NULL;
+
+	pthread_mutex_lock(&r->lock);
+	if (l->i.n_rcpts <= 1)
+		domain = r->plan.dests[l->i.dest].domain;
+	pthread_mutex_unlock(&r->lock);
+	return domain;
+}
+
+uint64_t
+load_messages(const struct run_state *r, const struct plan_site *s)
+{
+	const struct confsite *limits = s->budget->limits;
+
+	return limits && limits->messages != CONFSITE_UNSET ? limits->messages
+	                                                    : r->d.conf->connection_messages;
+}

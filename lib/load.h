@@ -84,6 +84,10 @@ void load_forget(struct run_state *r, struct load *l);
 /* Takes it and gives all its recipients this outcome. */
 void load_verdict(struct run_state *r, struct load *l, enum journal_is as, int code,
     const char *status, const char *text, const char *site);
+/* Of the recipients, for as long as the plan lasts; NULL: they have several. */
+const char *load_domain(struct run_state *r, const struct load *l);
+/* How many may go over one connection to that site. */
+uint64_t load_messages(const struct run_state *r, const struct plan_site *s);
 bool load_next(struct run_state *r, uint32_t site, struct load *l); /* any that waits at the site */
 /* Of a closed site everything moves to the hour when it opens, unless that is soon. */
 void load_drain_closed(struct run_state *r, uint32_t site);

@@ -477,22 +477,12 @@ settle(struct worker *w, uint32_t site, const struct parcel_way *way)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* Over one connection to where w has one. */
-static uint64_t
-most_messages(const struct worker *w)
-{
-	const struct confsite *limits = w->c.site->budget->limits;
-
-	return limits && limits->messages != CONFSITE_UNSET ? limits->messages
-	                                                    : w->r->d.conf->connection_messages;
-}
-
 static bool
 worn_out(const struct worker *w)
 {
 	const struct conf *c = w->r->d.conf;
 
-	return smtp_used_up(&w->c.s) || w->r->d.trouble || w->c.s.done >= most_messages(w) ||
+	return smtp_used_up(&w->c.s) || w->r->d.trouble || w->c.s.done >= load_messages(w->r, w->c.site) ||
 	    io_now_ms() - w->c.since_ms > (int64_t)c->connection_s * 1000;
 }
 
@@ -502,7 +492,7 @@ nearly_worn_out(const struct worker *w)
 	const struct conf *c = w->r->d.conf;
 
 	return w->has_ahead || w->told_to_close || w->r->d.trouble || !w->c.s.open ||
-	    w->c.s.done + 1 >= most_messages(w) ||
+	    w->c.s.done + 1 >= load_messages(w->r, w->c.site) ||
 	    io_now_ms() - w->c.since_ms > (int64_t)c->connection_s * 1000;
 }
 
@@ -575,19 +565,6 @@ send_here(struct parcel_way *way, struct smtp_mail *m, struct err *e)
 	return rc;
 }
 
-/* The recipients' domain, for as long as the plan lasts; NULL: there are several. */
-static const char *
-domain_for(struct run_state *r, const struct load *l)
-{
-	const char *domain = NULL;
-
-	pthread_mutex_lock(&r->lock);
-	if (l->i.n_rcpts <= 1)
-		domain = r->plan.dests[l->i.dest].domain;
-	pthread_mutex_unlock(&r->lock);
-	return domain;
-}
-
 /* One message over the connection.  False: the connection was stale, the item is still in hand. */
 static bool
 send_load(struct worker *w, uint32_t site, struct load *l)
@@ -603,7 +580,7 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 	struct err e = ERR_INIT;
 	enum parcel_sent sent;
 
-	if (w->c.bound && domain_for(r, l) != w->c.next_hop)
+	if (w->c.bound && load_domain(r, l) != w->c.next_hop)
 		return false; /* whom its certificate is not for */
 	if (route_is_here(&s->route))
 		way.send = send_here;
@@ -715,7 +692,7 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 	reach_for(&w->c, &r->plan.dests[l.i.dest]);
 	pthread_mutex_unlock(&r->lock);
 	reach_fresh(&w->c);
-	rc = reach_site(&w->c, s, domain_for(r, &l), status, &e);
+	rc = reach_site(&w->c, s, load_domain(r, &l), status, &e);
 	while (!rc && have) {
 		if (first) {
 			pthread_mutex_lock(&r->lock);
@@ -727,7 +704,7 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 		if (l.p || load_take(r, &l)) {
 			if (!send_load(w, site, &l)) {
 				smtp_quit(&w->c.s); /* stale: the same message over a fresh one, once */
-				rc = reach_site(&w->c, s, domain_for(r, &l), status, &e);
+				rc = reach_site(&w->c, s, load_domain(r, &l), status, &e);
 				continue;
 			}
 		}
