@@ -264,7 +264,8 @@ take_line(struct tool *t, struct span line, struct err *e)
 {
 	struct suppress_entry v = {.reason = span_of(t->command == REMOVE ? "removed" : t->reason),
 	    .source = span_of(t->source), .scope = t->stream ? span_of(t->stream) : SUPPRESS_EVERY,
-	    .note = span_of(t->note), .latest = t->command != IMPORT, .since_s = t->now_s, .until_s = t->for_s ? t->now_s + t->for_s : 0};
+	    .note = span_of(t->note), .latest = t->command != IMPORT, .since_s = t->now_s,
+	    .until_s = t->for_s ? t->now_s + t->for_s : 0};
 
 	t->line++;
 	if (span_trim(line).n == 0 || (line.n > 1 && line.p[0] == '#' && line.p[1] == ' '))

@@ -127,10 +127,12 @@ put_id(struct apply *a, const struct bounce *b, const struct bounce_rcpt *r, enu
 			buf_fmt(&a->id, "%.*s\n", SPAN_ARG(parts[i]));
 }
 
-static void
+/* One that is not told is not seen either: the next to read it tells of it. */
+static int
 tell(struct apply *a, const struct bounce *b, const struct bounce_rcpt *r, const struct learn_fact *f,
-    const struct bounceout_more *more)
+    const struct bounceout_more *more, struct err *e)
 {
+	uint64_t lost = events_lost(a->events);
 	const struct event v = {.type = f->kind == LEARN_FAILURE ? EVENT_RETURNED : EVENT_COMPLAINED,
 	    .id = b->queue_id, .rcpt = f->address, .domain = addr_domain(f->address),
 	    .stream = {more->stream.s, more->stream.len}, .tag = {more->tag.s, more->tag.len},
@@ -139,6 +141,8 @@ tell(struct apply *a, const struct bounce *b, const struct bounce_rcpt *r, const
 	    .hard = r->reason.hard == REASON_UNSAID ? EVENT_UNSAID : f->hard ? EVENT_HARD : EVENT_SOFT};
 
 	events_write(a->events, &v, io_time_us());
+	return events_lost(a->events) == lost ? 0
+	    : err_set(e, EX_TEMPFAIL, "the event log cannot be written to");
 }
 
 static int
@@ -158,7 +162,7 @@ carry_out(struct apply *a, const struct bounce *b, const struct bounce_rcpt *r,
 	f.id = (struct span){a->id.s, a->id.len};
 	rc = suppress_seen(a->list, f.address, f.id, &at_s, e);
 	if (!rc && at_s == 0)
-		tell(a, b, r, &f, more);
+		rc = tell(a, b, r, &f, more, e);
 	if (!rc)
 		rc = learn(a->list, a->policy, &f, at_s ? at_s : io_time_us() / 1000000, at_s > 0, &did, e);
 	if (rc == EX_DATAERR) { /* no address that a list can have */

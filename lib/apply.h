@@ -22,7 +22,7 @@ int apply_open(struct apply **a, const struct conf *c, struct queue *q, bool wri
 const unsigned char *apply_key(const struct apply *a);
 /* What the log knows of it, and what is to be done.  Safe for many threads. */
 void apply_bounce(struct apply *a, const struct bounce *b, struct bounceout_more *more);
-/* All of it is on stable storage; or the first trouble there was, after which nothing was changed any more. */
+/* All of it is on stable storage; or the first trouble there was, behind which nothing was changed. */
 int apply_close(struct apply *a, struct err *e);
 
 #endif

@@ -136,7 +136,8 @@ eventseek(int log_dir, struct span id, struct buf *stream, struct buf *tag)
 		if (fd < 0)
 			continue;
 		if (fstat(fd, &st) == 0)
-			found = look(fd, day > 0 ? 0 : place_of(fd, (uint64_t)st.st_size, s, &block), id, stream, tag);
+			found = look(fd, day > 0 ? 0 : place_of(fd, (uint64_t)st.st_size, s, &block), id,
+			    stream, tag);
 		close(fd);
 	}
 	buf_free(&name);

@@ -215,8 +215,8 @@ guard_key(struct guard *g, struct err *e)
 
 	pthread_mutex_lock(&g->lock);
 	if (!g->has_key)
-		rc = keyfile_read(file ? AT_FDCWD : queue_state_fd(g->queue), file ? file : KEYFILE_NAME, true,
-		    g->key, e);
+		rc = keyfile_read(file ? AT_FDCWD : queue_state_fd(g->queue),
+		    file ? file : KEYFILE_NAME, true, g->key, e);
 	g->has_key = rc == 0;
 	pthread_mutex_unlock(&g->lock);
 	return rc;

@@ -34,8 +34,8 @@ judge(const struct suppressconf *c, const struct learn_fact *f)
 
 	switch (f->kind) {
 	case LEARN_COMPLAINT:
-		return (struct verdict){c->complaints ? ENTER : NOTHING, c->complaint_for_s, SPAN("complaint"),
-		    scope_of(c, f)};
+		return (struct verdict){c->complaints ? ENTER : NOTHING, c->complaint_for_s,
+		    SPAN("complaint"), scope_of(c, f)};
 	case LEARN_UNSUBSCRIBE:
 		return (struct verdict){c->unsubscribes ? ENTER : NOTHING, c->unsubscribe_for_s,
 		    SPAN("unsubscribe"), scope_of(c, f)};

@@ -44,7 +44,8 @@ struct paged_kind {
 	void *arg;
 };
 
-/* EX_CONFIG: it is no table; a person must act.  Where there is no file: EX_NOINPUT to read, to write it is made, with its directory there. */
+/* Where there is no file: EX_NOINPUT to read; to write it is made, in a directory that is there.
+ * EX_CONFIG: it is no table, and a person must act. */
 int paged_open(struct paged **t, int dir, const char *name, const struct paged_kind *k, bool write,
     struct err *e);
 void paged_close(struct paged *t);

@@ -151,16 +151,21 @@ tag_at(struct span local, size_t plus, struct parts *out)
 	    split((struct span){rest.p + 1, rest.n - 1}, '=', &out->user, &out->domain);
 }
 
+/* The next place behind *at that looks like a tag: a sender's or a recipient's own name may look so
+ * too, hence there may be several, of which a proof tells the right one. */
 static bool
-take_apart(struct span address, struct parts *out)
+next_tag(struct span address, size_t *at, struct parts *out)
 {
 	struct span local;
 
 	if (!split(address, '@', &local, &out->origin))
 		return false;
-	for (size_t i = 0; i < local.n; i++)
+	while (*at < local.n) {
+		size_t i = (*at)++;
+
 		if (local.p[i] == '+' && tag_at(local, i, out))
 			return true;
+	}
 	return false;
 }
 
@@ -182,31 +187,44 @@ bool
 verp_proves(const unsigned char key[VERP_KEY_BYTES], struct span address, struct span rcpt)
 {
 	struct parts p;
+	size_t at = 0;
+	bool good = false;
 
-	return take_apart(address, &p) && proves(key, &p, rcpt);
+	while (!good && next_tag(address, &at, &p))
+		good = proves(key, &p, rcpt);
+	return good;
+}
+
+static bool
+is_over(const struct parts *p, uint64_t now_s)
+{
+	uint64_t day, today = now_s / DAY_S;
+
+	get_number(p->day, &day);
+	return day > today + 1 || day + VERP_DAYS < today;
 }
 
 enum verp_is
 verp_read(const unsigned char key[VERP_KEY_BYTES], struct span address, uint64_t now_s,
     struct buf *rcpt)
 {
-	uint64_t day, today = now_s / DAY_S;
-	size_t start = rcpt->len;
+	enum verp_is is = VERP_NONE;
+	size_t start = rcpt->len, at = 0;
 	struct parts p;
+	bool good;
 
-	if (!take_apart(address, &p))
-		return VERP_NONE;
-	get_number(p.day, &day);
-	if (p.named) {
-		buf_fmt(rcpt, "%.*s@%.*s", SPAN_ARG(p.user), SPAN_ARG(p.domain));
-		if (!proves(key, &p, (struct span){rcpt->s + start, rcpt->len - start})) {
-			buf_cut(rcpt, start);
-			return VERP_FORGED;
+	while (next_tag(address, &at, &p)) {
+		if (!p.named) {
+			is = is_over(&p, now_s) ? VERP_OVER : VERP_SHORT;
+			continue;
 		}
-	}
-	if (day > today + 1 || day + VERP_DAYS < today) {
+		buf_fmt(rcpt, "%.*s@%.*s", SPAN_ARG(p.user), SPAN_ARG(p.domain));
+		good = proves(key, &p, (struct span){rcpt->s + start, rcpt->len - start});
+		if (good && !is_over(&p, now_s))
+			return VERP_GOOD;
+		if (is == VERP_NONE)
+			is = good ? VERP_OVER : VERP_FORGED;
 		buf_cut(rcpt, start);
-		return VERP_OVER;
 	}
-	return p.named ? VERP_GOOD : VERP_SHORT;
+	return is;
 }

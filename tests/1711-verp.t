@@ -64,8 +64,20 @@ accepted b@x.example True
 accepted c@x.example True' 'each by itself, with its own path'
 is "$(cat "$T"/q/log/*.jsonl | grep '"type":"delivered"' | grep -c '"recipient":"[abc]@x.example"')" 3 'once each'
 
-# --- what comes back
 rm -rf "$T"/q/new/* "$T"/q/cur/* "$T"/q/state/suppress
+
+# --- the proof by somebody else's hand: HMAC-SHA-256, its first 60 bits in base 32
+path=$(send -f News@H.example Bob@x.example | cut -d ' ' -f 1)
+is "$path" "$(python3 -c '
+import hmac, struct, sys
+key = bytes.fromhex(open(sys.argv[1]).read())
+day = sys.argv[2].split("+b", 1)[1][:4]
+a = b"return path %s news@h.example" % day.encode()
+n = int.from_bytes(hmac.digest(key, struct.pack("=Q", len(a)) + a + b"bob@x.example", "sha256")[:8], "big") >> 4
+proof = "".join("0123456789abcdefghjkmnpqrstvwxyz"[n >> 5 * i & 31] for i in reversed(range(12)))
+print("News+b%s%s-Bob=x.example@H.example" % (day, proof))' "$T/q/state/key" "$path")" 'is the same'
+
+# --- what comes back
 path=$(send -f news@h.example bob@x.example | cut -d ' ' -f 1)
 # bounce PATH TEXT: in words nobody has rules for, but from a mailer
 bounce() {

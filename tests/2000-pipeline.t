@@ -24,7 +24,7 @@ has() {
 
 trap_start
 OTHER=$(free_port)
-is "$(recipe 10)" '' 'there are nine recipes'
+is "$(recipe 11)" '' 'there are ten recipes'
 
 run 1 'send, and see it waiting'
 like "$(cat "$T/.out")" 'admin@example\.org' 'the list shows where it goes'
@@ -86,4 +86,10 @@ ok 'a mailbox has it' has mail/ann 'Subject: to you'
 is "$(find mail -path '*/new/*' | wc -l)" 1 'once'
 ok 'and who is elsewhere' has trap 'Subject: to you'
 kill "$(cat trap.pid)"
+printf '%s\n' 'From: MAILER-DAEMON@example.net' 'MIME-Version: 1.0' \
+    'Content-Type: multipart/report; report-type=delivery-status; boundary=b' '' '--b' \
+    'Content-Type: message/delivery-status' '' 'Reporting-MTA: dns; example.net' '' \
+    'Final-Recipient: rfc822; dead@example.net' 'Action: failed' 'Status: 5.1.1' '--b--' >bounce.eml
+run 10 'never mail a dead address twice'
+like "$(suppress list)" '^dead@example\.net	userunknown	bounce' 'the dead one is remembered'
 done_testing
