@@ -83,6 +83,7 @@ static const struct conftab_key keys[] = {
     WORDS("delivery", delivery, "background", "background queue interactive"),
     WORDS("bare_cr", bare_cr, "refuse", "refuse repair"),
     WORDS("long_lines", long_lines, "encode", "refuse encode"),
+    WORDS("8bit", eightbit, "convert", "convert send fail"),
     WORDS("in_doubt", in_doubt, "retry", "retry hold assume-sent"),
     WORDS("tls", tls, "auto", TLS_WORDS),
     {"tls_ca_file", CONFTAB_TEXT, "", AT(tls_ca_file), 0, 0, NULL, NULL, NULL},

@@ -21,6 +21,7 @@
 
 enum conf_delivery { CONF_BACKGROUND, CONF_QUEUE_ONLY, CONF_INTERACTIVE };
 enum conf_doubt { CONF_DOUBT_RETRY, CONF_DOUBT_HOLD, CONF_DOUBT_SENT };
+enum conf_eight { CONF_EIGHT_CONVERT, CONF_EIGHT_SEND, CONF_EIGHT_FAIL };
 enum conf_fix { CONF_REFUSE, CONF_REPAIR };
 enum conf_tls { /* tlspolicy.h */
 	CONF_TLS_AUTO, CONF_TLS_NONE, CONF_TLS_MAY, CONF_TLS_ENCRYPT, CONF_TLS_DANE, CONF_TLS_VERIFY,
@@ -73,6 +74,7 @@ struct conf {
 	enum conf_delivery delivery;
 	enum conf_fix bare_cr, long_lines; /* CONF_REPAIR of long lines: quoted-printable */
 	enum conf_doubt in_doubt;
+	enum conf_eight eightbit; /* "8bit": content with bytes over 127 to a server without 8BITMIME */
 	enum conf_tls tls;
 	uint64_t max_message_bytes;
 	uint64_t max_header_bytes;

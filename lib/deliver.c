@@ -4,6 +4,7 @@
 #include "dkimmsg.h"
 #include "io.h"
 #include "msg.h"
+#include "seven.h"
 #include "telling.h"
 
 #include <stdio.h>
@@ -124,7 +125,8 @@ parcel_take(struct deliver *d, const struct queue_at *at, const char *name, uint
 	}
 	p->d = d;
 	p->pending = (struct buf)BUF_INIT;
-	p->signature = (struct buf)BUF_INIT;
+	for (size_t i = 0; i < PARCEL_FORMS; i++)
+		p->form[i].signature = (struct buf)BUF_INIT;
 	pthread_mutex_init(&p->lock, NULL);
 	p->groups = 1;
 	rc = journal_replay((struct span){p->t.journal.s, p->t.journal.len}, p->t.env.n, &p->j, e);
@@ -503,10 +505,11 @@ next_of(struct attempt *a, size_t held)
 	a->who[held] = who;
 }
 
-/* --- signing */
+/* --- content and its signature */
 
 struct content_reader {
 	const struct parcel *p;
+	const struct parcel_form *form; /* NULL: as it is */
 	uint64_t at;
 	struct buf block;
 };
@@ -515,16 +518,17 @@ static int
 next_content(void *arg, const char **text, size_t *n, struct err *e)
 {
 	struct content_reader *r = arg;
-	uint64_t left = r->p->t.head.content_bytes - r->at;
-	const char *content = queue_content(&r->p->t);
+	const struct queue_entry *t = &r->p->t;
+	uint64_t left = (r->form ? r->form->size : t->head.content_bytes) - r->at;
+	const char *content = r->form ? NULL : queue_content(t);
 	int rc = 0;
 
 	*text = content;
 	*n = (size_t)left;
 	if (!content) {
 		*text = buf_room(&r->block, SIGN_BLOCK);
-		rc = io_pread(r->p->t.fd, r->block.s, left < SIGN_BLOCK ? (size_t)left : SIGN_BLOCK,
-		    r->p->t.content_off + r->at, n, e);
+		rc = io_pread(r->form ? r->form->file : t->fd, r->block.s,
+		    left < SIGN_BLOCK ? (size_t)left : SIGN_BLOCK, (r->form ? 0 : t->content_off) + r->at, n, e);
 		if (!rc && *n == 0 && left > 0)
 			rc = err_set(e, EX_TEMPFAIL, "the queue file is shorter than it was");
 	}
@@ -534,22 +538,23 @@ next_content(void *arg, const char **text, size_t *n, struct err *e)
 
 /* With the lock held.  Once an attempt: groups that go to other places carry the same signature. */
 static void
-sign(struct parcel *p)
+sign(struct parcel *p, enum parcel_is is)
 {
-	struct content_reader r = {.p = p, .block = BUF_INIT};
+	struct parcel_form *f = &p->form[is];
+	struct content_reader r = {.p = p, .form = is == PARCEL_SEVEN ? f : NULL, .block = BUF_INIT};
 	struct buf from = BUF_INIT;
 	struct err e = ERR_INIT;
 	const char *may = p->d->conf->dkim_unsigned;
 
 	/* Who we are is nothing for a stranger to borrow, whose mail an alias sends on. */
-	if (p->signed_already || !p->d->keys || p->t.env.received)
+	if (f->signed_already || !p->d->keys || p->t.env.received)
 		return;
-	p->signed_already = true;
-	if (dkimmsg_sign(p->d->keys, next_content, &r, io_time_us() / 1000000, &p->signature, &from,
+	f->signed_already = true;
+	if (dkimmsg_sign(p->d->keys, next_content, &r, io_time_us() / 1000000, &f->signature, &from,
 	        &e) != 0 &&
 	    !(may && dkimconf_domains_have(may, (struct span){from.s, from.len})) &&
 	    !(p->d->notify && notify_from_here(p->d->notify, &p->t, (struct span){from.s, from.len})))
-		err_set(&p->unsigned_why, EX_TEMPFAIL, "not signed: %s", err_text(&e));
+		err_set(&f->unsigned_why, EX_TEMPFAIL, "not signed: %s", err_text(&e));
 	err_free(&e);
 	buf_free(&from);
 	buf_free(&r.block);
@@ -559,8 +564,58 @@ void
 parcel_sign(struct parcel *p)
 {
 	pthread_mutex_lock(&p->lock);
-	sign(p);
+	sign(p, PARCEL_AS_IS);
 	pthread_mutex_unlock(&p->lock);
+}
+
+/* For a server without 8BITMIME, made once an attempt: it is signed as it leaves. */
+static void
+convert(struct parcel *p, struct smtp_mail *m)
+{
+	struct parcel_form *f = &p->form[PARCEL_SEVEN];
+
+	if (!f->made) {
+		f->made = true;
+		if (seven_make(p->d->q, &p->t, &f->file, &f->size, &f->why) != 0 && f->why.code != EX_DATAERR)
+			f->why.code = EX_TEMPFAIL;
+	}
+	if (f->why.code == EX_DATAERR) {
+		m->rigid = span_of(err_text(&f->why));
+	} else if (f->why.code == 0) {
+		m->content = NULL;
+		m->file = f->file;
+		m->off = 0;
+		m->size = f->size;
+		m->eightbit = false;
+	}
+}
+
+/* What goes over this connection, and in front of it what.  EX_TEMPFAIL: it cannot go now. */
+static int
+choose_form(struct parcel *p, const struct parcel_way *way, struct smtp_mail *m, struct err *e)
+{
+	enum conf_eight how = p->d->conf->eightbit;
+	enum parcel_is is = PARCEL_AS_IS;
+	const struct err *why;
+
+	/* With SMTPUTF8 comes 8BITMIME (RFC 6531 3.1): whoever lacks it refuses such a header for that. */
+	if (m->eightbit && !m->utf8_header && !way->send && !way->s->can.eightbitmime) {
+		if (how == CONF_EIGHT_FAIL)
+			m->rigid = SPAN("8-bit content, and the server does not know 8BITMIME");
+		is = how == CONF_EIGHT_CONVERT ? PARCEL_SEVEN : PARCEL_AS_IS;
+	}
+	pthread_mutex_lock(&p->lock);
+	if (is == PARCEL_SEVEN)
+		convert(p, m);
+	if (!way->ends && m->rigid.n == 0 && p->form[is].why.code == 0)
+		sign(p, is);
+	pthread_mutex_unlock(&p->lock);
+	why = p->form[is].why.code == EX_TEMPFAIL ? &p->form[is].why : &p->form[is].unsigned_why;
+	if (why->code && (why == &p->form[is].why || (!way->ends && m->rigid.n == 0)))
+		return err_set(e, EX_TEMPFAIL, "%s", err_text(why));
+	if (!way->ends)
+		m->prefix = (struct span){p->form[is].signature.s, p->form[is].signature.len};
+	return 0;
 }
 
 enum parcel_sent
@@ -581,12 +636,7 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 
 	m.arg = &a;
 	prepare(&a, rcpts, *n);
-	if (!way->ends) {
-		parcel_sign(p);
-		m.prefix = (struct span){p->signature.s, p->signature.len};
-	}
-	if (!way->ends && p->unsigned_why.code) {
-		err_set(e, EX_TEMPFAIL, "%s", err_text(&p->unsigned_why));
+	if (choose_form(p, way, &m, e)) {
 		sent = PARCEL_UNSIGNED;
 		again = 0;
 	}

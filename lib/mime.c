@@ -1,5 +1,6 @@
 #include "mime.h"
 
+#include "b64.h"
 #include "msg.h"
 
 #include <stdint.h>
@@ -10,9 +11,10 @@
 #define OUT_MAX 65536  /* gathered before it is emitted */
 
 enum kind { LEAF, MULTIPART, MESSAGE, SEALED, RIGID };
-enum coding { PLAIN, QUOTED, BASE64, OTHER };
+enum coding { PLAIN, BINARY, QUOTED, BASE64, OTHER };
 
 struct shorten {
+	bool seven; /* it is bytes over 127 that are encoded, not long lines */
 	int (*emit)(void *arg, const void *p, size_t n, struct err *e);
 	void *arg;
 	struct buf out;
@@ -31,6 +33,21 @@ static int shorten(struct shorten *s, struct span text, unsigned depth, bool who
     struct err *e);
 
 static bool
+has_eight(struct span text)
+{
+	uint64_t eight = 0, word;
+	size_t i = 0;
+
+	for (; i + sizeof word <= text.n && !eight; i += sizeof word) {
+		memcpy(&word, text.p + i, sizeof word);
+		eight = word & 0x8080808080808080u;
+	}
+	for (; i < text.n; i++)
+		eight |= (unsigned char)text.p[i] & 0x80;
+	return eight != 0;
+}
+
+static bool
 has_long_line(struct span text)
 {
 	const char *p = text.p, *end = text.p + text.n;
@@ -44,6 +61,21 @@ has_long_line(struct span text)
 		p = lf + 1;
 	}
 	return false;
+}
+
+static bool
+needs(const struct shorten *s, struct span text)
+{
+	return s->seven ? has_eight(text) : has_long_line(text);
+}
+
+/* It is in that part, and there it has to stay. */
+static int
+cannot(const struct shorten *s, const char *where, struct err *e)
+{
+	if (s->seven)
+		return err_set(e, EX_DATAERR, "8-bit content %s", where);
+	return err_set(e, EX_DATAERR, "line over %d bytes %s", MSG_LINE_MAX, where);
 }
 
 /* --- out */
@@ -178,13 +210,15 @@ read_coding(struct span value)
 	word = cur_while(&c, is_token);
 	if (span_ieq(word, SPAN("7bit")) || span_ieq(word, SPAN("8bit")) || word.n == 0)
 		return PLAIN;
+	if (span_ieq(word, SPAN("binary")))
+		return BINARY;
 	if (span_ieq(word, SPAN("quoted-printable")))
 		return QUOTED;
 	return span_ieq(word, SPAN("base64")) ? BASE64 : OTHER;
 }
 
 static int
-read_entity(struct entity *t, struct span text, bool digest, struct err *e)
+read_entity(const struct shorten *s, struct entity *t, struct span text, bool digest, struct err *e)
 {
 	struct cur c = cur_span(text);
 	struct msg_field f;
@@ -202,6 +236,10 @@ read_entity(struct entity *t, struct span text, bool digest, struct err *e)
 	}
 	t->header = (struct span){text.p, (size_t)(c.p - text.p)};
 	t->body = cur_rest(&c);
+	if (bad && s->seven && has_eight(t->body))
+		return cannot(s, "in a part with a malformed header", e);
+	if (s->seven)
+		return 0;
 	if (bad)
 		return err_set(e, EX_DATAERR, "line too long in a part with a malformed header");
 	if (has_long_line(t->header))
@@ -264,7 +302,8 @@ is_hex(int c)
 }
 
 /* Long lines of what is encoded already: soft line breaks between its characters, or for base64
- * a line break anywhere. */
+ * a line break anywhere.  Bytes over 127 are nothing there: as quoted-printable they stay what they
+ * were taken for, decoders of base64 pass over them (RFC 2045 6.8). */
 static int
 wrap(struct shorten *s, struct span body, enum coding coding, struct err *e)
 {
@@ -273,21 +312,31 @@ wrap(struct shorten *s, struct span body, enum coding coding, struct err *e)
 	int rc = 0;
 
 	while (!cur_end(&c) && !rc) {
-		size_t n = 1;
+		bool eight = s->seven && (unsigned char)*c.p > 127;
+		size_t n = 1, width;
 
+		if (eight && coding == BASE64) {
+			c.p++;
+			continue;
+		}
 		if (coding == QUOTED && *c.p == '=' && c.end - c.p >= 3 &&
 		    is_hex((unsigned char)c.p[1]) && is_hex((unsigned char)c.p[2]))
 			n = 3;
 		if (*c.p == '\r' && c.end - c.p >= 2 && c.p[1] == '\n') {
 			n = 2;
 			col = 0;
-		} else if (col + n > max) {
-			buf_str(&s->out, coding == QUOTED ? "=\r\n" : "\r\n");
-			col = n;
 		} else {
-			col += n;
+			width = eight ? 3 : n;
+			if (col + width > max) {
+				buf_str(&s->out, coding == QUOTED ? "=\r\n" : "\r\n");
+				col = 0;
+			}
+			col += width;
 		}
-		buf_add(&s->out, c.p, n);
+		if (eight)
+			qp_byte(&s->out, (unsigned char)*c.p);
+		else
+			buf_add(&s->out, c.p, n);
 		c.p += n;
 		if (s->out.len > OUT_MAX)
 			rc = flush(s, e);
@@ -295,11 +344,44 @@ wrap(struct shorten *s, struct span body, enum coding coding, struct err *e)
 	return rc;
 }
 
-/* The header of a leaf that becomes quoted-printable. */
-static void
-leaf_header(struct shorten *s, struct span header, bool whole)
+/* RFC 2045 6.8, in whole lines; the empty line before a body stays. */
+static int
+base64_encode(struct shorten *s, struct span body, struct err *e)
 {
-	static const char coding[] = "Content-Transfer-Encoding: quoted-printable\r\n";
+	struct cur c = cur_span(body);
+	int rc = 0;
+
+	if (cur_ch(&c, '\r'))
+		buf_ch(&s->out, '\r');
+	if (cur_ch(&c, '\n'))
+		buf_ch(&s->out, '\n');
+	while (!cur_end(&c) && !rc) {
+		struct span line = cur_take(&c, B64_LINE_MAX / 4 * 3);
+
+		b64_encode(&s->out, line.p, line.n);
+		buf_add(&s->out, "\r\n", 2);
+		if (s->out.len > OUT_MAX)
+			rc = flush(s, e);
+	}
+	return rc;
+}
+
+/* Text of mostly other letters is shorter as base64, and nobody could read it as quoted-printable either. */
+static bool
+mostly_eight(struct span body)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < body.n; i++)
+		n += (unsigned char)body.p[i] > 127;
+	return n > body.n / 4;
+}
+
+/* The header of a part whose coding changes: a leaf is quoted-printable or base64 now, what has parts 7bit,
+ * if it said anything else. */
+static void
+new_header(struct shorten *s, struct span header, const char *word, bool whole, bool composite)
+{
 	struct cur c = cur_span(header);
 	struct msg_field f;
 	bool bad, said = false;
@@ -312,27 +394,37 @@ leaf_header(struct shorten *s, struct span header, bool whole)
 		if (!is)
 			buf_add(&s->out, f.whole.p, f.whole.n);
 		else if (!said)
-			buf_str(&s->out, coding);
+			buf_fmt(&s->out, "Content-Transfer-Encoding: %s\r\n", word);
 		said |= is;
 	}
-	if (!said)
-		buf_str(&s->out, coding);
+	if (!said && !composite)
+		buf_fmt(&s->out, "Content-Transfer-Encoding: %s\r\n", word);
+}
+
+/* Of a multipart or a message that is walked. */
+static int
+outer_header(struct shorten *s, const struct entity *t, struct err *e)
+{
+	if (!s->seven)
+		return put(s, t->header, e);
+	new_header(s, t->header, "7bit", false, true);
+	return 0;
 }
 
 static int
 shorten_leaf(struct shorten *s, const struct entity *t, bool whole, struct err *e)
 {
+	bool base64 = t->coding == BINARY || (s->seven && mostly_eight(t->body));
 	int rc;
 
-	if (t->coding == OTHER)
-		return err_set(e, EX_DATAERR, "line over %d bytes in a part encoded in an odd way",
-		    MSG_LINE_MAX);
-	if (t->coding != PLAIN) {
+	if (t->coding == OTHER || (t->coding == BINARY && !s->seven))
+		return cannot(s, "in a part encoded in an odd way", e);
+	if (t->coding == QUOTED || t->coding == BASE64) {
 		rc = put(s, t->header, e);
 		return rc ? rc : wrap(s, t->body, t->coding, e);
 	}
-	leaf_header(s, t->header, whole);
-	return qp_encode(s, t->body, e);
+	new_header(s, t->header, base64 ? "base64" : "quoted-printable", whole, false);
+	return base64 ? base64_encode(s, t->body, e) : qp_encode(s, t->body, e);
 }
 
 /* --- multiparts, RFC 2046 5.1 */
@@ -359,10 +451,14 @@ between(struct shorten *s, struct span text, bool part, const struct entity *t, 
 {
 	if (part)
 		return shorten(s, text, depth + 1, false, t->digest, e);
-	if (has_long_line(text))
-		return err_set(e, EX_DATAERR, "line over %d bytes outside the parts of a multipart",
-		    MSG_LINE_MAX);
-	return put(s, text, e);
+	if (!needs(s, text))
+		return put(s, text, e);
+	if (!s->seven)
+		return cannot(s, "outside the parts of a multipart", e);
+	/* RFC 2046 5.1.1: it is to be ignored. */
+	for (size_t i = 0; i < text.n; i++)
+		buf_ch(&s->out, (unsigned char)text.p[i] > 127 ? '?' : text.p[i]);
+	return 0;
 }
 
 static int
@@ -371,7 +467,7 @@ shorten_multipart(struct shorten *s, const struct entity *t, unsigned depth, str
 	struct cur c = cur_span(t->body);
 	const char *start = c.p;
 	bool part = false, over = false;
-	int rc = put(s, t->header, e);
+	int rc = outer_header(s, t, e);
 
 	while (!cur_end(&c) && !rc) {
 		const char *at = c.p, *stop;
@@ -399,7 +495,7 @@ static int
 shorten_message(struct shorten *s, const struct entity *t, unsigned depth, struct err *e)
 {
 	struct cur c = cur_span(t->body);
-	int rc = put(s, t->header, e);
+	int rc = outer_header(s, t, e);
 
 	cur_ch(&c, '\r');
 	cur_ch(&c, '\n');
@@ -416,22 +512,23 @@ shorten(struct shorten *s, struct span text, unsigned depth, bool whole, bool di
 	struct entity t;
 	int rc;
 
-	if (!has_long_line(text))
+	if (!needs(s, text))
 		return put(s, text, e);
 	if (depth > MIME_DEPTH_MAX)
 		return err_set(e, EX_DATAERR, "parts nested over %d deep", MIME_DEPTH_MAX);
-	rc = read_entity(&t, text, digest, e);
+	rc = read_entity(s, &t, text, digest, e);
 	if (rc)
 		;
+	else if (s->seven && !has_eight(t.body)) /* in a header alone: it stays as it is */
+		rc = put(s, text, e);
 	else if (t.kind == LEAF)
 		rc = shorten_leaf(s, &t, whole, e);
 	else if (t.kind == SEALED)
-		rc = err_set(e, EX_DATAERR, "line over %d bytes in a signed or encrypted part",
-		    MSG_LINE_MAX);
-	else if (t.kind == RIGID || t.coding != PLAIN ||
-	    (t.kind == MULTIPART && t.boundary.len == 0))
-		rc = err_set(e, EX_DATAERR, "line over %d bytes in a part that cannot be encoded",
-		    MSG_LINE_MAX);
+		rc = cannot(s, "in a signed or encrypted part", e);
+	else if (t.kind == RIGID || !(t.coding == PLAIN || (s->seven && t.coding == BINARY)) ||
+	    (t.kind == MULTIPART && (t.boundary.len == 0 ||
+	    (s->seven && has_eight((struct span){t.boundary.s, t.boundary.len})))))
+		rc = cannot(s, "in a part that cannot be encoded", e);
 	else if (t.kind == MULTIPART)
 		rc = shorten_multipart(s, &t, depth, e);
 	else
@@ -440,15 +537,29 @@ shorten(struct shorten *s, struct span text, unsigned depth, bool whole, bool di
 	return rc;
 }
 
-int
-mime_shorten(struct span message, int (*emit)(void *arg, const void *p, size_t n, struct err *e),
+static int
+run(bool seven, struct span message, int (*emit)(void *arg, const void *p, size_t n, struct err *e),
     void *arg, struct err *e)
 {
-	struct shorten s = {emit, arg, BUF_INIT};
+	struct shorten s = {seven, emit, arg, BUF_INIT};
 	int rc = shorten(&s, message, 0, true, false, e);
 
 	if (!rc)
 		rc = flush(&s, e);
 	buf_free(&s.out);
 	return rc;
+}
+
+int
+mime_shorten(struct span message, int (*emit)(void *arg, const void *p, size_t n, struct err *e),
+    void *arg, struct err *e)
+{
+	return run(false, message, emit, arg, e);
+}
+
+int
+mime_seven(struct span message, int (*emit)(void *arg, const void *p, size_t n, struct err *e),
+    void *arg, struct err *e)
+{
+	return run(true, message, emit, arg, e);
 }

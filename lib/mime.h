@@ -1,4 +1,4 @@
-/* mime.h - re-encoding of parts with lines over 998 bytes as quoted-printable.  Pure. */
+/* mime.h - re-encoding of parts with lines over 998 bytes, or with bytes over 127.  Pure. */
 #ifndef MIME_H
 #define MIME_H
 
@@ -18,6 +18,13 @@
  * The callback gets pieces in order and returns 0 or a code. */
 #define MIME_DEPTH_MAX 32
 int mime_shorten(struct span message, int (*emit)(void *arg, const void *p, size_t n, struct err *e),
+    void *arg, struct err *e);
+
+/* Likewise, for a server without 8BITMIME (RFC 6152 3): every leaf part with bytes over 127 in its body
+ * becomes quoted-printable, or base64 where these are many or it is binary; multiparts and messages
+ * around it say 7bit, if they said anything.  Bytes over 127 in headers stay, around the parts of a
+ * multipart they become "?".  EX_DATAERR, "8-bit content ...", as above. */
+int mime_seven(struct span message, int (*emit)(void *arg, const void *p, size_t n, struct err *e),
     void *arg, struct err *e);
 
 #endif

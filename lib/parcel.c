@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TEXT_MAX 1000     /* of a peer's words, kept in journal and log */
 
@@ -126,8 +127,15 @@ parcel_free(struct parcel *p)
 	queue_release(&p->t);
 	journal_free(&p->j);
 	buf_free(&p->pending);
-	buf_free(&p->signature);
-	err_free(&p->unsigned_why);
+	for (size_t i = 0; i < PARCEL_FORMS; i++) {
+		struct parcel_form *f = &p->form[i];
+
+		if (i == PARCEL_SEVEN && f->made && f->why.code == 0)
+			close(f->file);
+		err_free(&f->why);
+		buf_free(&f->signature);
+		err_free(&f->unsigned_why);
+	}
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }

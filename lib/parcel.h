@@ -35,6 +35,17 @@ struct deliver { /* what all parcels of a run share; read-only but for the last 
 void deliver_trouble(struct deliver *d, const struct err *e);
 void deliver_ails(struct deliver *d, const struct err *e);
 
+struct parcel_form {        /* the content as it is, or without bytes over 127 */
+	bool made;          /* or tried to: */
+	int file;           /* where there is one of its own, with its size */
+	uint64_t size;
+	struct err why;     /* set: it cannot be; EX_DATAERR: nor ever */
+	bool signed_already; /* or tried to: */
+	struct buf signature; /* goes out in front of the content */
+	struct err unsigned_why; /* set: there is none, and it must not go without */
+};
+enum parcel_is { PARCEL_AS_IS, PARCEL_SEVEN, PARCEL_FORMS };
+
 struct parcel {
 	struct deliver *d;
 	struct queue_entry t;
@@ -50,9 +61,7 @@ struct parcel {
 	uint64_t wait_s;       /* a wait that we chose, for a group that was not tried: until then */
 	_Atomic uint64_t hint_s; /* the longest wait a peer asked for; what is told reads it without the lock */
 	struct buf pending;    /* outcome lines not yet written */
-	bool signed_already;   /* or tried to: */
-	struct buf signature;  /* goes out in front of the content */
-	struct err unsigned_why; /* set: there is none, and it must not go without */
+	struct parcel_form form[PARCEL_FORMS];
 	char site[256];        /* of the last attempt, for the deferral's line */
 };
 

@@ -135,6 +135,8 @@ sort_out(struct smtp *s, struct smtp_mail *m)
 			say(r, SMTP_FAILED, 552, "5.3.4", SPAN("message is larger than the server takes"));
 		else if (r->needs_utf8 && !s->can.smtputf8)
 			say(r, SMTP_FAILED, 553, "5.6.7", SPAN("the server does not know SMTPUTF8"));
+		else if (m->eightbit && m->rigid.n > 0 && !s->can.eightbitmime)
+			say(r, SMTP_FAILED, 554, "5.6.3", m->rigid);
 		else if (r->needs_utf8 && plain > 0)
 			say(r, SMTP_AGAIN, 0, "", SPAN("in a transaction with SMTPUTF8"));
 		else if (s->can.rcpt_max && n == s->can.rcpt_max)

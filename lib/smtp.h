@@ -48,6 +48,7 @@ struct smtp_mail {
 	int file;
 	uint64_t off, size;  /* of the content */
 	bool eightbit, utf8_header;
+	struct span rigid;   /* set: it goes to no server without 8BITMIME, and why */
 	const struct entry_wish *wish; /* NULL: none */
 	uint64_t now_s;      /* since 1970, for DELIVERBY */
 	bool envelope_only;  /* a question: RSET instead of content; SMTP_DELIVERED says that it would be taken */

@@ -105,8 +105,46 @@ static const struct row rows[] = {
     {"a part whose header is none", MP "--b\r\nhello\r\n%A\r\n--b--\r\n", NULL, "malformed"},
 };
 
+/* The same by mime_seven.  Expected values by hand and Python's quopri and base64. */
+static const struct row seven[] = {
+    {"a long line without bytes over 127 stays", "S: x\r\n\r\n%A\r\n", SAME},
+    {"one such byte", "S: x\r\n\r\ncaf\xe9 \r\nlong words and many of them\r\n",
+	"MIME-Version: 1.0\r\nS: x\r\n" QP "\r\ncaf=E9=20\r\nlong words and many of them\r\n", NULL},
+    {"over a quarter of them", "MIME-Version: 1.0\r\n\r\n\xe3\x81\x82\r\n",
+	"MIME-Version: 1.0\r\nContent-Transfer-Encoding: base64\r\n\r\n44GCDQo=\r\n", NULL},
+    {"a quarter of them", "MIME-Version: 1.0\r\n\r\n\xe9" "abc\xe9" "a\r\n",
+	"MIME-Version: 1.0\r\n" QP "\r\n=E9abc=E9a\r\n", NULL},
+    {"binary is base64, its line ends too",
+	"MIME-Version: 1.0\r\nContent-Transfer-Encoding: binary\r\n\r\na\nb\xff\r\n",
+	"MIME-Version: 1.0\r\nContent-Transfer-Encoding: base64\r\n\r\nYQpi/w0K\r\n", NULL},
+    {"a header alone stays", "Subject: caf\xe9\r\n\r\ncafe\r\n", SAME},
+    {"of a part too", MP "--b\r\nX: \xe9\r\n\r\ncafe\r\n--b--\r\n", SAME},
+    {"what says 8bit around it says 7bit, what says nothing nothing",
+	"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+	"pr\xe9\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nS: x\r\n\r\nx\xe9yz\r\n--b\r\n\r\nplain\r\n--b--\r\n",
+	"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
+	"pr?\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nMIME-Version: 1.0\r\nS: x\r\n" QP
+	"\r\nx=E9yz\r\n--b\r\n\r\nplain\r\n--b--\r\n", NULL},
+    {"in quoted-printable it becomes what it was taken for", "MIME-Version: 1.0\r\n" QP "\r\na=20\xe9=\r\nb\r\n",
+	"MIME-Version: 1.0\r\n" QP "\r\na=20=E9=\r\nb\r\n", NULL},
+    {"signed", "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\xe9\r\n--b--\r\n", NULL,
+	"8-bit content in a signed or encrypted part"},
+    {"signed without such a byte",
+	MP "--b\r\nContent-Type: multipart/signed; boundary=c\r\n\r\n--c--\r\n--b--\r\n", SAME},
+    {"a type that admits no encoding", "Content-Type: message/partial\r\n\r\n\xe9\r\n", NULL,
+	"8-bit content in a part that cannot be encoded"},
+    {"a multipart that cannot be walked", "Content-Type: multipart/mixed\r\n\r\n\xe9\r\n", NULL,
+	"8-bit content in a part that cannot be encoded"},
+    {"a boundary that has one", "Content-Type: multipart/mixed; boundary=\"\xe9\"\r\n\r\n--\xe9\r\n", NULL,
+	"8-bit content in a part that cannot be encoded"},
+    {"a coding of somebody's own", "Content-Transfer-Encoding: x-own\r\n\r\n\xe9\r\n", NULL,
+	"8-bit content in a part encoded in an odd way"},
+};
+
 static void
-check_row(const struct row *r)
+check_row(const struct row *r,
+    int (*encode)(struct span message, int (*emit)(void *arg, const void *p, size_t n, struct err *e),
+        void *arg, struct err *e))
 {
 	struct buf in = BUF_INIT, want = BUF_INIT, got = BUF_INIT;
 	struct err e = ERR_INIT;
@@ -114,7 +152,7 @@ check_row(const struct row *r)
 
 	expand(r->in, &in);
 	expand(r->want ? r->want : r->in, &want);
-	rc = mime_shorten((struct span){in.s, in.len}, gather, &got, &e);
+	rc = encode((struct span){in.s, in.len}, gather, &got, &e);
 	if (r->why && *r->why)
 		ok(rc == EX_DATAERR && strstr(err_text(&e), r->why), "%s: refused (%s)", r->what, err_text(&e));
 	else
@@ -210,7 +248,9 @@ main(void)
 	struct err e = ERR_INIT;
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		check_row(&rows[i]);
+		check_row(&rows[i], mime_shorten);
+	for (size_t i = 0; i < sizeof seven / sizeof *seven; i++)
+		check_row(&seven[i], mime_seven);
 	line_lengths();
 	base64_lines();
 	nesting(MIME_DEPTH_MAX, 0);
