@@ -2,8 +2,6 @@
 #include "addr.h"
 #include "batch.h"
 #include "conf.h"
-#include "date.h"
-#include "esmtp.h"
 #include "file.h"
 #include "io.h"
 #include "json.h"
@@ -11,9 +9,9 @@
 #include "owner.h"
 #include "prog.h"
 #include "submit.h"
+#include "submitopt.h"
 #include "suppress.h"
 #include "talk.h"
-#include "xtext.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +25,6 @@
 #include <unistd.h>
 
 #define IDS_ROOM (64 * (ENTRY_ID + 1)) /* had before an entry is linked: memory may be out then */
-#define ENVID_MAX 100        /* RFC 3461 4.4 */
-#define TAG_MAX 100
 #define RUN_PAUSE_MS 1000    /* between two runs that a batch starts */
 
 static const char usage[] =
@@ -48,13 +44,8 @@ enum mode { MESSAGE, BATCH, SMTP, VERIFY, LIST, RUN, ALIASES };
 struct wish {
 	enum mode mode;
 	const char *config, *queue, *sender, *name, *run;
-	bool delivery_said, sender_said;
-	enum conf_delivery delivery;
-	bool ignore_dots, from_header, json, verbose, quiet, privileged, smtputf8, verp;
-	uint64_t hold_until_s;
-	struct entry_wish asked;
-	const char *stream, *tag;
-	struct buf notify, params; /* NOTIFY= of recipients, parameters of MAIL */
+	bool sender_said, from_header, json, verbose, privileged;
+	struct submitopt o;
 };
 
 struct work {
@@ -101,175 +92,6 @@ mode_of(struct wish *w, const char *arg)
 }
 
 static void
-delivery_of(struct wish *w, char how)
-{
-	w->delivery_said = true;
-	switch (how) {
-	case 'q':
-	case 'd': w->delivery = CONF_QUEUE_ONLY; break;
-	case 'i': w->delivery = CONF_INTERACTIVE; break;
-	case 'b': w->delivery = CONF_BACKGROUND; break;
-	default: w->delivery_said = false; break;
-	}
-}
-
-/* NOTIFY of RFC 3461 4.1 */
-static void
-notify_of(struct wish *w, const char *arg)
-{
-	static const char *const words[] = {"NEVER", "SUCCESS", "FAILURE", "DELAY"};
-	struct cur c = cur_span(span_of(arg));
-
-	buf_cut(&w->notify, 0);
-	do {
-		struct span word = span_trim(cur_until(&c, ','));
-		size_t i = 0;
-
-		while (i < 4 && !span_ieq(word, span_of(words[i])))
-			i++;
-		if (i == 4 || (w->notify.len && (i == 0 || w->notify.s[0] == 'N')))
-			wrong("-N %s: neither \"never\" nor of success, failure, delay", arg);
-		buf_fmt(&w->notify, "%s%s", w->notify.len ? "," : "", words[i]);
-	} while (cur_ch(&c, ','));
-}
-
-static void
-param(struct wish *w, const char *key, struct span value)
-{
-	buf_fmt(&w->params, "%s%s%.*s", w->params.len ? " " : "", key, SPAN_ARG(value));
-}
-
-static void
-return_of(struct wish *w, const char *arg)
-{
-	if (span_ieq(span_of(arg), SPAN("full")))
-		param(w, "RET=", SPAN("FULL"));
-	else if (span_ieq(span_of(arg), SPAN("hdrs")))
-		param(w, "RET=", SPAN("HDRS"));
-	else
-		wrong("-R %s: neither \"full\" nor \"hdrs\"", arg);
-}
-
-static void
-envid_of(struct wish *w, const char *arg)
-{
-	struct buf x = BUF_INIT;
-
-	xtext_encode(span_of(arg), &x);
-	if (x.len == 0 || x.len > ENVID_MAX)
-		wrong("-V %s: not 1 to %d characters", arg, ENVID_MAX);
-	param(w, "ENVID=", (struct span){x.s, x.len});
-	buf_free(&x);
-}
-
-/* Postfix's -XV; with another letter it is sendmail's log of a conversation, which we do not keep. */
-static void
-verp_of(struct wish *w, const char *arg)
-{
-	if (*arg != 'V')
-		return;
-	if (arg[1] && strcmp(arg, "V+=") != 0)
-		wrong("-X%s: the delimiters are \"+\" and \"=\"", arg);
-	w->verp = true;
-}
-
-static void
-hold_of(struct wish *w, const char *text)
-{
-	struct cur c = cur_span(span_of(text));
-
-	if (cur_u64(&c, ENTRY_DUE_MAX, &w->hold_until_s) && cur_end(&c))
-		return;
-	if (!date_iso_parse(span_of(text), &w->hold_until_s) || w->hold_until_s > ENTRY_DUE_MAX)
-		wrong("-O holduntil=%s: neither seconds since 1970 nor 2026-12-31T08:00:00Z", text);
-}
-
-/* Events, reports and the envelope carry it: no brackets or quotes to get lost in. */
-static void
-tag_of(struct wish *w, const char *text)
-{
-	struct cur c = cur_span(span_of(text));
-	size_t n = cur_while(&c, is_text).n;
-
-	if (n == 0 || n > TAG_MAX || !cur_end(&c) || strpbrk(text, "<>\"\\\t") || !utf8_valid(span_of(text)))
-		wrong("-O tag=%s: not 1 to %d characters without <, >, quotes and controls", text, TAG_MAX);
-	w->tag = text;
-}
-
-/* BY and MT-PRIORITY as MAIL has them. */
-static void
-by_of(struct entry_wish *w, const char *text)
-{
-	enum esmtp_by by;
-	int64_t by_s;
-
-	if (!esmtp_by_parse(span_of(text), &by_s, &by, &w->by_trace))
-		wrong("-O by=%s: not SECONDS;N or SECONDS;R (RFC 2852)", text);
-	w->by_s = (uint64_t)((int64_t)(io_time_us() / 1000000) + by_s);
-	w->by_return = by == ESMTP_BY_RETURN;
-}
-
-static bool
-says_yes(const char *value)
-{
-	return span_ieq(span_of(value), SPAN("yes")) || span_ieq(span_of(value), SPAN("true")) ||
-	    span_ieq(span_of(value), SPAN("1"));
-}
-
-/* -O name=value: ours, and those of sendmail's that have a letter here.  The rest mean nothing. */
-static void
-option_of(struct wish *w, const char *arg)
-{
-	struct cur c = cur_span(span_of(arg));
-	struct span name = cur_until(&c, '=');
-	const char *value = cur_ch(&c, '=') ? c.p : "";
-
-	if (span_ieq(name, SPAN("smtputf8"))) {
-		w->smtputf8 = says_yes(value);
-	} else if (span_ieq(name, SPAN("requiretls"))) {
-		w->asked.requiretls = says_yes(value);
-	} else if (span_ieq(name, SPAN("by"))) {
-		by_of(&w->asked, value);
-	} else if (span_ieq(name, SPAN("mt-priority"))) {
-		if (!esmtp_priority_parse(span_of(value), &w->asked.priority))
-			wrong("-O mt-priority=%s: not -9 to 9", value);
-	} else if (span_ieq(name, SPAN("holduntil"))) {
-		hold_of(w, value);
-	} else if (span_ieq(name, SPAN("stream"))) {
-		if (!conf_stream_name_ok(value))
-			wrong("-O stream=%s: not 1 to 16 of a-z, 0-9 and \"-\"", value);
-		w->stream = value;
-	} else if (span_ieq(name, SPAN("tag"))) {
-		tag_of(w, value);
-	} else if (span_ieq(name, SPAN("DeliveryMode"))) {
-		delivery_of(w, (char)ascii_lower((unsigned char)*value));
-	} else if (span_ieq(name, SPAN("IgnoreDots"))) {
-		w->ignore_dots = says_yes(value);
-	} else if (span_ieq(name, SPAN("ErrorMode"))) {
-		w->quiet = *value == 'q';
-	}
-}
-
-static void
-old_option_of(struct wish *w, const char *arg)
-{
-	switch (*arg) {
-	case 'i': w->ignore_dots = true; break;
-	case 'd': delivery_of(w, arg[1]); break;
-	case 'e': w->quiet = arg[1] == 'q'; break;
-	case 'f': break;
-	default: break; /* the other letters are of sendmail's inside */
-	}
-}
-
-static void
-body_of(const char *arg)
-{
-	if (!span_ieq(span_of(arg), SPAN("7BIT")) && !span_ieq(span_of(arg), SPAN("8BITMIME")))
-		wrong("-B %s: neither 7BIT nor 8BITMIME", arg);
-}
-
-static void
 place_of(const struct wish *w, const char **to, const char *arg, const char *option)
 {
 	if (w->privileged)
@@ -280,16 +102,26 @@ place_of(const struct wish *w, const char **to, const char *arg, const char *opt
 static void
 options_of(struct wish *w, int argc, char *argv[])
 {
+	struct err e = ERR_INIT;
 	int c;
 
 	while ((c = getopt_long(argc, argv, LETTERS, long_options, NULL)) != -1) {
 		const char *arg = optarg ? optarg : "";
 
 		switch (c) {
-		case 'B': body_of(arg); break;
+		case 'B':
+		case 'N':
+		case 'O':
+		case 'o':
+		case 'R':
+		case 'V':
+		case 'X':
+			if (submitopt_take(&w->o, c, arg, &e))
+				prog_die(&e);
+			break;
 		case 'b': mode_of(w, arg); break;
 		case 'C': place_of(w, &w->config, arg, "-C"); break;
-		case 'e': w->quiet = *arg == 'q'; break;
+		case 'e': w->o.quiet = *arg == 'q'; break;
 		case 'F': w->name = arg; break;
 		case 'f':
 		case 'r':
@@ -297,19 +129,13 @@ options_of(struct wish *w, int argc, char *argv[])
 			w->sender_said = true;
 			break;
 		case 'I': w->mode = ALIASES; break;
-		case 'i': w->ignore_dots = true; break;
-		case 'N': notify_of(w, arg); break;
-		case 'O': option_of(w, arg); break;
-		case 'o': old_option_of(w, arg); break;
+		case 'i': w->o.ignore_dots = true; break;
 		case 'q':
 			w->mode = RUN;
 			w->run = arg;
 			break;
-		case 'R': return_of(w, arg); break;
 		case 't': w->from_header = true; break;
-		case 'V': envid_of(w, arg); break;
 		case 'v': w->verbose = true; break;
-		case 'X': verp_of(w, arg); break;
 		case PROG_QUEUE: place_of(w, &w->queue, arg, "--queue"); break;
 		case PROG_JSON: w->json = true; break;
 		case PROG_HELP: prog_help(usage);
@@ -568,7 +394,7 @@ tell_entry(const struct work *k, const struct submit_msg *m, const char *id, siz
 static void
 after_sync(const struct work *k, const struct submit_msg *m, const struct buf *ids)
 {
-	enum conf_delivery how = k->w->delivery_said ? k->w->delivery : k->conf.delivery;
+	enum conf_delivery how = k->w->o.delivery_said ? k->w->o.delivery : k->conf.delivery;
 
 	for (size_t i = 0; (k->w->json || k->w->verbose) && i < m->n_entries; i++) {
 		char id[ENTRY_ID + 1] = "";
@@ -590,12 +416,13 @@ usual_message(const struct work *k)
 	const struct wish *w = k->w;
 
 	return (struct submit_msg){.sender = {k->sender.s, k->sender.len},
-	    .params = {w->params.s, w->params.len},
+	    .params = {w->o.params.s, w->o.params.len},
 	    .name = w->name ? span_of(w->name) : (struct span){k->name.s, k->name.len},
-	    .stream = span_of(w->stream), .tag = span_of(w->tag),
-	    .notify = w->notify.len ? w->notify.s : NULL, .orcpt = w->notify.len || w->params.len,
-	    .from_header = w->from_header, .smtputf8 = w->smtputf8, .verp = w->verp, .hold_until_s = w->hold_until_s,
-	    .wish = w->asked, .rcpts = RCPTS_INIT};
+	    .stream = span_of(w->o.stream), .tag = span_of(w->o.tag),
+	    .notify = w->o.notify.len ? w->o.notify.s : NULL, .orcpt = w->o.notify.len || w->o.params.len,
+	    .from_header = w->from_header, .smtputf8 = w->o.smtputf8, .verp = w->o.verp,
+	    .hold_until_s = w->o.hold_until_s,
+	    .wish = w->o.asked, .rcpts = RCPTS_INIT};
 }
 
 static int
@@ -607,7 +434,7 @@ one_message(struct work *k, char *argv[], struct err *e)
 
 	if (!rc && m.rcpts.n == 0 && !m.from_header)
 		rc = err_set(e, EX_USAGE, "no recipient: name one, or take those of the header with -t");
-	intake_begin(&k->in, k->w->ignore_dots ? INTAKE_EOF : INTAKE_DOT);
+	intake_begin(&k->in, k->w->o.ignore_dots ? INTAKE_EOF : INTAKE_DOT);
 	buf_room(&ids, IDS_ROOM);
 	if (!rc)
 		rc = submit_message(&k->submit, &m, &k->in, e);
@@ -643,7 +470,7 @@ static int
 batch_synced(void *arg, struct err *e)
 {
 	struct work *k = arg;
-	enum conf_delivery how = k->w->delivery_said ? k->w->delivery : k->conf.delivery;
+	enum conf_delivery how = k->w->o.delivery_said ? k->w->o.delivery : k->conf.delivery;
 	int64_t now_ms = io_now_ms();
 
 	if (fflush(stdout) != 0)
@@ -659,7 +486,7 @@ batch_synced(void *arg, struct err *e)
 static int
 a_batch(struct work *k, struct err *e)
 {
-	enum conf_delivery how = k->w->delivery_said ? k->w->delivery : k->conf.delivery;
+	enum conf_delivery how = k->w->o.delivery_said ? k->w->o.delivery : k->conf.delivery;
 	struct batch b = {.submit = &k->submit, .in = &k->in, .m = usual_message(k),
 	    .result = batch_result, .synced = batch_synced, .arg = k, .sender = BUF_INIT,
 	    .params = BUF_INIT, .text = BUF_INIT};
@@ -683,7 +510,7 @@ a_batch(struct work *k, struct err *e)
 static int
 smtp(struct work *k, struct err *e)
 {
-	enum conf_delivery how = k->w->delivery_said ? k->w->delivery : k->conf.delivery;
+	enum conf_delivery how = k->w->o.delivery_said ? k->w->o.delivery : k->conf.delivery;
 	size_t queued = 0;
 	int rc = talk_local(&k->conf, k->q, prog_trouble, &queued, e);
 
@@ -777,7 +604,7 @@ submit(struct work *k, char *argv[], struct err *e)
 	if (!rc && k->w->mode != SMTP)
 		k->submit.list = suppress_ask(queue_root_fd(k->q), suppressconf(&k->conf.sections),
 		    k->conf.key_file, NULL);
-	if (k->w->mode == MESSAGE && !k->w->quiet)
+	if (k->w->mode == MESSAGE && !k->w->o.quiet)
 		k->submit.suppressed = tell_suppressed;
 	k->in = (struct intake)INTAKE_INIT(STDIN_FILENO);
 	k->in.repair_cr = k->conf.bare_cr == CONF_REPAIR;
@@ -811,7 +638,7 @@ act(struct wish *w, char *argv[], struct err *e)
 		wrong("-b%c: addresses come from standard input", w->mode == BATCH ? 'S' : 's');
 	rc = configure(&k.conf, w, e);
 	if (!rc)
-		rc = w->mode == VERIFY ? verify(&k.conf, w->stream, argv) : submit(&k, argv, e);
+		rc = w->mode == VERIFY ? verify(&k.conf, w->o.stream, argv) : submit(&k, argv, e);
 	conf_free(&k.conf);
 	return rc;
 }
@@ -819,9 +646,8 @@ act(struct wish *w, char *argv[], struct err *e)
 int
 main(int argc, char *argv[])
 {
-	struct wish w = {.mode = mode_by_name(argc > 0 ? argv[0] : ""), .stream = "", .tag = "",
-	    .sender = "", .privileged = getauxval(AT_SECURE) != 0, .notify = BUF_INIT,
-	    .params = BUF_INIT};
+	struct wish w = {.mode = mode_by_name(argc > 0 ? argv[0] : ""), .sender = "", .o = SUBMITOPT_INIT,
+	    .privileged = getauxval(AT_SECURE) != 0};
 	struct err e = ERR_INIT;
 	int rc, out;
 
@@ -831,9 +657,8 @@ main(int argc, char *argv[])
 	refuse_lines(argc, argv);
 	options_of(&w, argc, argv);
 	rc = act(&w, argv + optind, &e);
-	buf_free(&w.notify);
-	buf_free(&w.params);
-	if (rc && e.text && !w.quiet)
+	submitopt_free(&w.o);
+	if (rc && e.text && !w.o.quiet)
 		prog_warn("%s", err_text(&e));
 	err_free(&e);
 	out = out_close();
