@@ -108,6 +108,8 @@ done
 # --- 8BITMIME (RFC 6152)
 
 mime='From: a@d.example\nTo: b@d.example\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n'
+# How it is encoded where it is not offered: 1309-8bit.t
+configure '8bit = send'
 for offer in 'PIPELINING, 8BITMIME' PIPELINING CHUNKING; do
 	script <<-E
 		offer $offer
@@ -122,6 +124,7 @@ for offer in 'PIPELINING, 8BITMIME' PIPELINING CHUNKING; do
 	ok 'and the content goes as it is' cmp "$T/content" "$T/peer/1.1.eml"
 	ok 'which is 8-bit' grep -q "$(printf 'f\303\274r')" "$T/peer/1.1.eml"
 done
+configure
 script <<'E'
 offer PIPELINING, 8BITMIME
 E
