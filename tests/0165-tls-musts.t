@@ -62,7 +62,7 @@ done <<'END'
 7672 2.2.1 | a domain without MX is its own host | 4020-dane.t | an implicit MX
 7672 3.1.1 | DANE-EE: names and dates do not count | 4020-dane.t | DANE-EE, whatever the name in the certificate
 7672 3.1.2 | DANE-TA: dates count | 4020-dane.t | DANE-TA, expired
-7672 3.1.3 | PKIX-TA and PKIX-EE are unusable | 4020-dane.t | _25._tcp.mx-odd TLSA 1 1 1
+7672 3.1.3 | PKIX-TA and PKIX-EE are unusable | 4020-dane.t | odd.example	10 mx-odd.example
 7672 3.2.2 | DANE-TA: the name counts | 4020-dane.t | DANE-TA, another name
 7672 3.2   | one matching record is enough | 4020-dane.t | one of two records
 7672 2.1   | without a validating resolver that is trusted there is no DANE | 4020-dane.t | its AD bit is not believed
