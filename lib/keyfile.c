@@ -27,6 +27,8 @@ look(int dir, const char *name, unsigned char *key, struct err *e)
 		rc = err_set(e, EX_CONFIG, "others than its owner may use it: chmod 600");
 	if (!rc)
 		rc = io_slurp(fd, FILE_MAX, &text, e);
+	if (rc == EX_DATAERR) /* longer than any key */
+		rc = e->code = EX_CONFIG;
 	if (!rc && !hex_get(span_trim((struct span){text.s, text.len}), key, KEYFILE_BYTES))
 		rc = err_set(e, EX_CONFIG, "not %d hexadecimal digits", 2 * KEYFILE_BYTES);
 	explicit_bzero(text.s, text.len);
