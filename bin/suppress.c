@@ -85,7 +85,7 @@ option(struct tool *t, int c)
 		return;
 	case OPT_REASON:
 		t->fits &= ADD | LIST;
-		if (!suppress_reason_ok(span_of(optarg)) || strcmp(optarg, "removed") == 0)
+		if (!suppressline_reason_ok(span_of(optarg)) || strcmp(optarg, "removed") == 0)
 			wrong("--reason", optarg, "1 to 32 of a-z, 0-9 and \"-\" (other than removed)");
 		t->reason = optarg;
 		return;
@@ -153,7 +153,7 @@ json_time(struct buf *out, const char *key, struct span text)
 }
 
 static void
-as_json(const struct suppress_entry *v, struct span line, bool active, struct buf *out)
+as_json(const struct suppressline *v, struct span line, bool active, struct buf *out)
 {
 	struct cur c = cur_span(line);
 	struct span since, until;
@@ -179,18 +179,18 @@ as_json(const struct suppress_entry *v, struct span line, bool active, struct bu
 }
 
 static int
-print(void *arg, const struct suppress_entry *v, struct err *e)
+print(void *arg, const struct suppressline *v, struct err *e)
 {
 	struct tool *t = arg;
 	struct buf line = BUF_INIT, out = BUF_INIT;
-	bool active = suppress_active(v, t->now_s);
+	bool active = suppressline_active(v, t->now_s);
 
 	(void)e;
 	if ((!t->all && !active) || (t->reason && !span_eq(v->reason, span_of(t->reason))) ||
 	    (t->stream && !span_eq(v->scope, span_of(t->stream)) && !span_eq(v->scope, SUPPRESS_EVERY)))
 		return 0;
 	t->found += active;
-	suppress_text(v, &line);
+	suppressline_text(v, &line);
 	if (t->json)
 		as_json(v, (struct span){line.s, line.len}, active, &out);
 	else
@@ -248,7 +248,7 @@ bad_line(struct tool *t, struct err *e)
 }
 
 static int
-put(struct tool *t, const struct suppress_entry *v, struct err *e)
+put(struct tool *t, const struct suppressline *v, struct err *e)
 {
 	enum suppress_did did;
 	int rc = suppress_put(t->s, v, &did, e);
@@ -262,7 +262,7 @@ put(struct tool *t, const struct suppress_entry *v, struct err *e)
 static int
 take_line(struct tool *t, struct span line, struct err *e)
 {
-	struct suppress_entry v = {.reason = span_of(t->command == REMOVE ? "removed" : t->reason),
+	struct suppressline v = {.reason = span_of(t->command == REMOVE ? "removed" : t->reason),
 	    .source = span_of(t->source), .scope = t->stream ? span_of(t->stream) : SUPPRESS_EVERY,
 	    .note = span_of(t->note), .latest = t->command != IMPORT, .since_s = t->now_s,
 	    .until_s = t->for_s ? t->now_s + t->for_s : 0};
@@ -272,7 +272,7 @@ take_line(struct tool *t, struct span line, struct err *e)
 		return 0;
 	if (t->command != IMPORT)
 		v.address = span_trim(line);
-	else if (suppress_parse(line, &v, e))
+	else if (suppressline_parse(line, &v, e))
 		return bad_line(t, e);
 	return put(t, &v, e);
 }

@@ -60,7 +60,7 @@ static int
 enter(struct suppress *s, const struct learn_fact *f, const struct verdict *v, uint64_t at_s,
     enum suppress_did *did, struct err *e)
 {
-	const struct suppress_entry new = {.address = f->address, .reason = v->reason, .source = f->source,
+	const struct suppressline new = {.address = f->address, .reason = v->reason, .source = f->source,
 	    .scope = v->scope, .note = f->note, .since_s = at_s, .until_s = v->for_s ? at_s + v->for_s : 0};
 
 	return suppress_put(s, &new, did, e);

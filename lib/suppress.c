@@ -1,7 +1,6 @@
 #include "suppress.h"
 
 #include "addr.h"
-#include "date.h"
 #include "hex.h"
 #include "io.h"
 #include "keyfile.h"
@@ -19,9 +18,6 @@
 #define DIR_MODE 0700
 #define DIR_NAME "state/suppress"
 #define OVER_KEPT_S (90ULL * 86400) /* what is over is still told of, by why */
-#define WORD_MAX 32
-#define SOURCE_MAX 64
-#define TIME_MAX 253402300799 /* the last second of year 9999 */
 #define ID_BYTES SIPHASH_WIDE_BYTES
 #define HASH_MARK '#'
 
@@ -43,156 +39,6 @@ now(void)
 	return io_time_us() / 1000000;
 }
 
-/* --- values */
-
-static bool
-is_word(int c)
-{
-	return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-';
-}
-
-bool
-suppress_reason_ok(struct span reason)
-{
-	struct cur c = cur_span(reason);
-
-	return reason.n > 0 && reason.n <= WORD_MAX && cur_while(&c, is_word).n == reason.n;
-}
-
-static bool
-is_source(int c)
-{
-	return is_text(c) && c != '\t';
-}
-
-static bool
-source_ok(struct span source)
-{
-	struct cur c = cur_span(source);
-
-	return source.n > 0 && source.n <= SOURCE_MAX && cur_while(&c, is_source).n == source.n &&
-	       utf8_valid(source);
-}
-
-static bool
-is_removed(const struct suppress_entry *v)
-{
-	return span_eq(v->reason, SPAN("removed"));
-}
-
-static void
-put_time(struct buf *out, uint64_t s)
-{
-	if (s == 0) {
-		buf_ch(out, '-');
-		return;
-	}
-	date_iso(out, s * 1000000);
-	buf_cut(out, out->len - 5); /* without the thousandths */
-	buf_ch(out, 'Z');
-}
-
-static bool
-get_time(struct span text, uint64_t *s)
-{
-	*s = 0;
-	return span_eq(text, SPAN("-")) || (date_iso_parse(text, s) && *s <= TIME_MAX);
-}
-
-/* What a peer said, without what does not belong into a line. */
-static void
-put_note(struct buf *out, struct span note)
-{
-	size_t n = note.n < SUPPRESS_NOTE_MAX ? note.n : SUPPRESS_NOTE_MAX, k;
-
-	for (size_t i = 0; i < n; i += k) {
-		k = utf8_len(note.p + i, note.n - i);
-		if (k > 0 && i + k > n)
-			break;
-		if (k == 0 || (unsigned char)note.p[i] < ' ' || note.p[i] == 127) {
-			buf_ch(out, k == 0 ? '?' : ' ');
-			k = 1;
-		} else {
-			buf_add(out, note.p + i, k);
-		}
-	}
-}
-
-static void
-put_value(const struct suppress_entry *v, struct buf *out)
-{
-	buf_fmt(out, "%.*s\t%.*s\t%.*s\t", SPAN_ARG(v->reason), SPAN_ARG(v->source), SPAN_ARG(v->scope));
-	put_time(out, v->since_s);
-	buf_ch(out, '\t');
-	put_time(out, v->until_s);
-	buf_ch(out, '\t');
-	put_note(out, v->note);
-}
-
-/* Up to the next TAB, which is taken; *more: there was one. */
-static struct span
-field(struct cur *c, bool *more)
-{
-	struct span s = cur_until(c, '\t');
-
-	*more = cur_ch(c, '\t');
-	return s;
-}
-
-/* What a line of the list says behind its address. */
-static bool
-get_value(struct span value, struct suppress_entry *v)
-{
-	struct cur c = cur_span(value);
-	bool more;
-
-	v->reason = field(&c, &more);
-	v->source = field(&c, &more);
-	v->scope = field(&c, &more);
-	if (!more || !get_time(field(&c, &more), &v->since_s) || !more ||
-	    !get_time(field(&c, &more), &v->until_s) || !more)
-		return false;
-	v->note = cur_rest(&c);
-	return true;
-}
-
-void
-suppress_text(const struct suppress_entry *v, struct buf *out)
-{
-	buf_add(out, v->address.p, v->address.n);
-	buf_ch(out, '\t');
-	put_value(v, out);
-}
-
-int
-suppress_parse(struct span line, struct suppress_entry *out, struct err *e)
-{
-	struct cur c = cur_span(line);
-	bool more;
-	struct span s;
-
-	out->address = span_trim(field(&c, &more));
-	if (more && (s = field(&c, &more)).n > 0)
-		out->reason = s;
-	if (more && (s = field(&c, &more)).n > 0)
-		out->source = s;
-	if (more && (s = field(&c, &more)).n > 0)
-		out->scope = s;
-	if (more && (s = field(&c, &more)).n > 0 && !get_time(s, &out->since_s))
-		return err_set(e, EX_DATAERR, "\"%.*s\" is no time", SPAN_ARG(s));
-	if (more && (s = field(&c, &more)).n > 0 && !get_time(s, &out->until_s))
-		return err_set(e, EX_DATAERR, "\"%.*s\" is no time", SPAN_ARG(s));
-	if (more)
-		out->note = cur_rest(&c);
-	return 0;
-}
-
-bool
-suppress_active(const struct suppress_entry *v, uint64_t now_s)
-{
-	return !is_removed(v) && (v->until_s == 0 || v->until_s > now_s);
-}
-
 /* --- what may be left out when a table is made anew */
 
 static bool
@@ -209,22 +55,22 @@ later_same(const struct paged_line *v, size_t n, size_t i, struct span (*part)(s
 static struct span
 scope_part(struct span value)
 {
-	struct suppress_entry v = {.scope = {"", 0}};
+	struct suppressline v = {.scope = {"", 0}};
 
-	get_value(value, &v);
+	suppressline_get(value, &v);
 	return v.scope;
 }
 
 static bool
 dead_entry(void *arg, const struct paged_line *v, size_t n, size_t i)
 {
-	struct suppress_entry x = {.reason = {"", 0}};
+	struct suppressline x = {.reason = {"", 0}};
 	uint64_t s = now();
 
 	(void)arg;
-	if (!get_value(v[i].value, &x) || later_same(v, n, i, scope_part))
+	if (!suppressline_get(v[i].value, &x) || later_same(v, n, i, scope_part))
 		return true;
-	if (is_removed(&x))
+	if (suppressline_removed(&x))
 		return x.since_s + SUPPRESS_REMOVED_S < s;
 	return x.until_s > 0 && x.until_s + OVER_KEPT_S < s;
 }
@@ -240,9 +86,9 @@ get_bounce(struct span value, struct bounce_line *b)
 	struct cur c = cur_span(value);
 	bool more;
 
-	if (!get_time(field(&c, &more), &b->at_s) || !more)
+	if (!suppressline_get_time(suppressline_field(&c, &more), &b->at_s) || !more)
 		return false;
-	b->id = field(&c, &more);
+	b->id = suppressline_field(&c, &more);
 	b->reason = cur_rest(&c);
 	return more;
 }
@@ -472,31 +318,31 @@ set_key(struct suppress *s, struct span address, bool hashed, struct err *e)
 /* --- looking */
 
 /* The newest entry of a scope on the page of s->key; reason empty: none. */
-static struct suppress_entry
+static struct suppressline
 newest(const struct suppress *s, struct cur page, struct span scope)
 {
-	struct suppress_entry v = {.reason = {"", 0}}, is;
+	struct suppressline v = {.reason = {"", 0}}, is;
 	struct paged_line l;
 
 	while (paged_next_of(&page, text_of(&s->key), &l)) {
-		is = (struct suppress_entry){.address = l.key};
-		if (get_value(l.value, &is) && span_eq(is.scope, scope))
+		is = (struct suppressline){.address = l.key};
+		if (suppressline_get(l.value, &is) && span_eq(is.scope, scope))
 			v = is;
 	}
 	return v;
 }
 
 static void
-put_why(const struct suppress_entry *v, struct span address, struct buf *why)
+put_why(const struct suppressline *v, struct span address, struct buf *why)
 {
 	buf_fmt(why, "%.*s is suppressed", SPAN_ARG(address));
 	if (v->since_s > 0) {
 		buf_str(why, " since ");
-		put_time(why, v->since_s);
+		suppressline_put_time(why, v->since_s);
 	}
 	if (v->until_s > 0) {
 		buf_str(why, " until ");
-		put_time(why, v->until_s);
+		suppressline_put_time(why, v->until_s);
 	}
 	buf_fmt(why, ": %.*s, says %.*s", SPAN_ARG(v->reason), SPAN_ARG(v->source));
 }
@@ -505,7 +351,7 @@ static int
 refuses(struct suppress *s, struct span address, struct span stream, bool hashed, uint64_t now_s,
     bool *yes, struct buf *why, struct err *e)
 {
-	struct suppress_entry v;
+	struct suppressline v;
 	struct cur page;
 	int rc = set_key(s, address, hashed, e);
 
@@ -518,9 +364,9 @@ refuses(struct suppress *s, struct span address, struct span stream, bool hashed
 	if (rc)
 		return rc;
 	v = newest(s, page, SUPPRESS_EVERY);
-	if (v.reason.n == 0 || !suppress_active(&v, now_s))
+	if (v.reason.n == 0 || !suppressline_active(&v, now_s))
 		v = newest(s, page, stream);
-	*yes = v.reason.n > 0 && suppress_active(&v, now_s);
+	*yes = v.reason.n > 0 && suppressline_active(&v, now_s);
 	if (*yes)
 		put_why(&v, address, why);
 	return 0;
@@ -550,9 +396,9 @@ suppress_refuses(struct suppress *s, struct span address, struct span stream, ui
 static int
 tell(const struct paged_line *v, size_t n, size_t i, suppress_each *each, void *arg, struct err *e)
 {
-	struct suppress_entry x = {.address = v[i].key};
+	struct suppressline x = {.address = v[i].key};
 
-	if (later_same(v, n, i, scope_part) || !get_value(v[i].value, &x))
+	if (later_same(v, n, i, scope_part) || !suppressline_get(v[i].value, &x))
 		return 0;
 	return each(arg, &x, e);
 }
@@ -656,20 +502,17 @@ suppress_sync(struct suppress *s, struct err *e)
 }
 
 static int
-check_entry(const struct suppress_entry *v, struct err *e)
+check_entry(const struct suppressline *v, struct err *e)
 {
-	struct cur c = cur_span(v->scope);
-
-	if (!suppress_reason_ok(v->reason))
+	if (!suppressline_reason_ok(v->reason))
 		return err_set(e, EX_DATAERR, "reason \"%.*s\": not 1 to %d of a-z, 0-9 and \"-\"",
-		    SPAN_ARG(v->reason), WORD_MAX);
-	if (!source_ok(v->source))
+		    SPAN_ARG(v->reason), SUPPRESSLINE_WORD_MAX);
+	if (!suppressline_source_ok(v->source))
 		return err_set(e, EX_DATAERR, "source \"%.*s\": not 1 to %d characters without TAB",
-		    SPAN_ARG(v->source), SOURCE_MAX);
-	if (!span_eq(v->scope, SUPPRESS_EVERY) &&
-	    (v->scope.n == 0 || v->scope.n > 16 || cur_while(&c, is_word).n != v->scope.n))
+		    SPAN_ARG(v->source), SUPPRESSLINE_SOURCE_MAX);
+	if (!span_eq(v->scope, SUPPRESS_EVERY) && !suppressline_scope_ok(v->scope))
 		return err_set(e, EX_DATAERR, "scope \"%.*s\": neither a stream nor *", SPAN_ARG(v->scope));
-	if (v->since_s == 0 || v->since_s > TIME_MAX || v->until_s > TIME_MAX)
+	if (v->since_s == 0 || v->since_s > SUPPRESSLINE_TIME_MAX || v->until_s > SUPPRESSLINE_TIME_MAX)
 		return err_set(e, EX_DATAERR, "no such time");
 	return 0;
 }
@@ -682,22 +525,22 @@ lasts_longer(uint64_t until_s, uint64_t than_s)
 
 /* What of the two holds: see the header. */
 static bool
-wins(const struct suppress_entry *new, const struct suppress_entry *old, uint64_t now_s)
+wins(const struct suppressline *new, const struct suppressline *old, uint64_t now_s)
 {
 	if (old->reason.n == 0)
 		return true;
-	if (is_removed(old))
+	if (suppressline_removed(old))
 		return new->since_s > old->since_s || (new->latest && new->since_s == old->since_s);
-	if (is_removed(new))
+	if (suppressline_removed(new))
 		return new->since_s >= old->since_s;
-	return lasts_longer(new->until_s, old->until_s) || (!suppress_active(old, now_s) &&
-	    suppress_active(new, now_s));
+	return lasts_longer(new->until_s, old->until_s) || (!suppressline_active(old, now_s) &&
+	    suppressline_active(new, now_s));
 }
 
 static int
-put(struct suppress *s, const struct suppress_entry *v, enum suppress_did *did, struct err *e)
+put(struct suppress *s, const struct suppressline *v, enum suppress_did *did, struct err *e)
 {
-	struct suppress_entry old;
+	struct suppressline old;
 	uint64_t now_s = now();
 	struct cur page;
 	int rc = set_key(s, v->address, s->hashed, e);
@@ -707,12 +550,12 @@ put(struct suppress *s, const struct suppress_entry *v, enum suppress_did *did, 
 	if (rc)
 		return rc;
 	rc = paged_page(s->list, text_of(&s->key), &page, e);
-	old = rc ? (struct suppress_entry){.reason = {"", 0}} : newest(s, page, v->scope);
+	old = rc ? (struct suppressline){.reason = {"", 0}} : newest(s, page, v->scope);
 	if (!rc && wins(v, &old, now_s)) {
-		bool was = old.reason.n > 0 && suppress_active(&old, now_s), removed = is_removed(v);
+		bool was = old.reason.n > 0 && suppressline_active(&old, now_s), removed = suppressline_removed(v);
 
 		buf_cut(&s->value, 0);
-		put_value(v, &s->value);
+		suppressline_put(v, &s->value);
 		rc = paged_add(s->list, text_of(&s->key), text_of(&s->value), e);
 		if (!rc)
 			*did = removed ? (was ? SUPPRESS_REMOVED : SUPPRESS_NOTHING) : SUPPRESS_ADDED;
@@ -723,7 +566,7 @@ put(struct suppress *s, const struct suppress_entry *v, enum suppress_did *did, 
 }
 
 int
-suppress_put(struct suppress *s, const struct suppress_entry *v, enum suppress_did *did,
+suppress_put(struct suppress *s, const struct suppressline *v, enum suppress_did *did,
     struct err *e)
 {
 	int rc = check_entry(v, e);
@@ -780,7 +623,7 @@ suppress_saw(struct suppress *s, struct span address, struct span id, struct spa
 	pthread_mutex_lock(&s->lock);
 	rc = set_key(s, address, s->hashed, e);
 	buf_cut(&s->value, 0);
-	put_time(&s->value, at_s);
+	suppressline_put_time(&s->value, at_s);
 	buf_ch(&s->value, '\t');
 	put_id(&s->value, id);
 	buf_fmt(&s->value, "\t%.*s", SPAN_ARG(reason));
@@ -797,7 +640,7 @@ suppress_saw(struct suppress *s, struct span address, struct span id, struct spa
 static int
 removed_at(struct suppress *s, uint64_t *at_s, struct err *e)
 {
-	struct suppress_entry v;
+	struct suppressline v;
 	struct cur page;
 	int rc = paged_page(s->list, text_of(&s->key), &page, e);
 
@@ -805,7 +648,7 @@ removed_at(struct suppress *s, uint64_t *at_s, struct err *e)
 	if (rc)
 		return rc;
 	v = newest(s, page, SUPPRESS_EVERY);
-	if (v.reason.n > 0 && is_removed(&v))
+	if (v.reason.n > 0 && suppressline_removed(&v))
 		*at_s = v.since_s;
 	return 0;
 }

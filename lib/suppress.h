@@ -22,24 +22,14 @@
 #include "cur.h"
 #include "err.h"
 #include "suppressconf.h"
+#include "suppressline.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define SUPPRESS_REMOVED_S (400ULL * 86400) /* so long a removal is known */
 #define SUPPRESS_BOUNCES_S (90ULL * 86400)  /* and a bounce, or as long as soft_within if that is more */
-#define SUPPRESS_NOTE_MAX 300
 #define SUPPRESS_EVERY SPAN("*")            /* the scope that is all streams */
-
-struct suppress_entry { /* lent until the next call */
-	struct span address;  /* as it is kept: "#..." is a keyed hash */
-	struct span reason;   /* a word; "removed": it is on the list no more */
-	struct span source;   /* "person", "delivery", "bounce", "feedback", ... */
-	struct span scope;    /* a stream, or SUPPRESS_EVERY */
-	struct span note;     /* what was said; may be empty */
-	uint64_t since_s, until_s; /* until 0: for ever */
-	bool latest;          /* to put: it is said now, so a removal in this same second came before */
-};
 
 struct suppress;
 
@@ -74,11 +64,10 @@ int suppress_refuses(struct suppress *s, struct span address, struct span stream
     bool *yes, struct buf *why, struct err *e);
 
 /* What is known of an address, the newest of each scope, those that are over and removals too. */
-typedef int suppress_each(void *arg, const struct suppress_entry *v, struct err *e);
+typedef int suppress_each(void *arg, const struct suppressline *v, struct err *e);
 int suppress_why(struct suppress *s, struct span address, suppress_each *each, void *arg, struct err *e);
 /* The same of all. */
 int suppress_list(struct suppress *s, suppress_each *each, void *arg, struct err *e);
-bool suppress_active(const struct suppress_entry *v, uint64_t now_s);
 
 /* --- to write */
 
@@ -86,7 +75,7 @@ enum suppress_did { SUPPRESS_NOTHING, SUPPRESS_ADDED, SUPPRESS_REMOVED };
 
 /* An address (or "#...": as it is kept) enters, is removed (reason "removed"), or nothing happens as
  * the rules above say.  EX_DATAERR: no address, no such reason, scope or source. */
-int suppress_put(struct suppress *s, const struct suppress_entry *v, enum suppress_did *did,
+int suppress_put(struct suppress *s, const struct suppressline *v, enum suppress_did *did,
     struct err *e);
 
 /* A bounce about an address: id says which, so that it counts once.  *at_s: when it was first seen,
@@ -104,13 +93,5 @@ int suppress_hold(struct suppress *s, uint64_t bytes, struct err *e);
 void suppress_let_go(struct suppress *s);
 int suppress_tidy(struct suppress *s, struct err *e); /* what is over for long goes */
 int suppress_sync(struct suppress *s, struct err *e); /* all of it is on stable storage */
-
-/* --- as text */
-
-/* ADDRESS TAB REASON TAB SOURCE TAB SCOPE TAB SINCE TAB UNTIL TAB NOTE: a line of list and export,
- * without its LF.  parse: an address alone is enough, what is missing is as in *out; EX_DATAERR. */
-void suppress_text(const struct suppress_entry *v, struct buf *out);
-int suppress_parse(struct span line, struct suppress_entry *out, struct err *e);
-bool suppress_reason_ok(struct span reason); /* 1 to 32 of a-z, 0-9 and "-" */
 
 #endif

@@ -15,20 +15,20 @@ want(bool good)
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	struct suppress_entry v = {.reason = SPAN("manual"), .source = SPAN("import"), .scope = SUPPRESS_EVERY,
+	struct suppressline v = {.reason = SPAN("manual"), .source = SPAN("import"), .scope = SUPPRESS_EVERY,
 	    .since_s = 1}, again = v;
 	struct buf line = BUF_INIT, twice = BUF_INIT;
 	struct err e = ERR_INIT;
 
-	if (suppress_parse((struct span){(const char *)p, n}, &v, &e) == 0 && v.address.n > 0 && v.since_s > 0) {
-		suppress_text(&v, &line);
-		want(suppress_parse((struct span){line.s, line.len}, &again, &e) == 0);
+	if (suppressline_parse((struct span){(const char *)p, n}, &v, &e) == 0 && v.address.n > 0 && v.since_s > 0) {
+		suppressline_text(&v, &line);
+		want(suppressline_parse((struct span){line.s, line.len}, &again, &e) == 0);
 		want(span_eq(again.address, v.address) && span_eq(again.reason, v.reason) &&
 		    span_eq(again.scope, v.scope) && again.since_s == v.since_s && again.until_s == v.until_s);
-		suppress_text(&again, &twice);
+		suppressline_text(&again, &twice);
 		want(span_eq((struct span){line.s, line.len}, (struct span){twice.s, twice.len}));
 	}
-	suppress_reason_ok((struct span){(const char *)p, n});
+	suppressline_reason_ok((struct span){(const char *)p, n});
 	err_free(&e);
 	buf_free(&line);
 	buf_free(&twice);
