@@ -89,18 +89,8 @@ post wrong.example
 went_like wrong.example '^deferred 4.7.5 ' 'unless trust_ad says so'
 
 # --- Postfix's own verdict
-finger=$PEERS/postfix/usr/sbin/posttls-finger
 if [ -x "$finger" ]; then
-	echo 'nameserver 127.0.0.1
-options trust-ad' >resolv.conf
-	mount --bind resolv.conf /etc/resolv.conf || skip 'resolv.conf'
-	mkdir -p pf && printf '%s\n' 'compatibility_level = 3.6' 'myhostname = relay.test' 'smtp_dns_support_level = dnssec' \
-	    "mail_owner = $POSTFIX_USER" "setgid_group = $POSTFIX_GROUP" >pf/main.cf
-	# judge DOMAIN: Verified, Trusted, Untrusted, Anonymous, or nothing
-	judge() {
-		LD_LIBRARY_PATH="$(cat "$PEERS/postfix/libpath")" MAIL_CONFIG="$T/pf" timeout 60 "$finger" -c -l dane -L summary \
-		    -t 10 -T 10 "$1" 2>&1 | tee -a finger.log | sed -n 's/.*: \([A-Z][a-z]*\) TLS connection established.*/\1/p'
-	}
+	finger_ready || skip 'resolv.conf'
 	for d in ee ta two implicit; do is "$(judge $d.example)" Verified "posttls-finger: $d is verified"; done
 	for d in old wrong name; do is "$(judge $d.example)" Untrusted "posttls-finger: $d is not"; done
 	for d in bare sick bogus oddbare; do is "$(judge $d.example)" '' "posttls-finger: $d is not even encrypted"; done

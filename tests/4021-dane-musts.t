@@ -147,6 +147,23 @@ while IFS=$tab read -r rfc domain want why; do
 	like "$(outcome "$domain")" "^$want" "RFC $rfc: $domain: $why"
 done <musts
 
+# --- and Postfix's verdict is the same, host by host.  Left out is what is about several hosts or a relay: it
+# tells of one connection.
+if [ -x "$finger" ] && finger_ready; then
+	while IFS=$tab read -r rfc domain want why; do
+		case $domain in second.* | first.* | all.* | relay.*) continue ;; esac
+		case $want in
+		'delivered DANE-'*) theirs='^Verified$' ;;
+		'delivered TLS') theirs='^(Untrusted|Anonymous|Trusted)$' ;;
+		'deferred 4.7.5 '*certificate*) theirs='^Untrusted$' ;;
+		*) theirs='^$' ;;
+		esac
+		like "$(judge "$domain")" "$theirs" "posttls-finger: $domain: $rfc"
+	done <musts
+else
+	result 0 'posttls-finger # SKIP no postfix in build/peers: scripts/peers postfix'
+fi
+
 # --- RFC 7672 3.2.2 once more: a connection that is for one domain is not lent to another with the same hosts
 smtp-queue remove --all >/dev/null
 for i in 1 2 3; do

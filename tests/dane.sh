@@ -5,7 +5,7 @@
 #     zone_more           prints records of the signed zone example
 #     plain_more          the same of plain, which is not signed
 #     zone_spoil          changes zones/example after it was signed
-# Then: `tls_trap HOST OPTIONS...` is one more server, `post DOMAIN...` sends, `outcome DOMAIN`, `went` and
+# Then: `finger_ready` and `judge DOMAIN` ask Postfix, `tls_trap HOST OPTIONS...` is one more server, `post DOMAIN...` sends, `outcome DOMAIN`, `went` and
 # `went_like` say what became of it.
 for f in certificates_more zone_more plain_more zone_spoil; do
 	command -v $f >/dev/null || eval "$f() { :; }"
@@ -222,3 +222,17 @@ post() {
 }
 went() { is "$(outcome "$1")" "$2" "$3"; }
 went_like() { like "$(outcome "$1")" "$2" "$3"; }
+
+# --- Postfix's own verdict
+finger=$PEERS/postfix/usr/sbin/posttls-finger
+finger_ready() {
+	printf 'nameserver 127.0.0.1\noptions trust-ad\n' >resolv.conf
+	mount --bind resolv.conf /etc/resolv.conf || return
+	mkdir -p pf && printf '%s\n' 'compatibility_level = 3.6' 'myhostname = relay.test' 'smtp_dns_support_level = dnssec' \
+	    "mail_owner = $POSTFIX_USER" "setgid_group = $POSTFIX_GROUP" >pf/main.cf
+}
+# judge DOMAIN: Verified, Trusted, Untrusted, Anonymous, or nothing
+judge() {
+	LD_LIBRARY_PATH="$(cat "$PEERS/postfix/libpath")" MAIL_CONFIG="$T/pf" timeout 60 "$finger" -c -l dane -L summary \
+	    -t 10 -T 10 "$1" 2>&1 | tee -a finger.log | sed -n 's/.*: \([A-Z][a-z]*\) TLS connection established.*/\1/p'
+}
