@@ -219,19 +219,19 @@ plan_names(struct runner *r)
 		struct entry_name n;
 		uint32_t item, site;
 
-		if (!entry_name_parse(span_of(v[i].name), &n) ||
-		    !plan_add_name(p, &r->ats[v[i].i], v[i].name, strlen(v[i].name), &item))
-			continue;
-		p->items[item].dest = load_dest(&r->s, n.domain, n.stream);
-		site = plan_push(p, item);
-		if (r->n < 64)
-			worker_nudge(&r->s, site);
+		if (entry_name_parse(span_of(v[i].name), &n) &&
+		    plan_add_name(p, &r->ats[v[i].i], v[i].name, strlen(v[i].name), &item)) {
+			p->items[item].dest = load_dest(&r->s, n.domain, n.stream);
+			site = plan_push(p, item);
+			if (r->n < 64)
+				worker_nudge(&r->s, site);
+		}
+		/* The plan has its own: where there are many, no two copies of all at one time. */
+		free(r->names[v[i].i]);
 	}
 	worker_nudge(&r->s, MAP_NONE);
 	pthread_mutex_unlock(&r->s.lock);
 	drain_closed(r);
-	for (size_t i = 0; i < r->n; i++)
-		free(r->names[i]);
 	free(r->names);
 	free(r->ats);
 	free(v);
