@@ -119,7 +119,10 @@ tell(int fd, int status)
 {
 	struct err ignored = ERR_INIT;
 
-	io_write(fd, &status, sizeof status, &ignored); /* nobody may be listening any more */
+	/* Whoever does not hear that a program has ended may start it again, so this is tried twice.  Where
+	 * nobody is listening any more it need not be. */
+	if (io_write(fd, &status, sizeof status, &ignored) && errno != EPIPE)
+		io_write(fd, &status, sizeof status, &ignored);
 	err_free(&ignored);
 	close(fd);
 }
