@@ -517,6 +517,18 @@ end_it(struct ends *x)
 	err_free(&ignored);
 }
 
+/* How it ended may come in pieces: a write may be short. */
+static int
+take_status(struct ends *x, int *status, size_t *got, bool *ended, struct err *e)
+{
+	size_t n = 0;
+	int rc = io_read(x->status, (char *)status + *got, sizeof *status - *got, &n, e);
+
+	*got += n;
+	*ended = n == 0 || *got == sizeof *status;
+	return rc;
+}
+
 static int
 attend(struct ends *x, const struct spawn_job *j, struct buf *out, int *status, struct err *e)
 {
@@ -548,10 +560,8 @@ attend(struct ends *x, const struct spawn_job *j, struct buf *out, int *status, 
 			return e->code;
 		}
 		/* What it printed is in the pipe before its end is told. */
-		if (!rc && p[2].revents && !(p[0].revents & POLLIN)) {
-			rc = io_read(x->status, status, sizeof *status, &got, e);
-			ended = true;
-		}
+		if (!rc && p[2].revents && !(p[0].revents & POLLIN))
+			rc = take_status(x, status, &got, &ended, e);
 	}
 	while (!rc && x->out >= 0 && io_ready(x->out, POLLIN))
 		rc = take_output(x, j, out, before, e);
