@@ -95,6 +95,15 @@ ids_from(int fd, struct pick *p, struct err *e)
 	return rc ? err_in(e, "stdin") : 0;
 }
 
+/* An age that goes back behind 1970 means nobody: it must not wrap, and mean all. */
+static uint64_t
+before(uint64_t older_s)
+{
+	uint64_t now_us = io_time_us();
+
+	return older_s < now_us / SECOND_US ? now_us - older_s * SECOND_US : 1;
+}
+
 static void
 selectors(struct tool *t, char **args, struct err *e)
 {
@@ -102,7 +111,7 @@ selectors(struct tool *t, char **args, struct err *e)
 		or_die(strcmp(*args, "-") == 0 ? ids_from(STDIN_FILENO, &t->pick, e) :
 		    pick_id(&t->pick, span_of(*args), e), e);
 	if (t->older_s)
-		t->pick.before_us = io_time_us() - t->older_s * SECOND_US;
+		t->pick.before_us = before(t->older_s);
 	pick_ready(&t->pick);
 }
 

@@ -35,6 +35,11 @@ for command in hold release retry remove; do
 	    "smtp-queue: $command: which? Give ids, selectors, or --all" smtp-queue $command
 done
 
+for age in 30000d 99999d 9999999d; do
+	ok "remove --older $age" smtp-queue remove --older $age
+	is "$(where "$a") $(where "$b") $(where "$c")" 'new cur new' 'nobody is that old, and nothing is removed'
+done
+
 ok 'hold' smtp-queue hold --reason 'odd "one"' "$a" "$b"
 is "$(cat "$T/.out")" '' 'in silence'
 is "$(where "$a") $(where "$b") $(where "$c")" 'hold hold new' 'these are on hold, the other is not'
