@@ -76,9 +76,9 @@ $(BUILD)/fuzzer/%: tests/fuzz/%.c $(BUILD)/librelay.a
 	@mkdir -p $(@D)
 	$(CC) $(all_cflags) -Itests -fsanitize=fuzzer -MMD -MP -MF $@.d $(all_ldflags) -o $@ $< $(BUILD)/librelay.a $(libs)
 
-# The fault tools stand alone, without the library; two of them are preloaded.
+# The fault tools stand alone, without the library; some of them are preloaded.
 fault_cflags = -std=c17 -D_GNU_SOURCE -O2 -g $(warn)
-preloads = $(BUILD)/faults/mallocfail $(BUILD)/faults/clockshift
+preloads = $(addprefix $(BUILD)/faults/, mallocfail clockshift slowrename)
 $(preloads): fault_cflags += -shared -fPIC
 $(BUILD)/faults/%: tests/faults/%.c $(wildcard tests/faults/*.h)
 	@mkdir -p $(@D)

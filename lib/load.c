@@ -85,11 +85,13 @@ known(void *arg, uint32_t site)
 {
 	struct run_state *r = arg;
 	struct plan_budget *b = r->plan.sites[site]->budget;
+	bool open = b->slots.fd >= 0; /* where it could not be read before, connections may have slots by now */
 
 	if (!b->loaded && open_slots(r, b)) {
 		b->loaded = true;
 		slots_load(&b->slots, sched_pace(r->plan.s, site), io_now_ms());
-		slots_close(&b->slots);
+		if (!open)
+			slots_close(&b->slots);
 		if (r->o->now)
 			sched_pace(r->plan.s, site)->closed_until_ms = 0;
 	}
@@ -407,32 +409,33 @@ move_on(struct run_state *r, struct plan_site *s, struct load *l, uint64_t until
 	load_forget(r, l);
 }
 
-/* Until when it is closed, and how long a wait would be waited for; false: it is open. */
+/* Whether it is closed for longer than a wait would be waited for, and when it opens.  That is said once,
+ * for moving on a hundred thousand takes until then. */
 static bool
-closed_for(struct run_state *r, uint32_t site, const struct pace *p, int64_t *until_ms)
+closed_for(struct run_state *r, uint32_t site, const struct pace *p, uint64_t *until_s)
 {
-	int64_t now = io_now_ms(), soon = p->failures > 0 ? RETRY_SOON_MS : SHORT_WAIT_MS;
+	int64_t now = io_now_ms(), soon = p->failures > 0 ? RETRY_SOON_MS : SHORT_WAIT_MS, until;
 	struct plan_budget *b = r->plan.sites[site]->budget;
 	struct err e = ERR_INIT;
 
-	if (!pace_closed(p, now, until_ms))
+	if (!pace_closed(p, now, &until))
 		return false;
 	if (r->plan.sites[site]->real && b->slots.fd >= 0)
 		slots_save(&b->slots, sched_pace(r->plan.s, site), now, &e);
 	err_free(&e);
-	return *until_ms - now > soon;
+	*until_s = now_s() + (uint64_t)(until - now) / 1000 + 1;
+	return until - now > soon;
 }
 
+/* All at once: each may be the one that tries. */
 static void
-drain(struct run_state *r, uint32_t site, int64_t until_ms)
+drain(struct run_state *r, uint32_t site, uint64_t until_s)
 {
 	struct plan_site *s = load_site(r, site);
-	/* All at once: each may be the one that tries. */
-	uint64_t due = now_s() + (uint64_t)(until_ms - io_now_ms()) / 1000 + 1;
 	struct load l;
 
 	while (!r->d.trouble && load_next(r, site, &l))
-		move_on(r, s, &l, due);
+		move_on(r, s, &l, until_s);
 }
 
 /* Another part of the same site for which something waits. */
@@ -454,7 +457,7 @@ void
 load_drain_closed(struct run_state *r, uint32_t site)
 {
 	const struct plan_budget *b;
-	int64_t until = 0;
+	uint64_t until = 0;
 	bool all, one;
 
 	pthread_mutex_lock(&r->lock);

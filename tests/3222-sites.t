@@ -61,6 +61,28 @@ ok 'with the lock' smtp-deliver
 [ "$(cat "$site")" != "$before" ]
 result $? 'it is written again'
 
+# --- a site closes for a while, and moving its messages on takes longer than that
+rm -rf "$q" "$T/trap"
+trap_start
+cat >"$T/conf" <<END
+hostname = h.example
+retry_min = 2s
+retry_max = 2s
+site "farm" { domains = "a.example, b.example" connections = 1 }
+route "a.example" { relay = "127.0.0.1:$PORT" }
+route "b.example" { relay = "localhost:$PORT" }
+END
+qput "$q" -n 7 -d a.example 421-at-rcpt@a.example <"$T/m" >/dev/null
+qput "$q" -n 3 -d b.example slow-4s@b.example <"$T/m" >/dev/null
+if sanitized; then
+	result 0 'a closure that is over before all is moved on # SKIP the sanitizer has to be loaded first'
+else
+	SLOWRENAME_MS=400 LD_PRELOAD=$BUILD/faults/slowrename smtp-deliver --no-sandbox
+	most=$(find "$q/cur" -name '*,*' | sed 's|.*/||' | sort | tail -1 | cut -d. -f1)
+	[ "$(find "$q/cur" -name '*,*' | wc -l)" -ge 7 ] && [ "$most" -lt $(($(date +%s) + 60)) ]
+	result $? "a closure that is over before all is moved on: all are due soon ($most)"
+fi
+
 # --- a run that stays forgets what it knew of thousands of domains
 rm -rf "$q"
 bg smtp-trap --listen 127.0.0.1:0 --port-file "$T/port2" --discard
