@@ -130,6 +130,7 @@ slow(struct dkim_body *b, char c)
  * help takes 0.8 ns a byte, and this must not be seen beside it. */
 typedef unsigned char v16 __attribute__((vector_size(16)));
 #define LANES sizeof(v16)
+#define BLOCK (4 * LANES) /* as many as a word has bits */
 
 static inline v16
 load(const char *p)
@@ -138,6 +139,21 @@ load(const char *p)
 
 	memcpy(&v, p, sizeof v);
 	return v;
+}
+
+/* One bit a lane, of lanes that are 0 or 255. */
+static inline uint64_t
+bits(v16 v)
+{
+	uint64_t half[2];
+
+	memcpy(half, &v, sizeof half);
+	for (int i = 0; i < 2; i++) {
+		if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+			half[i] = __builtin_bswap64(half[i]);
+		half[i] = (half[i] & 0x8040201008040201) * 0x0101010101010101 >> 56;
+	}
+	return half[0] | half[1] << 8;
 }
 
 static inline bool
@@ -149,65 +165,70 @@ any(v16 v)
 	return (half[0] | half[1]) != 0;
 }
 
-/* The first lane that is set, of some. */
-static inline size_t
-first(v16 v)
-{
-	size_t at = 0;
-	uint64_t half[2];
-
-	memcpy(half, &v, sizeof half);
-	if (half[0] == 0) {
-		half[0] = half[1];
-		at = sizeof half[0];
-	}
-	return at + (size_t)(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_ctzll(half[0])
-	                                                                 : __builtin_clzll(half[0])) / 8;
-}
-
-/* Where changes() is true, for each of the bytes at p. */
-static inline v16
+/* Where the bytes at p, of which one stands before p, may not be canonical as they are: CR or LF
+ * without the other, NUL; for relaxed TAB, and SP before SP or a line end.  It tells some more, which
+ * spares comparisons and costs a look by slow(): 1 and 8, and control characters behind SP. */
+static inline __attribute__((always_inline)) v16
 odd(enum dkim_canon canon, const char *p)
 {
 	v16 v = load(p), before = load(p - 1);
-	v16 is = (v16)(v == 0) | ((v16)(v == '\n') ^ (v16)(before == '\r'));
+	v16 is = (v16)(v == '\n') ^ (v16)(before == '\r');
 
-	if (canon == DKIM_RELAXED)
-		is |= (v16)(v == '\t') | ((v16)(before == ' ') & ((v16)(v == ' ') | (v16)(v == '\r')));
-	return is;
+	if (canon == DKIM_SIMPLE)
+		return is | (v16)(v == 0);
+	return is | (v16)((v & (unsigned char)~'\t') == 0) | ((v16)(before == ' ') & (v16)(v <= ' '));
 }
 
-static inline bool
-changes(enum dkim_canon canon, int before, int c)
+static inline __attribute__((always_inline)) uint64_t
+odd_block(enum dkim_canon canon, const char *p)
 {
-	bool always = c == '\0' || (c == '\n') != (before == '\r');
+	v16 a = odd(canon, p), b = odd(canon, p + LANES);
+	v16 c = odd(canon, p + 2 * LANES), d = odd(canon, p + 3 * LANES);
 
-	if (canon == DKIM_SIMPLE || always)
-		return always;
-	return c == '\t' || (before == ' ' && (c == ' ' || c == '\r'));
+	if (!any(a | b | c | d))
+		return 0;
+	return bits(a) | bits(b) << 16 | bits(c) << 32 | bits(d) << 48;
 }
 
-/* How many bytes at p, of which one stands before p, are canonical as they are: no CR or LF without
- * the other, no NUL; for relaxed no TAB, and SP before neither SP nor line end. */
-static size_t
-canonical(enum dkim_canon canon, const char *p, size_t n)
+/* The same of fewer bytes than a block has. */
+static uint64_t
+odd_rest(enum dkim_canon canon, const char *p, size_t n)
 {
-	const char *one_before = p - 1;
-	size_t i = 0;
+	char block[1 + BLOCK] = "";
 
-	for (; n - i >= 4 * LANES; i += 4 * LANES)
-		if (any(odd(canon, p + i) | odd(canon, p + i + LANES) | odd(canon, p + i + 2 * LANES) |
-		        odd(canon, p + i + 3 * LANES)))
-			break;
-	for (; n - i >= LANES; i += LANES) {
-		v16 is = odd(canon, p + i);
+	memcpy(block, p - 1, n + 1);
+	return odd_block(canon, block + 1) & (((uint64_t)1 << n) - 1);
+}
 
-		if (any(is))
-			return i + first(is);
+/* A piece of the body that is searched for such bytes, block by block: what a block has is kept,
+ * since a body whose lines end in LF has one in each line. */
+struct search {
+	const char *p;
+	size_t n, seen; /* so far */
+	uint64_t odd;   /* in the block before `seen` */
+};
+
+/* The first odd byte at or behind i, or n. */
+static inline __attribute__((always_inline)) size_t
+search(enum dkim_canon canon, struct search *s, size_t i)
+{
+	if (i < s->seen) {
+		uint64_t left = s->odd >> (BLOCK - (s->seen - i));
+
+		if (left)
+			return i + (size_t)__builtin_ctzll(left);
+		i = s->seen;
+		if (i >= s->n)
+			return s->n;
 	}
-	while (i < n && !changes(canon, (unsigned char)one_before[i], (unsigned char)p[i]))
-		i++;
-	return i;
+	for (s->odd = 0; s->n - i >= BLOCK && s->odd == 0; i += BLOCK)
+		s->odd = odd_block(canon, s->p + i);
+	if (s->odd == 0 && i < s->n) {
+		s->odd = odd_rest(canon, s->p + i, s->n - i);
+		i += BLOCK;
+	}
+	s->seen = i;
+	return s->odd ? i - BLOCK + (size_t)__builtin_ctzll(s->odd) : s->n;
 }
 
 /* A run of canonical bytes: the line ends behind it may be the last ones. */
@@ -230,21 +251,21 @@ run(struct dkim_body *b, const char *p, size_t n)
 void
 dkim_body_add(struct dkim_body *b, const void *from, size_t size)
 {
-	const char *p = from, *end = p + size;
+	struct search s = {.p = from, .n = size, .seen = 1};
+	const char *p = from;
 
-	while (p < end) {
-		size_t n = 0;
+	for (size_t i = 0; i < size; i++) {
+		size_t start = i;
 
-		if (p > (const char *)from && !b->cr && !b->space)
-			n = canonical(b->canon, p, (size_t)(end - p));
+		if (i > 0 && !b->cr && !b->space)
+			i = b->canon == DKIM_SIMPLE ? search(DKIM_SIMPLE, &s, i) : search(DKIM_RELAXED, &s, i);
 		/* What follows CR or white space is not known yet, at the end of a piece or of a run. */
-		while (n > 0 && (p[n - 1] == '\r' || (b->canon == DKIM_RELAXED && p[n - 1] == ' ')))
-			n--;
-		if (n > 0)
-			run(b, p, n);
-		else
-			slow(b, *p), n = 1;
-		p += n;
+		while (i > start && (p[i - 1] == '\r' || (b->canon == DKIM_RELAXED && p[i - 1] == ' ')))
+			i--;
+		if (i > start)
+			run(b, p + start, i - start);
+		if (i < size)
+			slow(b, p[i]);
 	}
 }
 

@@ -135,7 +135,7 @@ plainly(enum dkim_canon canon, struct span in, struct buf *out)
 static void
 test_random_bodies(void)
 {
-	static const char some[] = "ab \t\r\n\r\n\n\0 xyz";
+	static const char some[] = "ab \t\r\n\r\n\n\0 xyz\1\b\033\377";
 	uint64_t x = 88172645463325252u;
 	int bad = 0;
 
