@@ -1,4 +1,5 @@
 /* mx-lookup - where mail for a domain goes, and how safely: what smtp-deliver would do. */
+#include "addr.h"
 #include "conf.h"
 #include "identities.h"
 #include "io.h"
@@ -16,8 +17,9 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: mx-lookup [-C file] [--resolver address[@port]] [--timeout time] [--json | --site | --hosts |\n"
-    "                 --addresses | --policy] [--connect] [--explain] [domain ...]";
+    "usage: mx-lookup [-C file] [--resolver address[@port]] [--timeout time] [--sender address]\n"
+    "                 [--json | --site | --hosts | --addresses | --policy] [--connect] [--explain]\n"
+    "                 [domain ...]";
 
 #define LINE_MAX_BYTES 4096 /* of standard input: no domain is longer */
 #define THREADS 32          /* questions wait for others' servers most of the time */
@@ -25,9 +27,10 @@ static const char usage[] =
 
 enum what { ALL, SITE, HOSTS, ADDRESSES, POLICY };
 
-enum { RESOLVER = PROG_OWN, TIMEOUT, O_SITE, O_HOSTS, O_ADDRESSES, O_POLICY, CONNECT, EXPLAIN };
+enum { RESOLVER = PROG_OWN, TIMEOUT, SENDER, O_SITE, O_HOSTS, O_ADDRESSES, O_POLICY, CONNECT, EXPLAIN };
 static const struct option options[] = {PROG_OPTIONS, {"config", required_argument, NULL, 'C'},
     {"resolver", required_argument, NULL, RESOLVER}, {"timeout", required_argument, NULL, TIMEOUT},
+    {"sender", required_argument, NULL, SENDER},
     {"json", no_argument, NULL, PROG_JSON}, {"site", no_argument, NULL, O_SITE},
     {"hosts", no_argument, NULL, O_HOSTS}, {"addresses", no_argument, NULL, O_ADDRESSES},
     {"policy", no_argument, NULL, O_POLICY}, {"connect", no_argument, NULL, CONNECT},
@@ -52,6 +55,8 @@ struct tool {
 	struct mxlook_with with;
 	enum what what;
 	bool json, explain, batch;
+	struct buf from; /* --sender */
+	struct span sender;
 	const char *config;
 
 	pthread_mutex_t lock; /* over all below */
@@ -72,6 +77,22 @@ use(struct tool *t, enum what what)
 	t->what = what;
 }
 
+/* "<>" or "": the null sender */
+static void
+use_sender(struct tool *t, const char *text)
+{
+	struct err e = ERR_INIT;
+
+	buf_cut(&t->from, 0);
+	if (*text && strcmp(text, "<>") != 0 && addr_one(span_of(text), NULL, &t->from, &e)) {
+		err_in(&e, "--sender");
+		e.code = EX_USAGE;
+		prog_die(&e);
+	}
+	t->sender = (struct span){t->from.s, t->from.len};
+	t->with.sender = &t->sender;
+}
+
 static void
 parse(struct tool *t, int argc, char *argv[], const char **resolver, uint64_t *wait_s)
 {
@@ -85,6 +106,7 @@ parse(struct tool *t, int argc, char *argv[], const char **resolver, uint64_t *w
 			if (conf_duration(optarg, wait_s, &e))
 				prog_die(&e);
 			break;
+		case SENDER: use_sender(t, optarg); break;
 		case PROG_JSON:
 			if (t->what != ALL)
 				prog_usage(usage);
@@ -324,6 +346,8 @@ put_json(const struct tool *t, struct buf *b, const struct mxlook *m, const char
 		json_str(b, "status", span_of(m->status));
 		json_str(b, "error", (struct span){m->why.s, m->why.len});
 	}
+	if (m->route.by)
+		json_str(b, "route", span_of(m->route.by->match));
 	if (m->hosts) {
 		json_str(b, "site", span_of(m->route.site));
 		json_str(b, "kind", span_of(route_kinds[m->route.kind]));
@@ -569,6 +593,7 @@ main(int argc, char *argv[])
 	int rc;
 
 	prog_start("mx-lookup");
+	t.from = (struct buf)BUF_INIT;
 	parse(&t, argc, argv, &resolver, &wait_s);
 	if (prepare(&t, resolver, wait_s, &e))
 		prog_die(&e);
@@ -581,6 +606,7 @@ main(int argc, char *argv[])
 		out_bytes(out.s, out.len);
 	}
 	buf_free(&out);
+	buf_free(&t.from);
 	dns_close(t.dns);
 	stskeep_close(t.with.sts);
 	if (t.state >= 0)

@@ -457,7 +457,7 @@ check_routes(const struct program *p, struct err *e)
 	const char *domain;
 
 	for (size_t i = 0; p->locals && (domain = locals_domain(p->locals, i)); i++)
-		if (!route_find(&p->conf, domain))
+		if (!route_find(&p->conf, domain, NULL))
 			return err_set(e, EX_CONFIG, "local: no route says where mail for %s goes", domain);
 	return 0;
 }

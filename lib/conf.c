@@ -1,5 +1,6 @@
 #include "conf.h"
 
+#include "addr.h"
 #include "buf.h"
 #include "conflocal.h"
 #include "confserve.h"
@@ -158,11 +159,25 @@ relay_ok(const char *text)
 	return cur_end(&c);
 }
 
-/* "example.org", ".example.org", "*", "[192.0.2.1]" */
+static bool
+is_sender(const char *match)
+{
+	return strcmp(match, "<>") == 0 || addr_domain(span_of(match)).n > 0;
+}
+
+/* "example.org", ".example.org", "*", "[192.0.2.1]"; "ann@example.org", "@example.org", "@.example.org", "<>" */
 static bool
 match_ok(const char *text)
 {
-	return strcmp(text, "*") == 0 || conftab_host(text[0] == '.' ? text + 1 : text);
+	const char *domain = addr_domain(span_of(text)).p; /* the text's end where there is none */
+
+	if (strcmp(text, "*") == 0 || strcmp(text, "<>") == 0)
+		return true;
+	if (!*domain)
+		return conftab_host(text[0] == '.' ? text + 1 : text);
+	if (text[0] == '@')
+		return domain == text + 1 && conftab_host(*domain == '.' ? domain + 1 : domain);
+	return noticeconf_address_ok(text) && conftab_host(domain);
 }
 
 static void
@@ -233,6 +248,8 @@ check_end(const struct conf_route *r, struct err *e)
 
 	if (ends + !is_mx(r) > 1)
 		return err_set(e, EX_CONFIG, "one of relay, maildir, lmtp and pipe");
+	if (ends && is_sender(r->match))
+		return err_set(e, EX_CONFIG, "where mail ends is for its recipients' domain to say, not for its sender");
 	if (r->create && !r->maildir)
 		return err_set(e, EX_CONFIG, "create is for a maildir");
 	if (r->pipe_line_ends != CONF_LF && !r->pipe)
@@ -307,7 +324,8 @@ static const struct conftab_key route_keys[] = {
 static const struct conftab_section route = {.name = "route", .keys = route_keys,
     .n_keys = COUNT(route_keys), .size = sizeof(struct conf_route), .titled = true,
     .title_at = offsetof(struct conf_route, match), .title_ok = match_ok,
-    .title_is = "neither a domain, nor .domain, nor *", .begin = begin_route,
+    .title_is = "neither a domain, .domain or *, nor a sender: an address, @domain, @.domain or <>",
+    .begin = begin_route,
     .check = check_route};
 
 /* --- streams */

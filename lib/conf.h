@@ -29,7 +29,8 @@ enum conf_tls { /* tlspolicy.h */
 };
 
 struct conf_route {    /* route "MATCH" { relay = "HOST:PORT" ... } */
-	char *match;   /* "example.org", ".example.org" (it and below), "*" */
+	char *match;   /* "example.org", ".example.org" (it and below), "*"; or who sends: "ann@example.org",
+	                * "@example.org", "@.example.org", "<>" */
 	char *relay;   /* HOST, HOST:PORT, [V6]:PORT, several comma-separated; "" or "mx": the MX */
 	/* Instead of a relay, one of: where the mail's way ends.  NULL: it does not end so. */
 	char *maildir; /* a pattern of mailbox.h */

@@ -1,6 +1,7 @@
 #include "dryrun.h"
 
 #include "addr.h"
+#include "idn.h"
 #include "io.h"
 #include "journal.h"
 #include "local.h"
@@ -14,9 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct known { /* about a domain: it is looked up, and its host met, once; once a stream, where there are pools */
+/* About a domain: it is looked up, and its host met, once; once a stream, where there are pools, and once a
+ * section that covers it. */
+struct known {
 	char *domain;
-	struct span key; /* domain with what stands behind it */
+	struct span key; /* domain, and behind the NUL that ends it the rest */
+	const struct conf_route *by;
 	struct mxlook m;
 	bool found;
 	struct smtp s; /* rcpt: a connection to its host */
@@ -58,15 +62,21 @@ on_name(void *arg, const struct queue_at *at, const char *name, const struct ent
 /* --- domains */
 
 static struct known *
-known_of(struct work *w, struct span domain, struct span stream)
+known_of(struct work *w, struct span domain, struct span stream, struct span sender)
 {
+	const struct conf_route *by;
+	struct err e = ERR_INIT;
 	struct buf key = BUF_INIT;
 	struct known *k;
 	uint32_t i;
 
-	for (size_t c = 0; c < domain.n; c++)
-		buf_ch(&key, (char)ascii_lower((unsigned char)domain.p[c]));
-	if (w->r->sources) { /* behind a NUL, which ends the domain */
+	if (domain.n == 0 || domain.p[0] == '[' || idn_to_ascii(domain, &key, &e))
+		for (size_t c = 0; c < domain.n; c++) /* which is no domain: mxlook.h will say so */
+			buf_ch(&key, (char)ascii_lower((unsigned char)domain.p[c]));
+	err_free(&e);
+	by = route_find(w->r->conf, key.s, &sender);
+	buf_fmt(&key, "%c%s", '\0', by ? by->match : "");
+	if (w->r->sources) {
 		buf_ch(&key, '\0');
 		buf_add(&key, stream.p, stream.n);
 	}
@@ -78,6 +88,7 @@ known_of(struct work *w, struct span domain, struct span stream)
 	k = mem_alloc(sizeof *k);
 	k->key = (struct span){key.s, key.len};
 	k->domain = buf_steal(&key);
+	k->by = by;
 	smtp_init(&k->s);
 	w->v = mem_grow(w->v, w->n + 1, sizeof(struct known *));
 	w->v[w->n] = k;
@@ -99,9 +110,9 @@ known_free(struct known *k)
 
 /* Whether the configuration alone says where it goes. */
 static bool
-needs_dns(const struct dryrun *r, const char *domain)
+needs_dns(const struct known *k)
 {
-	return domain[0] != '[' && route_asks_dns(route_find(r->conf, domain));
+	return k->domain[0] != '[' && route_asks_dns(k->by);
 }
 
 /* The first host that can be used, as far as was looked; NULL: none. */
@@ -165,7 +176,7 @@ say_domain(struct work *w, struct known *k, struct dryrun_line *l, const struct 
 	const struct dryrun *r = w->r;
 	size_t i;
 
-	if (r->depth == DRYRUN_ROUTE && needs_dns(r, k->domain)) {
+	if (r->depth == DRYRUN_ROUTE && needs_dns(k)) {
 		l->text = "by the MX records of the domain";
 		return false;
 	}
@@ -286,7 +297,7 @@ static void
 one_domain(struct work *w, const struct queue_entry *t, const struct journal *j, bool *done, size_t i)
 {
 	struct span domain = addr_domain(t->env.rcpts[i].addr);
-	struct known *k = known_of(w, domain, t->is.stream);
+	struct known *k = known_of(w, domain, t->is.stream, t->env.sender);
 	struct buf stream = BUF_INIT;
 	struct dryrun_line l = {.verdict = "send", .site = "", .where = "", .policy = "", .status = "",
 	    .text = ""};
@@ -297,6 +308,7 @@ one_domain(struct work *w, const struct queue_entry *t, const struct journal *j,
 
 	buf_add(&stream, t->is.stream.p, t->is.stream.n);
 	w->with.stream = stream.s;
+	w->with.sender = &t->env.sender;
 	met = say_domain(w, k, &l, &h);
 	here = met && route_is_here(&k->m.route);
 	go_on = met && !here && w->r->depth == DRYRUN_RCPT;

@@ -309,9 +309,9 @@ envelope_format(struct buf *out, const struct envelope *v, struct err *e)
 	return rc ? rc : put_wish(out, &v->wish, e);
 }
 
-/* "<" path ">" [ SP rest ] to the end; a ">" inside a quoted local part is part of it. */
+/* "<" path ">"; a ">" inside a quoted local part is part of it. */
 static bool
-get_value(struct cur *c, struct span *path, struct span *rest)
+get_path(struct cur *c, struct span *path)
 {
 	const char *start;
 	bool quoted = false;
@@ -327,7 +327,14 @@ get_value(struct cur *c, struct span *path, struct span *rest)
 		c->p++;
 	}
 	*path = (struct span){start, (size_t)(c->p - start)};
-	if (!cur_ch(c, '>'))
+	return cur_ch(c, '>');
+}
+
+/* "<" path ">" [ SP rest ] to the end */
+static bool
+get_value(struct cur *c, struct span *path, struct span *rest)
+{
+	if (!get_path(c, path))
 		return false;
 	if (cur_end(c)) {
 		*rest = (struct span){"", 0};
@@ -373,6 +380,14 @@ wish_line(struct span key, struct cur c, struct entry_wish *w)
 		return false;
 	w->auth = (struct span){c.p + 1, cur_rest(&c).n - 2};
 	return true;
+}
+
+bool
+envelope_sender(struct span text, struct span *sender)
+{
+	struct cur c = cur_span(text);
+
+	return cur_lit(&c, "sender=") && get_path(&c, sender);
 }
 
 static bool

@@ -98,6 +98,8 @@ int envelope_format(struct buf *out, const struct envelope *v, struct err *e);
  * refused: a reader refuses what it does not know. */
 int envelope_parse(struct span text, struct envelope *out, struct err *e);
 void envelope_free(struct envelope *v);
+/* The sender alone, of a header of which perhaps only the beginning is there. */
+bool envelope_sender(struct span text, struct span *sender);
 
 /* --- the journal */
 

@@ -163,16 +163,14 @@ static void
 resolve_configured(struct run_state *r, uint32_t dest)
 {
 	const struct plan_dest *d = &r->plan.dests[dest];
-	const struct conf_route *c = route_find(r->d.conf, d->domain);
 	struct route route;
 	struct err e = ERR_INIT;
 	char status[12];
 	uint32_t site;
 
-	if (route_asks_dns(c) ||
-	    strcmp(d->domain, PLAN_MIXED) == 0 || r->o->site)
+	if (d->by_sender || route_asks_dns(d->by) || r->o->site)
 		return;
-	if (route_resolve(r->d.conf, &r->self, NULL, d->domain, r->seed, io_now_ms(), &route,
+	if (route_resolve(r->d.conf, d->by, &r->self, NULL, d->domain, r->seed, io_now_ms(), &route,
 	        status, &e) == 0) {
 		if (d->lax)
 			route_relax(&route);
@@ -183,10 +181,13 @@ resolve_configured(struct run_state *r, uint32_t dest)
 }
 
 uint32_t
-load_dest(struct run_state *r, struct span domain, struct span stream)
+load_dest(struct run_state *r, struct span domain, struct span stream, const struct span *sender)
 {
-	uint32_t dest = plan_dest(&r->plan, domain, span_eq(stream, SPAN(PLAN_LAX_STREAM)), io_now_ms());
+	bool lax = span_eq(stream, SPAN(PLAN_LAX_STREAM));
+	uint32_t dest = plan_dest(&r->plan, domain, lax, io_now_ms());
 
+	if (sender)
+		dest = plan_dest_from(&r->plan, dest, *sender, io_now_ms());
 	if (r->plan.dests[dest].resolved && r->plan.dests[dest].resolve_again_ms < io_now_ms())
 		plan_unresolve(&r->plan, dest);
 	if (!r->plan.dests[dest].resolved)
@@ -271,6 +272,24 @@ later(struct run_state *r, struct load *l)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* Its sender was read without its lock, and the file may be another user's: it must not go by a login that is
+ * not its sender's.  As if it had not been seen, for the next look at the queue. */
+static bool
+is_misplaced(struct run_state *r, struct load *l)
+{
+	struct plan_dest d;
+
+	pthread_mutex_lock(&r->lock);
+	d = r->plan.dests[l->i.dest];
+	pthread_mutex_unlock(&r->lock);
+	if (!d.sorted || route_find(r->d.conf, d.domain, &l->p->t.env.sender) == d.by)
+		return false;
+	parcel_drop(l->p);
+	l->p = NULL;
+	load_forget(r, l);
+	return true;
+}
+
 /* The parcel of an item: true when there is something to do for it. */
 bool
 load_take(struct run_state *r, struct load *l)
@@ -293,6 +312,8 @@ load_take(struct run_state *r, struct load *l)
 		deliver_ails(&r->d, &e);
 	err_free(&e);
 	if (!rc && took == PARCEL_READY) {
+		if (is_misplaced(r, l))
+			return false;
 		l->rcpts = parcel_open(l->p, &l->n);
 		return true;
 	}

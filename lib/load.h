@@ -58,9 +58,10 @@ struct load {
 
 /* With the lock held. */
 struct load load_of(struct run_state *r, uint32_t item);
-/* The destination of a domain.  One that a configured relay covers is resolved here and now: that
+/* The destination of a domain, for a sender's mail where the sender is known (else NULL).  One that a
+ * configured relay covers is resolved here and now: that
  * takes no DNS, and recipients at several such domains can share a transaction. */
-uint32_t load_dest(struct run_state *r, struct span domain, struct span stream);
+uint32_t load_dest(struct run_state *r, struct span domain, struct span stream, const struct span *sender);
 /* An empty plan, whose sites come to know what earlier runs have learned about them. */
 void load_begin(struct run_state *r, const struct conf *c);
 /* One of the connections that all runs together may have to it; its file is open while this run has

@@ -93,6 +93,16 @@ is_kept(const struct route *r, const char *host)
 	return false;
 }
 
+/* Which section of the configuration covers it, if any. */
+static void
+say_route(struct mxlook *m, const struct mxlook_with *with)
+{
+	if (m->route.by)
+		buf_fmt(&m->told, "route \"%s\" of the configuration\n", m->route.by->match);
+	if (!with->sender && route_by_sender(with->conf, m->domain.s))
+		buf_str(&m->told, "some senders' mail may go elsewhere: --sender\n");
+}
+
 /* MX hosts that the route does not have: route.h says why there are such. */
 static void
 say_dropped(struct mxlook *m, const struct mxlook_with *with, struct dns *d, int64_t deadline)
@@ -341,8 +351,10 @@ mxlook_find(struct mxlook *m, const struct mxlook_with *with, struct dns *d, str
 	if (m->code)
 		memcpy(m->status, "5.1.2", 6);
 	else
-		m->code = route_resolve(with->conf, with->self, d, m->domain.s, with->seed, deadline,
-		    &m->route, m->status, &e);
+		m->code = route_resolve(with->conf, route_find(with->conf, m->domain.s, with->sender), with->self, d,
+		    m->domain.s, with->seed, deadline, &m->route, m->status, &e);
+	if (m->domain.len > 0 && explain)
+		say_route(m, with);
 	buf_str(&m->why, m->code ? err_text(&e) : "");
 	err_free(&e);
 	if (m->code)

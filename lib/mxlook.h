@@ -19,6 +19,7 @@ struct mxlook_with { /* shared by threads */
 	struct stskeep *sts;     /* NULL: no MTA-STS policy counts */
 	struct sources *sources; /* NULL: there are no pools */
 	const char *stream;      /* whose pool is used */
+	const struct span *sender; /* whose route is taken, as in route_find(); NULL: nobody's */
 	struct identities *identities; /* NULL: no route shows a certificate */
 	bool addresses, connect; /* else the hosts alone; connect wants addresses */
 	uint64_t seed;

@@ -236,10 +236,25 @@ own_site(struct plan *p, uint32_t dest, int64_t now_ms)
 	return i;
 }
 
+/* Takes the key. */
+static struct plan_dest *
+new_dest(struct plan *p, struct span domain, bool lax, struct buf *key, int64_t now_ms)
+{
+	uint32_t i = p->n_dests++;
+
+	p->dests = mem_grow(p->dests, p->n_dests, sizeof *p->dests);
+	p->dests[i] = (struct plan_dest){.domain = mem_dup(domain.p, domain.n), .key = buf_steal(key),
+	    .lax = lax};
+	p->dests[i].site = p->dests[i].own = own_site(p, i, now_ms);
+	map_put(&p->by_domain, span_of(p->dests[i].key), i);
+	return &p->dests[i];
+}
+
 uint32_t
 plan_dest(struct plan *p, struct span domain, bool lax, int64_t now_ms)
 {
 	struct buf key = BUF_INIT;
+	struct plan_dest *d;
 	uint32_t i;
 
 	buf_add(&key, domain.p, domain.n);
@@ -249,13 +264,36 @@ plan_dest(struct plan *p, struct span domain, bool lax, int64_t now_ms)
 		buf_free(&key);
 		return i;
 	}
-	i = p->n_dests++;
-	p->dests = mem_grow(p->dests, p->n_dests, sizeof *p->dests);
-	p->dests[i] = (struct plan_dest){.domain = mem_dup(domain.p, domain.n), .key = buf_steal(&key),
-	    .lax = lax};
-	p->dests[i].site = p->dests[i].own = own_site(p, i, now_ms);
-	map_put(&p->by_domain, span_of(p->dests[i].key), i);
-	return i;
+	d = new_dest(p, domain, lax, &key, now_ms);
+	if (strcmp(d->domain, PLAN_MIXED) != 0) {
+		d->by_sender = route_by_sender(p->conf, d->domain);
+		d->by = route_find(p->conf, d->domain, NULL);
+	}
+	return p->n_dests - 1;
+}
+
+uint32_t
+plan_dest_from(struct plan *p, uint32_t dest, struct span sender, int64_t now_ms)
+{
+	const struct plan_dest is = p->dests[dest];
+	const struct conf_route *by;
+	struct buf key = BUF_INIT;
+	struct plan_dest *d;
+	uint32_t i;
+
+	if (!is.by_sender)
+		return dest;
+	by = route_find(p->conf, is.domain, &sender);
+	buf_fmt(&key, "%s by %s", is.key, by ? by->match : "");
+	i = map_get(&p->by_domain, (struct span){key.s, key.len});
+	if (i != MAP_NONE) {
+		buf_free(&key);
+		return i;
+	}
+	d = new_dest(p, span_of(is.domain), is.lax, &key, now_ms);
+	d->sorted = true;
+	d->by = by;
+	return p->n_dests - 1;
 }
 
 /* Sets of hosts of one operation, as the table and the configuration name it, have one; all else has its own,

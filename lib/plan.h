@@ -2,6 +2,13 @@
  *
  * Names alone are planned: no message is opened before its turn.  A destination
  * begins as a site of its own and is merged into its real site when its route is known.
+ *
+ * Where the route of a domain depends on the sender (route_by_sender), which no name says, the domain is a
+ * destination that is never resolved: when it is an item's turn there, the first bytes of its envelope are
+ * looked at, and it waits again at one of the destinations that the domain has for each section of the
+ * configuration (sorting.h).  So what is not due, or is another domain's, is not opened; what sites are closed
+ * for moves on by its name again from there; and an item costs nothing more.  The name says nothing of the
+ * sender on purpose: what is configured when it is delivered counts, not what was when it was submitted.
  * One struct plan belongs to a run and is used under the run's lock.
  */
 #ifndef PLAN_H
@@ -37,6 +44,9 @@ struct plan_dest {
 	char *domain;
 	char *key;     /* by_domain's */
 	bool lax;      /* of that stream: TLS is opportunistic, and nothing is told of it */
+	bool by_sender; /* it depends on the sender where its mail goes: plan_dest_from() */
+	bool sorted;   /* for the mail of some senders alone */
+	const struct conf_route *by; /* the section that covers it, or NULL */
 	uint32_t own;  /* the site it has to itself */
 	uint32_t site; /* own until it is resolved, then the real one */
 	bool resolved;
@@ -111,6 +121,8 @@ void plan_forget(struct plan *p, uint32_t item); /* done with it; the name is fr
 struct queue_at plan_at(const struct plan_item *i);
 
 uint32_t plan_dest(struct plan *p, struct span domain, bool lax, int64_t now_ms);
+/* The same where it depends on the sender, else dest itself. */
+uint32_t plan_dest_from(struct plan *p, uint32_t dest, struct span sender, int64_t now_ms);
 /* The real site's part for a route (made where it is new), without a pool; takes the route over. */
 uint32_t plan_site(struct plan *p, struct route *r, int64_t now_ms);
 /* Into the scheduler, at its destination's site of the moment, by its stream's pool there: which part that

@@ -1,7 +1,9 @@
 #include "route.h"
 
+#include "addr.h"
 #include "crc.h"
 #include "cur.h"
+#include "idn.h"
 #include "sitetab.h"
 #include "sts.h"
 
@@ -23,21 +25,98 @@ fail(char status[12], const char *code, struct err *e, int rc)
 
 /* --- configured routes */
 
-const struct conf_route *
-route_find(const struct conf *c, const char *domain)
+/* How well a section fits a domain: 0 not at all, ALL where it is for all, else more. */
+#define ALL 1
+
+static const struct conf_route *
+best_for(const struct conf *c, struct span name, size_t (*fit)(struct span match, struct span name),
+    size_t *best)
 {
 	const struct conf_route *found = NULL;
-	size_t best = 0;
 
+	*best = 0;
 	for (size_t i = 0; i < c->n_routes; i++) {
-		size_t f = sitetab_fit(span_of(c->routes[i].match), span_of(domain));
+		size_t f = fit(span_of(c->routes[i].match), name);
 
-		if (f > best) {
-			best = f;
+		if (f > *best) {
+			*best = f;
 			found = &c->routes[i];
 		}
 	}
 	return found;
+}
+
+static bool
+is_sender(struct span match)
+{
+	return addr_domain(match).n > 0 || span_eq(match, SPAN("<>"));
+}
+
+static size_t
+fits_domain(struct span match, struct span domain)
+{
+	return is_sender(match) ? 0 : sitetab_fit(match, domain);
+}
+
+/* "ann@example.org", "@example.org", "@.example.org", "<>", without case.  A sender's own is longer than all
+ * that would fit its domain. */
+static size_t
+fits_sender(struct span match, struct span sender)
+{
+	struct span want = addr_domain(match), domain = addr_domain(sender);
+
+	if (sender.n == 0 || want.n == 0)
+		return sender.n == 0 && span_eq(match, SPAN("<>"));
+	if (want.n + 1 < match.n)
+		return span_ieq(match, sender) ? SIZE_MAX : 0;
+	if (want.p[0] != '.')
+		return span_ieq(want, domain) ? SIZE_MAX - 1 : 0;
+	return sitetab_fit(want, domain);
+}
+
+/* Its domain as sections have it, in A-labels; what is no domain is left as it is, and fits none. */
+static void
+canonical(struct span sender, struct buf *out)
+{
+	struct span domain = addr_domain(sender);
+	struct buf ascii = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	buf_add(out, sender.p, sender.n);
+	if (domain.n > 0 && domain.p[0] != '[' && idn_to_ascii(domain, &ascii, &e) == 0) {
+		buf_cut(out, sender.n - domain.n);
+		buf_add(out, ascii.s, ascii.len);
+	}
+	err_free(&e);
+	buf_free(&ascii);
+}
+
+const struct conf_route *
+route_find(const struct conf *c, const char *domain, const struct span *sender)
+{
+	size_t best, own;
+	const struct conf_route *found = best_for(c, span_of(domain), fits_domain, &best), *by;
+	struct buf from = BUF_INIT;
+
+	if (best > ALL || !sender)
+		return found;
+	canonical(*sender, &from);
+	by = best_for(c, (struct span){from.s, from.len}, fits_sender, &own);
+	buf_free(&from);
+	return by ? by : found;
+}
+
+bool
+route_by_sender(const struct conf *c, const char *domain)
+{
+	size_t best;
+	bool any = false;
+
+	for (size_t i = 0; i < c->n_routes && !any; i++)
+		any = is_sender(span_of(c->routes[i].match));
+	if (any)
+		best_for(c, span_of(domain), fits_domain, &best);
+	return any && best <= ALL;
 }
 
 /* --- the site's name */
@@ -486,11 +565,10 @@ tls_of(const struct conf *c, const struct conf_route *by, const struct confsite 
 }
 
 int
-route_resolve(const struct conf *c, const struct route_self *self, struct dns *d,
-    const char *domain, uint64_t seed, int64_t deadline_ms, struct route *out, char status[12],
-    struct err *e)
+route_resolve(const struct conf *c, const struct conf_route *found, const struct route_self *self,
+    struct dns *d, const char *domain, uint64_t seed, int64_t deadline_ms, struct route *out,
+    char status[12], struct err *e)
 {
-	const struct conf_route *found = route_find(c, domain);
 	bool asks = route_asks_dns(found), ends = !asks && (found->maildir || found->lmtp || found->pipe);
 	int rc;
 

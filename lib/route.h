@@ -56,7 +56,7 @@ struct route {
 	uint32_t ttl_s;  /* how long this may be remembered */
 	const struct conf_route *login; /* the section, where it says how to log in; else NULL */
 	const struct conf_route *ends;  /* the section, where the mail's way ends by it: all kinds but SMTP */
-	const struct conf_route *by; /* the section that covers the domain, or NULL */
+	const struct conf_route *by; /* the section that covers it, or NULL */
 	enum conf_tls tls; /* of the route section, the site's, or the configuration's */
 };
 
@@ -73,15 +73,20 @@ bool route_is_here(const struct route *r);
 /* Whether a section (NULL: there is none) leaves the hosts to the DNS. */
 bool route_asks_dns(const struct conf_route *c);
 
-/* The route section that covers a domain, or NULL: exact match before ".suffix" (longest first)
- * before "*". */
-const struct conf_route *route_find(const struct conf *c, const char *domain);
+/* The route section that covers a domain's mail from a sender, or NULL: the domain's own, the longest
+ * ".suffix"; else the sender's own, its "@domain", the longest "@.suffix"; else "*".  What the recipient's
+ * domain has to itself comes first, as mail that ends here must end here whoever sends it.
+ * sender: local@domain, empty for <>, as the envelope has it (neither rewritten nor with verp.h's return
+ * path); NULL: sections for senders do not count. */
+const struct conf_route *route_find(const struct conf *c, const char *domain, const struct span *sender);
+/* Whether that depends on the sender. */
+bool route_by_sender(const struct conf *c, const char *domain);
 
-/* domain: lower-case A-labels or an address literal with its brackets.
+/* domain: lower-case A-labels or an address literal with its brackets.  by: route_find()'s.
  * Errors: status receives the enhanced status code to report ("5.1.2", "5.1.10", "5.4.6",
  * "4.4.3", ...) and e->code says EX_NOHOST / EX_UNAVAILABLE (permanent) or EX_TEMPFAIL. */
-int route_resolve(const struct conf *c, const struct route_self *self, struct dns *d,
-    const char *domain, uint64_t seed, int64_t deadline_ms, struct route *out, char status[12],
+int route_resolve(const struct conf *c, const struct conf_route *by, const struct route_self *self,
+    struct dns *d, const char *domain, uint64_t seed, int64_t deadline_ms, struct route *out, char status[12],
     struct err *e);
 void route_free(struct route *r);
 void route_copy(const struct route *from, struct route *to);

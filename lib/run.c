@@ -221,7 +221,7 @@ plan_names(struct runner *r)
 
 		if (entry_name_parse(span_of(v[i].name), &n) &&
 		    plan_add_name(p, &r->ats[v[i].i], v[i].name, strlen(v[i].name), &item)) {
-			p->items[item].dest = load_dest(&r->s, n.domain, n.stream);
+			p->items[item].dest = load_dest(&r->s, n.domain, n.stream, NULL);
 			site = plan_push(p, item);
 			if (r->n < 64)
 				worker_nudge(&r->s, site);

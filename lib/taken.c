@@ -1,5 +1,6 @@
 #include "taken.h"
 
+#include "addr.h"
 #include "aside.h"
 #include "crc.h"
 #include "file.h"
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define READ_ALONG (128 * 1024) /* entries up to this are read in one go */
+#define SENDER_MAX (sizeof "sender=<>" + ADDR_PATH_MAX)
 #define NEW_JOURNAL_MAX (1 << 20) /* in new/ there is none, or a few words */
 
 /* --- taking */
@@ -250,6 +252,46 @@ queue_peek(struct queue *q, const struct queue_at *at, const char *name, struct 
 	}
 	if (rc || *took != QUEUE_TOOK)
 		queue_release(t);
+	buf_free(&path);
+	return rc;
+}
+
+/* The first line of the header, and nothing behind it. */
+static int
+first_sender(struct queue_entry *t, struct buf *out, struct err *e)
+{
+	struct span sender;
+	int rc = read_more(t, ENTRY_HEAD + SENDER_MAX, e);
+
+	if (!rc)
+		rc = entry_head_parse((struct span){t->text.s, t->text.len}, &t->head, e);
+	if (rc)
+		return rc;
+	if (!envelope_sender((struct span){t->text.s + ENTRY_HEAD, t->text.len - ENTRY_HEAD}, &sender))
+		return err_set(e, EX_DATAERR, "no sender, or one over %d bytes", ADDR_PATH_MAX);
+	buf_add(out, sender.p, sender.n);
+	return 0;
+}
+
+int
+queue_peek_sender(struct queue *q, const struct queue_at *at, const char *name, struct buf *out,
+    struct err *e)
+{
+	struct buf path = BUF_INIT;
+	struct queue_entry t;
+	enum queue_took took;
+	struct stat st;
+	int rc = open_entry(q, at, name, O_RDONLY, &t, &path, &took, e);
+
+	if (!rc && took == QUEUE_GONE)
+		rc = queue_gone(path.s, e);
+	else if (!rc && took != QUEUE_TOOK)
+		rc = EX_DATAERR;
+	else if (!rc && (fstat(t.fd, &st) < 0 || !S_ISREG(st.st_mode)))
+		rc = err_set(e, EX_DATAERR, "not a regular file");
+	if (!rc)
+		rc = first_sender(&t, out, e);
+	queue_release(&t);
 	buf_free(&path);
 	return rc;
 }

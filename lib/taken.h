@@ -50,6 +50,10 @@ int queue_take(struct queue *q, const struct queue_at *at, const char *name,
 /* The same without the lock and without moving a damaged one: for looking while others work. */
 int queue_peek(struct queue *q, const struct queue_at *at, const char *name,
     struct queue_entry *t, enum queue_took *took, struct err *e);
+/* Appends the sender, from the entry's first bytes: neither locked nor verified, for planning alone.
+ * EX_NOINPUT: it is not there any more; any other: it cannot be told, and whoever takes it will hear why. */
+int queue_peek_sender(struct queue *q, const struct queue_at *at, const char *name, struct buf *sender,
+    struct err *e);
 void queue_release(struct queue_entry *t); /* unlocks, closes, frees */
 int queue_detach(struct queue_entry *t);   /* the open file, unlocked, for the caller to close */
 

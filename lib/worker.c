@@ -1,10 +1,9 @@
 #include "worker.h"
 
-#include "addr.h"
-#include "idn.h"
 #include "io.h"
 #include "local.h"
 #include "reach.h"
+#include "sorting.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,8 +15,6 @@
 #define SLOT_WAIT_MS 100     /* another run holds all connections the site may have */
 #define LOST_IN_A_ROW 2      /* connections lost in the middle of a message, that tell of the site */
 #define STS_WAIT_MS 100      /* before asking again for a policy that is being fetched */
-#define MIXED_WAIT_MS 20     /* before looking whether there is room for another */
-#define OPEN_PARCELS 64      /* messages to several destinations in hand at once */
 #define MIN_ROUTE_TTL_S 60
 
 struct worker {
@@ -219,6 +216,7 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 	struct err e = ERR_INIT;
 	struct stsfile *sts = NULL;
 	struct load l;
+	const struct conf_route *by;
 	uint32_t dest, site = 0;
 	const char *domain;
 	bool old = false, lax;
@@ -229,8 +227,9 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 	dest = l.i.dest;
 	domain = r->plan.dests[dest].domain;
 	lax = r->plan.dests[dest].lax;
+	by = r->plan.dests[dest].by;
 	pthread_mutex_unlock(&r->lock);
-	rc = route_resolve(r->d.conf, &r->self, w->c.dns, domain, r->seed ^ own,
+	rc = route_resolve(r->d.conf, by, &r->self, w->c.dns, domain, r->seed ^ own,
 	    io_now_ms() + (int64_t)dns_s * 1000, &route, status, &e);
 	if (!rc && lax)
 		route_relax(&route);
@@ -280,137 +279,22 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 		stskeep_refresh(r->env.sts, domain);
 }
 
-/* --- messages to several destinations */
+/* --- messages whose envelope says where they go */
 
-static int
-domain_of(struct span mailbox, struct buf *out, struct err *e)
-{
-	struct span d = addr_domain(mailbox);
-
-	buf_cut(out, 0);
-	if (d.n == 0 || d.p[0] != '[')
-		return idn_to_ascii(d, out, e);
-	entry_name_domain(d, out); /* an address literal */
-	return 0;
-}
-
-struct split {
-	uint32_t *dest; /* a recipient */
-	uint32_t *rcpts;
-	size_t n;
-};
-
-/* Recipients whose destinations lead to the same site go together. */
 static void
-push_groups(struct run_state *r, struct parcel *p, struct split *s)
-{
-	struct plan *plan = &r->plan;
-
-	for (size_t i = 0; i < s->n; i++) {
-		uint32_t *group;
-		size_t k = 0;
-
-		if (s->dest[i] == MAP_NONE)
-			continue;
-		group = mem_grow(NULL, s->n - i, sizeof *group);
-		for (size_t j = i; j < s->n; j++) {
-			if (s->dest[j] == MAP_NONE ||
-			    plan->dests[s->dest[j]].site != plan->dests[s->dest[i]].site)
-				continue;
-			group[k++] = s->rcpts[j];
-			if (j > i)
-				s->dest[j] = MAP_NONE;
-		}
-		p->groups++;
-		worker_nudge(r, plan_push(plan, plan_add_group(plan, p, group, k, s->dest[i])));
-	}
-}
-
-/* A site that was closed before these came has nobody who moves them on: they would stay in hand until
- * the run is over, and keep others from being opened. */
-static void
-drain_closed(struct run_state *r, const struct split *s)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		uint32_t site;
-
-		if (s->dest[i] == MAP_NONE)
-			continue;
-		pthread_mutex_lock(&r->lock);
-		site = r->plan.dests[s->dest[i]].site;
-		pthread_mutex_unlock(&r->lock);
-		load_drain_closed(r, site);
-	}
-}
-
-/* Whether one more message may be in hand for several destinations.  If not it goes back, and this
- * thread with it: its like may be all there are, and those in hand need them. */
-static bool
-room_for_mixed(struct run_state *r, uint32_t own, uint32_t item, struct load *l)
-{
-	bool room;
-
-	pthread_mutex_lock(&r->lock);
-	room = r->open_parcels < OPEN_PARCELS;
-	if (room) {
-		r->open_parcels++;
-		*l = load_of(r, item);
-	} else {
-		plan_return(&r->plan, item);
-		sched_left(r->plan.s, own);
-		sched_hold(r->plan.s, own, io_now_ms() + MIXED_WAIT_MS);
-	}
-	pthread_mutex_unlock(&r->lock);
-	return room;
-}
-
-/* The envelope says where it goes: take it, and put its recipients to their destinations. */
-static void
-open_mixed(struct worker *w, uint32_t own, uint32_t item)
+sort(struct worker *w, uint32_t own, uint32_t item)
 {
 	struct run_state *r = w->r;
-	struct buf domain = BUF_INIT;
-	struct split s = {0};
-	struct load l;
+	struct sorted to;
 
-	if (!room_for_mixed(r, own, item, &l))
+	if (!sorting(r, own, item, &to))
 		return;
-	if (load_take(r, &l)) {
-		s.rcpts = l.rcpts;
-		s.n = l.n;
-		s.dest = mem_grow(NULL, l.n + 1, sizeof *s.dest);
-		for (size_t i = 0; i < l.n; i++) {
-			struct err e = ERR_INIT;
-
-			s.dest[i] = MAP_NONE;
-			if (domain_of(l.p->t.env.rcpts[l.rcpts[i]].addr, &domain, &e)) {
-				parcel_verdict(l.p, &l.rcpts[i], 1, JOURNAL_FAILED, 0, "5.1.2",
-				    err_text(&e), (struct span){"", 0});
-			} else {
-				pthread_mutex_lock(&r->lock);
-				s.dest[i] = load_dest(r, (struct span){domain.s, domain.len}, l.p->t.is.stream);
-				pthread_mutex_unlock(&r->lock);
-			}
-			err_free(&e);
-		}
-		pthread_mutex_lock(&r->lock);
-		l.i.parcel = l.p; /* the first group is ours: load_finish() counts it down like the rest */
-		push_groups(r, l.p, &s);
-		pthread_mutex_unlock(&r->lock);
-		load_finish(r, &l);
-		drain_closed(r, &s);
-		free(s.rcpts);
-		free(s.dest);
-	} else {
-		pthread_mutex_lock(&r->lock);
-		r->open_parcels--;
-		pthread_mutex_unlock(&r->lock);
-	}
-	buf_free(&domain);
 	pthread_mutex_lock(&r->lock);
-	sched_left(r->plan.s, own);
+	for (size_t i = 0; i < to.n; i++)
+		worker_nudge(r, to.sites[i]);
 	worker_nudge(r, own);
 	pthread_mutex_unlock(&r->lock);
+	free(to.sites);
 }
 
 /* No connection: the message that asked for one has made an attempt, those behind it have not. */
@@ -745,15 +629,15 @@ obey(struct worker *w, const struct sched_order *o)
 {
 	struct run_state *r = w->r;
 	struct plan_site *s;
-	bool mixed;
+	bool sorts;
 
 	pthread_mutex_lock(&r->lock);
 	s = r->plan.sites[o->site];
-	mixed = !s->real && strcmp(s->name, PLAN_MIXED) == 0;
+	sorts = !s->real && sorting_has(&r->plan, s->dest);
 	worker_nudge(r, MAP_NONE); /* perhaps there is work for one more */
 	pthread_mutex_unlock(&r->lock);
-	if (mixed)
-		open_mixed(w, o->site, o->item);
+	if (sorts)
+		sort(w, o->site, o->item);
 	else if (!s->real)
 		resolve(w, o->site, o->item);
 	else if (unwanted(r, o->site))

@@ -22,6 +22,9 @@ refusal(const char *text)
 	return out;
 }
 
+#define MATCH_IS "neither a domain, .domain or *, nor a sender: an address, @domain, @.domain or <>"
+#define NOT_ITS "where mail ends is for its recipients' domain to say, not for its sender"
+
 static const struct {
 	const char *text, *want;
 } refused[] = {
@@ -78,8 +81,20 @@ static const struct {
 	"78 f:1: default_stream: \"Mail\" is not a stream's name: 1 to 16 of a-z, 0-9 and \"-\""},
     {"resolver = \"127.0.0.1#53\"", "78 f:1: resolver: \"127.0.0.1#53\" is not ADDRESS[@PORT],..."},
     {"retry_min = 1h\nretry_max = 30m", "78 f: retry_max is below retry_min"},
-    {"route \"a b\" { }", "78 f:1: route \"a b\": neither a domain, nor .domain, nor *"},
-    {"\nroute \"\" { }", "78 f:2: route \"\": neither a domain, nor .domain, nor *"},
+    {"route \"a b\" { }", "78 f:1: route \"a b\": " MATCH_IS},
+    {"\nroute \"\" { }", "78 f:2: route \"\": " MATCH_IS},
+    {"route \"ann@example.org\" { }\nroute \"@example.org\" { }\nroute \"@.example.org\" { }", "0 "},
+    {"route \"\\\"a b\\\"@example.org\" { }\nroute \"<>\" { }", "0 "},
+    {"route \"@\" { }", "78 f:1: route \"@\": " MATCH_IS},
+    {"route \"ann@\" { }", "78 f:1: route \"ann@\": " MATCH_IS},
+    {"route \"@.\" { }", "78 f:1: route \"@.\": " MATCH_IS},
+    {"route \"@*\" { }", "78 f:1: route \"@*\": " MATCH_IS},
+    {"route \"@a@b\" { }", "78 f:1: route \"@a@b\": " MATCH_IS},
+    {"route \"a b@example.org\" { }", "78 f:1: route \"a b@example.org\": " MATCH_IS},
+    {"route \"<ann@example.org>\" { }", "78 f:1: route \"<ann@example.org>\": " MATCH_IS},
+    {"route \"Ann@b\" { }\nroute \"ann@B\" { }", "78 f:2: route ann@B is given twice, first in line 1"},
+    {"route \"@a.b\" { maildir = \"/m/%u\" }", "78 f:1: route \"@a.b\": " NOT_ITS},
+    {"route \"<>\" { pipe = \"/bin/true\" }", "78 f:1: route \"<>\": " NOT_ITS},
     {"route x {\n relay = \"h:0\" }",
 	"78 f:2: relay: \"h:0\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
     {"route x {\n relay = \"h:65536\" }",

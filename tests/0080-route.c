@@ -41,9 +41,75 @@ find_test(void)
 	};
 
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++)
-		ok(route_find(&c, t[i].domain) == &v[t[i].want], "%s is covered by %s", t[i].domain,
+		ok(route_find(&c, t[i].domain, NULL) == &v[t[i].want], "%s is covered by %s", t[i].domain,
 		    v[t[i].want].match);
-	ok(route_find(&none, "example.com") == NULL, "no route covers example.com");
+	ok(route_find(&none, "example.com", NULL) == NULL, "no route covers example.com");
+}
+
+static void
+sender_test(void)
+{
+	struct conf_route v[] = {
+	    {.match = (char *)"*"},
+	    {.match = (char *)"@.example.org"},
+	    {.match = (char *)"@sub.example.org"},
+	    {.match = (char *)"ann@sub.example.org"},
+	    {.match = (char *)"here.example"},
+	    {.match = (char *)".below.example"},
+	    {.match = (char *)"<>"},
+	    {.match = (char *)"\"a@b\"@q.example"},
+	    {.match = (char *)"@xn--bcher-kva.example"},
+	    {.match = (char *)"@[192.0.2.1]"},
+	    {.match = (char *)"@.x.sub.example.org"},
+	};
+	const struct conf c = {.routes = v, .n_routes = sizeof v / sizeof *v};
+	const struct conf only = {.routes = v + 1, .n_routes = 3}, domains = {.routes = v + 4, .n_routes = 2};
+	static const struct {
+		const char *sender, *domain;
+		int want;
+	} t[] = {
+	    {"ann@sub.example.org", "far.example", 3},
+	    {"Ann@SUB.Example.org", "far.example", 3},
+	    {"bob@sub.example.org", "far.example", 2},
+	    {"bob@example.org", "far.example", 1},
+	    {"bob@other.example.org", "far.example", 1},
+	    {"bob@x.sub.example.org", "far.example", 10},
+	    {"bob@y.x.sub.example.org", "far.example", 10},
+	    {"bob@notexample.org", "far.example", 0},
+	    {"ann@sub.example.org.evil.example", "far.example", 0},
+	    {"sub.example.org", "far.example", 0},
+	    {"", "far.example", 6},
+	    {"<>", "far.example", 0},
+	    {"\"a@b\"@q.example", "far.example", 7},
+	    {"\"ann@sub.example.org\"@q.example", "far.example", 0},
+	    {"x@b\303\274cher.example", "far.example", 8},
+	    {"x@B\303\234CHER.example", "far.example", 8},
+	    {"x@xn--bcher-kva.EXAMPLE", "far.example", 8},
+	    {"x@[192.0.2.1]", "far.example", 9},
+	    {"x@\377", "far.example", 0},
+	    /* what a recipient's domain has to itself comes first */
+	    {"ann@sub.example.org", "here.example", 4},
+	    {"", "here.example", 4},
+	    {"ann@sub.example.org", "x.below.example", 5},
+	    {"ann@sub.example.org", "[192.0.2.9]", 3},
+	};
+	struct span ann = SPAN("ann@sub.example.org"), nobody = SPAN("");
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		struct span from = span_of(t[i].sender);
+		const struct conf_route *r = route_find(&c, t[i].domain, &from);
+
+		is_str(r ? r->match : "none", v[t[i].want].match, t[i].sender);
+	}
+	is_str(route_find(&c, "far.example", NULL)->match, "*", "sections for senders are not for nobody in particular");
+	ok(route_find(&only, "far.example", NULL) == NULL, "nor where there are no others");
+	ok(route_find(&only, "far.example", &nobody) == NULL, "nor for the null sender");
+	ok(route_find(&only, "far.example", &ann) == &v[3], "a sender's section without any other");
+	ok(route_by_sender(&c, "far.example"), "it depends on the sender where all go");
+	ok(route_by_sender(&only, "far.example"), "and where nobody else's mail is routed");
+	ok(!route_by_sender(&c, "here.example"), "but not for a domain with a section of its own");
+	ok(!route_by_sender(&c, "a.below.example"), "nor below one");
+	ok(!route_by_sender(&domains, "far.example"), "nor without sections for senders");
 }
 
 /* --- MX sets: written "PREF HOST,..." in and out; "!STATUS" for an error */
@@ -256,7 +322,7 @@ literal_set_test(void)
 	char status[12];
 
 	is_num(route_from_mx(&mx, "x.example", &self, 1, &named, status, &e), 0, "a host named as an address");
-	is_num(route_resolve(&c, &self, NULL, "[192.0.2.1]", 1, 0, &literal, status, &e), 0, "an address literal");
+	is_num(route_resolve(&c, NULL, &self, NULL, "[192.0.2.1]", 1, 0, &literal, status, &e), 0, "an address literal");
 	ok(strcmp(named.set, literal.set) != 0, "do not share connections: %s, %s", named.set, literal.set);
 	route_free(&named);
 	route_free(&literal);
@@ -303,7 +369,7 @@ resolved_test(void)
 		char status[12];
 		struct err e = ERR_INIT;
 
-		if (route_resolve(&c, &self, NULL, t[i].domain, 1, 0, &r, status, &e))
+		if (route_resolve(&c, route_find(&c, t[i].domain, NULL), &self, NULL, t[i].domain, 1, 0, &r, status, &e))
 			buf_fmt(&b, "!%d %s", e.code, status);
 		for (size_t k = 0; k < r.n; k++)
 			buf_fmt(&b, "%s%s:%u", k ? "," : "", r.hosts[k].name, r.hosts[k].port);
@@ -342,6 +408,7 @@ main(void)
 	net_addr_parse(&own_addrs[0], SPAN("192.0.2.99"), 0);
 	net_addr_parse(&own_addrs[1], SPAN("2001:db8::99"), 0);
 	find_test();
+	sender_test();
 	mx_test();
 	implicit_test();
 	shuffle_test();

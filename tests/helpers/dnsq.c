@@ -104,7 +104,7 @@ print_route(const struct setup *s, struct dns *d, const char *domain)
 	struct route r;
 	struct err e = ERR_INIT;
 	char status[12];
-	int rc = route_resolve(&s->conf, &s->self, d, domain, s->seed, io_now_ms() + s->wait_ms, &r,
+	int rc = route_resolve(&s->conf, route_find(&s->conf, domain, NULL), &s->self, d, domain, s->seed, io_now_ms() + s->wait_ms, &r,
 	    status, &e);
 
 	if (rc) {
