@@ -516,6 +516,16 @@ load_domain(struct run_state *r, const struct load *l)
 	return domain;
 }
 
+int
+load_connect(struct run_state *r, const struct load *l, struct reach *c, struct plan_site *s,
+    char status[12], struct err *e)
+{
+	pthread_mutex_lock(&r->lock);
+	reach_for(c, &r->plan.dests[l->i.dest]);
+	pthread_mutex_unlock(&r->lock);
+	return reach_site(c, s, load_domain(r, l), status, e);
+}
+
 uint64_t
 load_messages(const struct run_state *r, const struct plan_site *s)
 {

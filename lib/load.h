@@ -87,6 +87,9 @@ void load_verdict(struct run_state *r, struct load *l, enum journal_is as, int c
     const char *status, const char *text, const char *site);
 /* Of the recipients, for as long as the plan lasts; NULL: they have several. */
 const char *load_domain(struct run_state *r, const struct load *l);
+/* A connection for it: reach_site() for its destination. */
+int load_connect(struct run_state *r, const struct load *l, struct reach *c, struct plan_site *s,
+    char status[12], struct err *e);
 /* How many may go over one connection to that site. */
 uint64_t load_messages(const struct run_state *r, const struct plan_site *s);
 bool load_next(struct run_state *r, uint32_t site, struct load *l); /* any that waits at the site */

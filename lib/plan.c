@@ -439,10 +439,11 @@ plan_resolved(struct plan *p, uint32_t dest, uint32_t site, int64_t again_ms)
 }
 
 void
-plan_hold(struct plan *p, uint32_t dest, struct stsfile *sts)
+plan_hold(struct plan *p, uint32_t dest, struct stsfile *sts, bool held)
 {
 	stsfile_drop(p->dests[dest].sts);
 	p->dests[dest].sts = sts;
+	p->dests[dest].held = held;
 }
 
 void

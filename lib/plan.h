@@ -52,6 +52,7 @@ struct plan_dest {
 	bool resolved;
 	int64_t resolve_again_ms;
 	struct stsfile *sts; /* what is known of its MTA-STS policy; NULL: nothing */
+	bool held;           /* to that: it was valid when the route was resolved */
 };
 
 struct worker; /* run.c's */
@@ -132,8 +133,10 @@ uint32_t plan_push(struct plan *p, uint32_t item);
 void plan_return(struct plan *p, uint32_t item);
 /* The destination's waiting items follow it to its real site. */
 void plan_resolved(struct plan *p, uint32_t dest, uint32_t site, int64_t again_ms);
-/* What its hosts are held to by MTA-STS; takes it over. */
-void plan_hold(struct plan *p, uint32_t dest, struct stsfile *sts);
+/* What its hosts are held to by MTA-STS; takes it over.  held: by a policy that is valid now.  It counts until
+ * the route is resolved again, for connections are shared with others who are held to the same, and whose
+ * policy may live longer. */
+void plan_hold(struct plan *p, uint32_t dest, struct stsfile *sts, bool held);
 /* Its route is too old: until it is resolved again it is a site of its own. */
 void plan_unresolve(struct plan *p, uint32_t dest);
 

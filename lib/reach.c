@@ -45,6 +45,7 @@ reach_for(struct reach *c, const struct plan_dest *d)
 	c->untold = d->lax;
 	stsfile_drop(c->sts);
 	c->sts = stsfile_share(d->sts);
+	c->held = d->held;
 }
 
 /* A relay is its own policy domain (RFC 8461 3.4). */
@@ -249,7 +250,7 @@ find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addr
 	} else {
 		const struct stsfile *sts = s->route.configured
 		    ? relay_policy(c, &s->route, s->route.hosts[i].name, deadline)
-		    : stskeep_valid(c->sts);
+		    : c->held ? c->sts : NULL;
 
 		rc = tlspolicy_find(&s->route, i, addrs, sts, c->dns, deadline, p, status, e);
 		p->domain = s->route.configured ? NULL : c->next_hop;

@@ -50,6 +50,7 @@ struct reach { /* one thread's */
 	char *domain;        /* whose mail asks for a connection */
 	bool untold;         /* what comes of TLS is not told: reports would beget reports */
 	struct stsfile *sts; /* what is known of its MTA-STS policy; NULL: nothing */
+	bool held;           /* to that */
 	struct stsfile *relay_sts; /* or of a relay's, while it is tried */
 	uint64_t connect_us; /* how long it took */
 	int64_t since_ms;

@@ -187,7 +187,8 @@ put_back(struct run_state *r, uint32_t own, uint32_t item)
 
 /* What the domain's policy makes of the route; false: it is not known yet, and the route is freed. */
 static bool
-find_sts(struct worker *w, const char *domain, struct route *route, struct stsfile **sts, bool *old)
+find_sts(struct worker *w, const char *domain, struct route *route, struct stsfile **sts, bool *held,
+    bool *old)
 {
 	int64_t until = io_now_ms() + (int64_t)w->r->d.conf->timeouts.dns * 1000;
 	const struct stsfile *valid;
@@ -199,6 +200,7 @@ find_sts(struct worker *w, const char *domain, struct route *route, struct stsfi
 		return false;
 	}
 	valid = stskeep_valid(*sts);
+	*held = valid != NULL;
 	if (valid)
 		route_hold(route, &valid->policy);
 	return true;
@@ -219,7 +221,7 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 	const struct conf_route *by;
 	uint32_t dest, site = 0;
 	const char *domain;
-	bool old = false, lax;
+	bool held = false, old = false, lax;
 	int rc;
 
 	pthread_mutex_lock(&r->lock);
@@ -233,7 +235,7 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 	    io_now_ms() + (int64_t)dns_s * 1000, &route, status, &e);
 	if (!rc && lax)
 		route_relax(&route);
-	if (!rc && !find_sts(w, domain, &route, &sts, &old)) {
+	if (!rc && !find_sts(w, domain, &route, &sts, &held, &old)) {
 		put_back(r, own, item);
 		return;
 	}
@@ -261,7 +263,7 @@ resolve(struct worker *w, uint32_t own, uint32_t item)
 
 		pthread_mutex_lock(&r->lock);
 		site = plan_site(&r->plan, &route, io_now_ms());
-		plan_hold(&r->plan, dest, sts);
+		plan_hold(&r->plan, dest, sts, held);
 		plan_resolved(&r->plan, dest, site, io_now_ms() + ttl * 1000);
 		load_report(r, own, PACE_DELIVERED, 0);
 		plan_return(&r->plan, item);
@@ -573,10 +575,9 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 	w->told_to_close = false;
 	pthread_mutex_lock(&r->lock);
 	l = load_of(r, item);
-	reach_for(&w->c, &r->plan.dests[l.i.dest]);
 	pthread_mutex_unlock(&r->lock);
 	reach_fresh(&w->c);
-	rc = reach_site(&w->c, s, load_domain(r, &l), status, &e);
+	rc = load_connect(r, &l, &w->c, s, status, &e);
 	while (!rc && have) {
 		if (first) {
 			pthread_mutex_lock(&r->lock);
@@ -588,7 +589,7 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 		if (l.p || load_take(r, &l)) {
 			if (!send_load(w, site, &l)) {
 				smtp_quit(&w->c.s); /* stale: the same message over a fresh one, once */
-				rc = reach_site(&w->c, s, load_domain(r, &l), status, &e);
+				rc = load_connect(r, &l, &w->c, s, status, &e);
 				continue;
 			}
 		}

@@ -81,6 +81,7 @@ domain rogue enforce '10:mx-old 20:mx-good' 'mx-good.plain'
 domain testing testing 10:mx-old '*.plain'
 domain none none 10:mx-bare ''
 domain broken enforce 10:mx-bare '*.plain'
+domain brief enforce 10:mx-bare '*.plain'
 domain nosts '' 10:mx-good
 domain lost '' 10:mx-bare
 domain sni enforce 10:mx-sni '*.plain'
@@ -99,6 +100,7 @@ echo "quick MX 10 mx-bare" >>zones/plain
 # RFC 8461 3.4: the parent has a policy, the subdomain has none of its own
 echo "sub.bare MX 10 mx-bare.plain." >>zones/plain
 echo 'mode: broken' >www/mta-sts.broken.plain
+sed -i 's/^max_age.*/max_age: 3/' www/mta-sts.brief.plain
 printf '_mta-sts.lost TXT "v=STSv1; id=1"\nmta-sts.lost A %s.81\n' $NET >>zones/plain
 cat >zones/example.in <<END
 \$ORIGIN example.
@@ -380,6 +382,19 @@ post good.plain
 is "$(requests)" $((n + 1)) '3.3: a day old: refreshed behind a delivery'
 is "$(sed -n 's/^fetched=//p' queue/state/sts/good.plain | wc -c)" 11 'and remembered'
 cp kept queue/state/sts/good.plain
+
+# --- 5: a policy that is over between two attempts, of a domain that shares its hosts with another's mail
+mkdir -m 700 brief
+sed "s|^queue.*|queue = \"$T/brief\"|; s/^retry_min.*/retry_min = 1s\nretry_max = 2s/" conf >conf.brief
+for d in brief bare; do printf 'Subject: x\n\ny\n' | smtp-submit -C conf.brief -f sender@relay.test "user@$d.plain"; done
+bg smtp-deliver -C conf.brief --follow
+RUN=$!
+tried() { [ "$(cat brief/log/*.jsonl | grep -c '"type":"deferred".*"recipient":"user@bare.plain"')" -ge "$1" ] ||
+    cat brief/log/*.jsonl | grep -q '"type":"delivered"'; }
+until_true 40 tried 5
+is "$(cat brief/log/*.jsonl | grep '"type":"delivered"' | cut -c1-200)" '' 'what it shares with others is not in clear when it is over'
+kill $RUN
+wait $RUN
 
 # --- policies that nobody delivers: mail to others goes on meanwhile, though only one may be fetched at a time
 cat >silent.py <<'END'
