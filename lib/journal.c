@@ -30,6 +30,7 @@ reply_del(struct journal_reply *r)
 	if (!r)
 		return;
 	free(r->status);
+	free(r->said);
 	free(r->text);
 	free(r->site);
 	free(r->peer);
@@ -159,6 +160,17 @@ outcome_named(struct span word, enum journal_is *is)
 	return false;
 }
 
+/* Its last word stays what the server has said, but for the status, which is ours: 4.4.7. */
+static void
+expired(struct journal *j, size_t i, const struct json_val *line, const struct json_val *one, uint64_t at_us)
+{
+	const struct journal_reply *before = journal_last(j, i);
+	char *said = before ? mem_dup(before->status, strlen(before->status)) : NULL;
+
+	reply_set(&j->rcpts[i].last, line, one, at_us);
+	j->rcpts[i].last->said = said;
+}
+
 static int
 do_outcome(struct journal *j, const struct json_val *line, uint64_t at_us, struct err *e)
 {
@@ -175,9 +187,12 @@ do_outcome(struct journal *j, const struct json_val *line, uint64_t at_us, struc
 			return bad_line(e, "outcome: not a known one");
 		if (!journal_is_open(r))
 			continue; /* who has it, or never will, is not tried again */
+		if (is == JOURNAL_EXPIRED)
+			expired(j, (size_t)(r - j->rcpts), line, one, at_us);
+		else
+			reply_set(&r->last, line, one, at_us);
 		r->is = is;
 		r->doubt = false;
-		reply_set(&r->last, line, one, at_us);
 	}
 	return 0;
 }

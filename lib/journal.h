@@ -32,10 +32,11 @@ enum journal_is { JOURNAL_OPEN, JOURNAL_DELIVERED, JOURNAL_DEFERRED, JOURNAL_FAI
 	JOURNAL_EXPIRED };
 extern const char *const journal_is_names[]; /* "open", "delivered", "deferred", ... */
 
-struct journal_reply {   /* strings are never NULL, and owned by the struct journal */
+struct journal_reply {   /* strings are never NULL but for `said`, and owned by the struct journal */
 	uint64_t at_us;
 	int code;        /* 0: no reply, text says why */
 	char *status;    /* enhanced status code, or "" */
+	char *said;      /* the one in the reply, where `status` is our own (expired); else NULL */
 	char *text;
 	char *site;
 	char *peer;      /* host name, or "" */

@@ -253,13 +253,33 @@ notetext_free(struct notetext *t)
 
 /* --- writing */
 
+/* A character of more than one byte that would make a line, turn the order of those around it or be
+ * obeyed by a terminal: U+0080 to 9F, 2028 to 202E, 2066 to 2069. */
+static bool
+is_trick(const unsigned char *p, size_t n)
+{
+	if (n == 2)
+		return p[0] == 0xc2 && p[1] < 0xa0;
+	return n == 3 && p[0] == 0xe2 &&
+	    ((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) || (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+}
+
 static void
 put_value(struct buf *out, struct span v, bool lines)
 {
-	for (size_t i = 0; i < v.n; i++) {
-		int c = (unsigned char)v.p[i];
+	for (size_t i = 0, n; i < v.n; i += n) {
+		const unsigned char *p = (const unsigned char *)v.p + i;
 
-		buf_ch(out, is_text(c) || (lines && c == '\n') ? (char)c : ' ');
+		n = utf8_len(v.p + i, v.n - i);
+		if (n == 0)
+			buf_ch(out, '?');
+		else if (n == 1)
+			buf_ch(out, is_text(*p) || (lines && *p == '\n') ? (char)*p : ' ');
+		else if (is_trick(p, n))
+			buf_ch(out, ' ');
+		else
+			buf_add(out, p, n);
+		n += n == 0;
 	}
 }
 

@@ -29,7 +29,8 @@ enum notetext_value { /* the placeholders */
 	NOTETEXT_HOST, NOTETEXT_CONTACT, NOTETEXT_ID,
 	NOTETEXT_VALUES
 };
-struct notetext_values { /* UTF-8; a control in it becomes a blank, in RECIPIENTS all but LF */
+struct notetext_values { /* UTF-8; a control in it, or what turns the order of letters, becomes a blank, in
+                          * RECIPIENTS all but LF; what is no UTF-8 becomes "?" */
 	struct span v[NOTETEXT_VALUES];
 };
 

@@ -14,6 +14,7 @@
 #define WORD_MAX 900       /* of what has no blank */
 #define SUBJECT_MAX 200    /* bytes of the original's that are quoted */
 #define MARK "X-Relaykit-Notice"
+#define LAST "X-Relaykit-Postmaster"
 
 const char *const notice_action_names[] = {[NOTICE_FAILED] = "failed", [NOTICE_DELAYED] = "delayed",
     [NOTICE_RELAYED] = "relayed", [NOTICE_DELIVERED] = "delivered"};
@@ -59,6 +60,14 @@ notice_has_mark(struct span original, struct span from)
 	return false;
 }
 
+bool
+notice_is_last(struct span original)
+{
+	struct msg_field f;
+
+	return msg_find((struct span){original.p, notice_header_len(original)}, LAST, &f);
+}
+
 /* --- fields */
 
 /* One character of what others said, as may stand in a field. */
@@ -91,9 +100,10 @@ is_gap(int c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* The words of a text behind what stands in the line that begins at `start`, folded between them. */
+/* The words of a text behind what stands in the line that begins at `start`, folded between them.  stays:
+ * the first stands where it is, for who looks at lines alone. */
 static void
-put_words(struct buf *out, size_t start, struct span text, bool global)
+put_words(struct buf *out, size_t start, struct span text, bool global, bool stays)
 {
 	struct cur c = cur_span(text);
 	struct buf word = BUF_INIT;
@@ -102,10 +112,11 @@ put_words(struct buf *out, size_t start, struct span text, bool global)
 		buf_cut(&word, 0);
 		while (!cur_end(&c) && !is_gap(cur_peek(&c)) && word.len < WORD_MAX)
 			c.p += put_char(&word, cur_rest(&c), global);
-		if (out->len - start + 1 + word.len > FOLD_AT) {
+		if (!stays && out->len - start + 1 + word.len > FOLD_AT) {
 			buf_add(out, "\r\n", 2);
 			start = out->len;
 		}
+		stays = false;
 		buf_ch(out, ' ');
 		buf_add(out, word.s, word.len);
 	}
@@ -120,7 +131,7 @@ put_field(struct buf *out, const char *name, const char *type, struct span value
 	if (value.n == 0)
 		return;
 	buf_fmt(out, "%s:%s%s%s", name, *type ? " " : "", type, *type ? ";" : "");
-	put_words(out, start, value, global);
+	put_words(out, start, value, global, true);
 	buf_add(out, "\r\n", 2);
 }
 
@@ -229,7 +240,7 @@ put_diagnostic(struct buf *out, const struct notice_rcpt *r, bool global)
 	struct buf said = BUF_INIT;
 
 	if (r->code > 0)
-		buf_fmt(&said, "%d %.*s%s", r->code, SPAN_ARG(r->status), r->status.n > 0 ? " " : "");
+		buf_fmt(&said, "%d %.*s%s", r->code, SPAN_ARG(r->said), r->said.n > 0 ? " " : "");
 	buf_add(&said, r->text.p, r->text.n);
 	put_field(out, "Diagnostic-Code", r->code > 0 ? "smtp" : "x-relaykit",
 	    (struct span){said.s, said.len}, global);
@@ -352,14 +363,16 @@ put_recipients(const struct notice *n, enum notetext_part part, struct buf *out)
 		count++;
 		buf_fmt(out, "    %.*s\n        %s\n", SPAN_ARG(r->addr), sentence(r));
 		if (r->text.n > 0 && r->action != NOTICE_RELAYED && r->action != NOTICE_DELIVERED) {
-			if (r->remote.n > 0)
+			bool theirs = r->remote.n > 0 && r->code > 0;
+
+			if (theirs)
 				buf_fmt(out, "        %.*s said: ", SPAN_ARG(r->remote));
 			else
 				buf_str(out, "        (");
 			if (r->code > 0)
 				buf_fmt(out, "%d ", r->code);
 			put_quoted(out, r->text);
-			buf_str(out, r->remote.n > 0 ? "\n" : ")\n");
+			buf_str(out, theirs ? "\n" : ")\n");
 		}
 	}
 	return count;
@@ -539,12 +552,12 @@ put_header(const struct notice *n, const struct words *w, struct buf *h)
 	start = h->len;
 	buf_str(h, "Subject:");
 	if (is_ascii((struct span){w->title.s, w->title.len})) {
-		put_words(h, start, (struct span){w->title.s, w->title.len}, false);
+		put_words(h, start, (struct span){w->title.s, w->title.len}, false, false);
 	} else {
 		struct buf coded = BUF_INIT;
 
 		addr_phrase((struct span){w->title.s, w->title.len}, &coded);
-		put_words(h, start, (struct span){coded.s, coded.len}, false);
+		put_words(h, start, (struct span){coded.s, coded.len}, false, false);
 		buf_free(&coded);
 	}
 	buf_fmt(h, "\r\nMessage-ID: <%.*s@%.*s>\r\n", SPAN_ARG(n->id), SPAN_ARG(n->host));
@@ -555,6 +568,8 @@ put_header(const struct notice *n, const struct words *w, struct buf *h)
 	}
 	buf_fmt(h, "Auto-Submitted: auto-replied\r\nX-Auto-Response-Suppress: All\r\n" MARK ": %.*s\r\n",
 	    SPAN_ARG(n->from));
+	if (n->last)
+		buf_fmt(h, LAST ": %.*s\r\n", SPAN_ARG(n->from));
 }
 
 static void

@@ -32,6 +32,7 @@ struct notice_rcpt {
 	struct span orcpt;     /* ORCPT's value as RCPT had it, "rfc822;ann+2B@x"; may be empty */
 	enum notice_action action;
 	struct span status;    /* "5.1.1"; may be empty */
+	struct span said;      /* the status in the reply itself, where there was one */
 	int code;              /* of the reply; 0: text is our own word */
 	struct span text;      /* UTF-8, its lines parted by LF; may be empty */
 	struct span remote;    /* name or address of the host that said so; may be empty */
@@ -45,6 +46,7 @@ struct notice { /* spans are lent by the caller */
 	struct span id;        /* of the notice: Message-ID is id@host, and the boundary has it */
 	uint64_t now_s;        /* its Date */
 	struct span about;     /* id of the message; empty: of several, `digest` */
+	bool last;             /* of what nobody could be told: nobody is told where this cannot be delivered */
 	struct span sender;    /* of the message */
 	struct span envid;     /* ENVID's value, xtext as it came; may be empty */
 	uint64_t arrival_s, until_s; /* accepted; given up; 0: not told */
@@ -60,6 +62,9 @@ struct notice { /* spans are lent by the caller */
 bool notice_is_global(const struct notice *n);
 /* Whether the original has our mark: it is a notice of ours that somebody has sent round. */
 bool notice_has_mark(struct span original, struct span from);
+/* Whether it is a notice to a postmaster, ours or another host's, about one that could not be delivered:
+ * by an alias that leads back to us they would go on for ever. */
+bool notice_is_last(struct span original);
 /* The length of its header section, without the empty line that ends it. */
 size_t notice_header_len(struct span original);
 

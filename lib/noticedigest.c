@@ -22,6 +22,7 @@ put_rcpt(struct buf *out, const struct notice_rcpt *r)
 	json_str(out, "orcpt", r->orcpt);
 	json_num(out, "action", r->action);
 	json_str(out, "status", r->status);
+	json_str(out, "said", r->said);
 	json_num(out, "code", r->code);
 	json_str(out, "text", r->text);
 	json_str(out, "remote", r->remote);
@@ -162,7 +163,8 @@ add(struct part *p, struct json_doc *d)
 		    .orcpt = json_get_str(r, "orcpt"),
 		    .action = action >= NOTICE_FAILED && action <= NOTICE_DELIVERED
 		        ? (enum notice_action)action : NOTICE_FAILED,
-		    .status = json_get_str(r, "status"), .code = (int)json_get_num(r, "code", 0),
+		    .status = json_get_str(r, "status"), .said = json_get_str(r, "said"),
+		    .code = (int)json_get_num(r, "code", 0),
 		    .text = json_get_str(r, "text"), .remote = json_get_str(r, "remote"),
 		    .at_s = at > 0 ? (uint64_t)at : 0, .message = json_get_str(root, "about")};
 	}
@@ -213,8 +215,10 @@ put_part(const struct noticedigest *d, const struct part *p, const char *id, str
 	struct buf header = BUF_INIT, body = BUF_INIT;
 	int rc;
 
-	for (size_t i = 0; i < p->n_docs; i++)
+	for (size_t i = 0; i < p->n_docs; i++) {
 		w.requiretls |= json_get_num(json_doc_root(p->docs[i]), "tls", 0) != 0;
+		n.last |= json_get_str(json_doc_root(p->docs[i]), "sender").n == 0;
+	}
 	notice_write(&n, &header, &body);
 	w.header = (struct span){header.s, header.len};
 	w.body = (struct span){body.s, body.len};

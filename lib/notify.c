@@ -230,12 +230,13 @@ rcpt_of(const struct work *w, const struct journal_notice_rcpt *v)
 	const struct entry_rcpt *r = &w->t->env.rcpts[v->i];
 	const struct journal_reply *last = journal_last(w->j, v->i);
 	struct notice_rcpt out = {.addr = r->addr, .orcpt = param(r->params, "ORCPT="),
-	    .action = action_of(v->as), .status = {"", 0}, .text = {"", 0}, .remote = {"", 0},
+	    .action = action_of(v->as), .status = {"", 0}, .said = {"", 0}, .text = {"", 0}, .remote = {"", 0},
 	    .message = {"", 0}};
 
 	if (!last)
 		return out;
 	out.status = span_of(last->status);
+	out.said = span_of(last->said ? last->said : last->status);
 	out.code = last->code;
 	out.text = span_of(last->text);
 	out.remote = last->peer[0] ? span_of(last->peer) : (struct span){"", 0};
@@ -301,6 +302,7 @@ write_notice(struct work *w, struct err *e)
 	w->notice.id = span_of(v->id);
 	w->notice.now_s = v->at_us / SECOND_US;
 	w->notice.about = w->t->is.id;
+	w->notice.last = w->t->env.sender.n == 0;
 	w->notice.sender = w->t->env.sender;
 	w->notice.envid = param(w->t->env.params, "ENVID=");
 	w->notice.arrival_s = entry_id_us(w->t->is.id.p) / SECOND_US;
@@ -371,6 +373,14 @@ tell(const struct work *w)
 	buf_free(&text);
 }
 
+/* What has our mark was a notice of ours before somebody sent it round under his name. */
+static bool
+goes_round(const struct work *w)
+{
+	return w->t->env.sender.n == 0 ? notice_is_last(w->notice.original)
+	                               : notice_has_mark(w->notice.original, w->notice.from);
+}
+
 int
 notify_put(const struct notify *n, const struct queue_entry *t, const struct journal *j, struct err *e)
 {
@@ -381,8 +391,7 @@ notify_put(const struct notify *n, const struct queue_entry *t, const struct jou
 	if (w.reader.n == 0)
 		return 0; /* told otherwise since it was begun */
 	rc = write_notice(&w, e);
-	/* What has our mark was a notice of ours before somebody sent it round under his name. */
-	if (!rc && (t->env.sender.n == 0 || !notice_has_mark(w.notice.original, w.notice.from))) {
+	if (!rc && !goes_round(&w)) {
 		rc = j->notice->digest ? keep(&w, e) : put(&w, e);
 		if (!rc)
 			tell(&w);

@@ -108,7 +108,8 @@ forbidden(const struct smtp *s, const struct smtp_mail *m, const char **status)
 	return SPAN("");
 }
 
-/* Who can be sent in this transaction, before a word is said: RFC 6531 3.2 and RFC 1870 6.1.
+/* Who can be sent in this transaction, before a word is said: RFC 6531 3.2 and RFC 1870 6.1.  Who cannot has
+ * no code: no server has said so.
  * True when SMTPUTF8 has to be asked for. */
 static bool
 sort_out(struct smtp *s, struct smtp_mail *m)
@@ -130,13 +131,13 @@ sort_out(struct smtp *s, struct smtp_mail *m)
 		struct smtp_rcpt *r = &m->rcpts[i];
 
 		if (why.n > 0)
-			say(r, SMTP_FAILED, 550, status, why);
+			say(r, SMTP_FAILED, 0, status, why);
 		else if (s->can.size_known && s->can.size && whole_size(m) > s->can.size)
-			say(r, SMTP_FAILED, 552, "5.3.4", SPAN("message is larger than the server takes"));
+			say(r, SMTP_FAILED, 0, "5.3.4", SPAN("message is larger than the server takes"));
 		else if (r->needs_utf8 && !s->can.smtputf8)
-			say(r, SMTP_FAILED, 553, "5.6.7", SPAN("the server does not know SMTPUTF8"));
+			say(r, SMTP_FAILED, 0, "5.6.7", SPAN("the server does not know SMTPUTF8"));
 		else if (m->eightbit && m->rigid.n > 0 && !s->can.eightbitmime)
-			say(r, SMTP_FAILED, 554, "5.6.3", m->rigid);
+			say(r, SMTP_FAILED, 0, "5.6.3", m->rigid);
 		else if (r->needs_utf8 && plain > 0)
 			say(r, SMTP_AGAIN, 0, "", SPAN("in a transaction with SMTPUTF8"));
 		else if (s->can.rcpt_max && n == s->can.rcpt_max)

@@ -252,9 +252,32 @@ notices(void)
 	buf_free(&b);
 }
 
+/* Given up: the status is ours, and what the server has said is not forgotten for it. */
+static void
+given_up(void)
+{
+	struct buf b = BUF_INIT;
+	struct journal j;
+	size_t start = journal_outcome(&b, T0, 1, SPAN("s"), SPAN("mx1"), SPAN("192.0.2.1:25"));
+
+	journal_outcome_rcpt(&b, 0, JOURNAL_DEFERRED, 451, SPAN("4.2.0"), SPAN("greylisted"));
+	journal_outcome_rcpt(&b, 1, JOURNAL_FAILED, 550, SPAN("5.1.1"), SPAN("no"));
+	journal_outcome_end(&b, start);
+	start = journal_outcome(&b, T0 + 1, 2, SPAN("s"), SPAN("mx1"), SPAN("192.0.2.1:25"));
+	journal_outcome_rcpt(&b, 0, JOURNAL_EXPIRED, 451, SPAN("4.4.7"), SPAN("greylisted"));
+	journal_outcome_end(&b, start);
+	is_num(journal_replay((struct span){b.s, b.len}, 2, &j, &e), 0, "replayed");
+	is_str(journal_last(&j, 0)->status, "4.4.7", "expired");
+	is_str(journal_last(&j, 0)->said, "4.2.0", "and what the reply had");
+	ok(!journal_last(&j, 1)->said, "of a refusal that is the same");
+	journal_free(&j);
+	buf_free(&b);
+}
+
 int
 main(void)
 {
+	given_up();
 	writers();
 	histories();
 	notices();

@@ -42,6 +42,11 @@ files(void)
 	notetext_subject(&t, NOTETEXT_FAILED, &v, &out);
 	is_str(out.s, "f a  Bcc: x {host}", "a value makes no line and no placeholder");
 	buf_cut(&out, 0);
+	v.v[NOTETEXT_SUBJECT] = S("a\xc2\x9b" "31m\xe2\x80\xa8" "b\xe2\x80\xae" "c\xe2\x81\xa6" "d\xc2\xa0\xe2\x80\xa7\xc3\xa4\xff\xe2\x80");
+	notetext_subject(&t, NOTETEXT_FAILED, &v, &out);
+	is_str(out.s, "f a 31m b c d\xc2\xa0\xe2\x80\xa7\xc3\xa4???",
+	    "nor does it command a terminal or turn what stands around it; it is UTF-8");
+	buf_cut(&out, 0);
 	notetext_body(&t, NOTETEXT_FAILED, &v, &out);
 	is_str(out.s, "no { ann\nbob  }\n", "a body");
 	buf_cut(&out, 0);
@@ -90,7 +95,7 @@ files(void)
 	"Received: x\r\nSubject: lunch\r\nDate: Sun, 6 Nov 1994 08:49:37 +0000\r\n"                 \
 	"Message-ID: <1@d.example>\r\n\r\nat noon\r\n"
 static const struct notice_rcpt ann = {.addr = {"ann@x.example", 13}, .orcpt = {"rfc822;An+2BN@x", 15},
-    .status = {"5.1.1", 5}, .code = 550, .text = {"no such user\nreally", 19},
+    .status = {"5.1.1", 5}, .said = {"5.1.1", 5}, .code = 550, .text = {"no such user\nreally", 19},
     .remote = {"mx.example", 10}, .at_s = 784111777};
 
 static struct notice
@@ -183,6 +188,19 @@ one(void)
 }
 
 static void
+last_of_all(void)
+{
+	struct notice n = plain(&ann, 1);
+
+	make(&n);
+	ok(!notice_is_last((struct span){header.s, header.len}), "a notice may fail");
+	n.last = true;
+	make(&n);
+	ok(notice_is_last((struct span){header.s, header.len}), "one about a notice is the last");
+	ok(notice_has_mark((struct span){header.s, header.len}, n.from), "and ours");
+}
+
+static void
 actions(void)
 {
 	struct notice_rcpt r[3] = {ann, ann, ann};
@@ -205,6 +223,19 @@ actions(void)
 	has(&body, "Action: failed\r\nStatus: 5.0.0\r\nDiagnostic-Code: x-relaykit; no route\r\n",
 	    "what we say ourselves is no reply");
 	has(&body, "        (no route)\r\n", "for people, too");
+	r[2].remote = S("mx.example");
+	make(&n);
+	has(&body, "        (no route)\r\n", "whoever we were talking to");
+	r[2].status = S("4.4.7");
+	r[2].said = S("4.2.0");
+	r[2].code = 451;
+	r[2].text = S("greylisted");
+	make(&n);
+	has(&body, "Status: 4.4.7\r\nRemote-MTA: dns; mx.example\r\nDiagnostic-Code: smtp; 451 4.2.0 greylisted\r\n",
+	    "given up: the status is ours, the reply as it came");
+	r[2].said = S("");
+	make(&n);
+	has(&body, "Diagnostic-Code: smtp; 451 greylisted\r\n", "without a status, where it had none");
 	has(&header, "Subject: Not delivered: lunch\r\n", "the worst is the subject");
 	n.n = 1;
 	make(&n);
@@ -262,6 +293,10 @@ odd_words(void)
 	r.remote = S("2001:db8::1");
 	make(&n);
 	has(&body, "Remote-MTA: dns; [IPv6:2001:db8::1]\r\n", "IPv6");
+	r.addr = S("an.address.that.is.not.short.at.all.and.fills.a.line@department.of.some.company.example");
+	make(&n);
+	has(&body, "Final-Recipient: rfc822; an.address.that.is.not.short.at.all.and.fills.a.line@department.of.some.company.example\r\n",
+	    "an address stands in the line of its field's name");
 	for (int i = 0; i < 3000; i++)
 		buf_str(&text, i % 500 ? "x" : " ");
 	r.text = (struct span){text.s, text.len};
@@ -312,6 +347,8 @@ marks(void)
 	    "a notice of ours");
 	ok(!notice_has_mark(S("X-Relaykit-Notice: n@d.example\r\n\r\n"), S("m@d.example")), "of others");
 	ok(!notice_has_mark(S("Subject: x\r\n\r\nX-Relaykit-Notice: m@d.example\r\n"), S("m@d.example")), "quoted");
+	ok(notice_is_last(S("X-Relaykit-Postmaster: m@d.example\r\n\r\n")), "a notice to a postmaster about one");
+	ok(!notice_is_last(S("Subject: x\r\n\r\nX-Relaykit-Postmaster: m@d.example\r\n")), "quoted");
 	is_str(noticewords(S("5.2.2"), false), "The mailbox is full.", "RFC 3463 3.3");
 	is_str(noticewords(S("4.7.1"), true), "The receiver does not take this message yet.", "RFC 3463 3.8");
 	is_str(noticewords(S(""), false), "The receiver does not take it.", "no code");
@@ -327,6 +364,7 @@ main(void)
 	is_num(notetext_parse(&usual, "usual", span_of(notetext_usual), &e), 0, "our own text is good");
 	one();
 	actions();
+	last_of_all();
 	odd_words();
 	international();
 	marks();

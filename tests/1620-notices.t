@@ -107,7 +107,7 @@ later $((121 * 3600))
 is "$(told | sort)" 'defer-451+1@x.example failed
 defer-451@x.example delayed
 defer-451@x.example failed' 'and of the end'
-is "$(fact rcpt | grep failed | cut -d '|' -f 4 | sort -u)" ' 4.4.7 ' 'whose time is over'
+is "$(fact rcpt | grep failed | cut -d '|' -f 4,6 | sort -u)" ' 4.4.7 | smtp; 451 4.3.0 as the recipient wishes' 'whose time is over'
 configure 'notices { delay = 0 }'
 fresh
 letter defer-451@x.example

@@ -33,6 +33,21 @@ fresh
 letter -f '<>' reject-550@x.example
 deliver
 is "$(count) $(places)" '0 failed 2' 'and who is not told that he cannot be told'
+# An alias leads from the postmaster to an address that is dead, too: what is forwarded keeps its header.
+configure 'notices { postmaster = "pm@d.example" }'
+fresh
+letter -f reject-550@d.example reject-550@x.example
+deliver
+sed '1,/^X-Trap-Id: /d' "$(notices)" >"$T/to-pm"
+rm -f "$T"/trap/new/*
+smtp-submit -odq -f '<>' reject-550+alias@x.example <"$T/to-pm"
+deliver
+is "$(count)" 0 'nobody is told that the postmaster could not be told of a notice'
+configure 'notices { postmaster = "pm@d.example"  from = "other@d.example" }'
+rm -rf "$T/q"
+smtp-submit -odq -f '<>' reject-550+alias@x.example <"$T/to-pm"
+deliver
+is "$(count)" 0 'whichever host it was, so that two of them do not go on for ever'
 
 # --- by stream
 
