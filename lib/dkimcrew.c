@@ -4,14 +4,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define LOAD_ITEMS 16
 #define LOAD_BYTES (256 << 10) /* a load that has as much is on its way */
 #define LOADS_A_THREAD 4
 
 enum state { FREE, READY, TAKEN, DONE };
 
 struct load {
-	struct dkimcrew_item items[LOAD_ITEMS];
+	struct dkimcrew_item items[DKIMCREW_LOAD];
 	size_t n, bytes;
 	enum state state;
 };
@@ -78,7 +77,7 @@ dkimcrew_start(struct dkimcrew **out, unsigned threads, const struct dkimcrew_ca
 	c->n_loads = (size_t)threads * LOADS_A_THREAD + 1;
 	c->loads = mem_alloc(c->n_loads * sizeof *c->loads);
 	for (size_t i = 0; i < c->n_loads; i++)
-		for (int j = 0; j < LOAD_ITEMS; j++)
+		for (int j = 0; j < DKIMCREW_LOAD; j++)
 			c->loads[i].items[j] = (struct dkimcrew_item){.name = BUF_INIT,
 			    .fields = BUF_INIT, .spool = SPOOL_INIT, .e = ERR_INIT};
 	c->threads = mem_alloc(threads * sizeof *c->threads);
@@ -105,11 +104,19 @@ drain_one(struct dkimcrew *c, struct err *e)
 		pthread_cond_wait(&c->done, &c->lock);
 	l->state = FREE; /* and the giver's, until it is sent */
 	pthread_mutex_unlock(&c->lock);
+	for (size_t i = 0; !rc && i < l->n; i++)
+		rc = c->calls.done(c->calls.arg, &l->items[i], e);
+	if (c->calls.flush) {
+		struct err other = ERR_INIT;
+		int failed = c->calls.flush(c->calls.arg, rc ? &other : e);
+
+		if (!rc)
+			rc = failed;
+		err_free(&other);
+	}
 	for (size_t i = 0; i < l->n; i++) {
 		struct dkimcrew_item *item = &l->items[i];
 
-		if (!rc)
-			rc = c->calls.done(c->calls.arg, item, e);
 		buf_cut(&item->name, 0);
 		buf_cut(&item->fields, 0);
 		spool_clear(&item->spool);
@@ -135,7 +142,7 @@ dkimcrew_next(struct dkimcrew *c, size_t bytes, struct dkimcrew_item **item, str
 {
 	struct load *l = &c->loads[c->fill];
 
-	if (l->n == LOAD_ITEMS || l->bytes > LOAD_BYTES) {
+	if (l->n == DKIMCREW_LOAD || l->bytes > LOAD_BYTES) {
 		send_load(c);
 		l = &c->loads[c->fill];
 		if (c->fill == c->drain) {
@@ -175,7 +182,7 @@ dkimcrew_stop(struct dkimcrew *c)
 	for (unsigned i = 0; i < c->n_threads; i++)
 		pthread_join(c->threads[i], NULL);
 	for (size_t i = 0; i < c->n_loads; i++)
-		for (int j = 0; j < LOAD_ITEMS; j++) {
+		for (int j = 0; j < DKIMCREW_LOAD; j++) {
 			struct dkimcrew_item *item = &c->loads[i].items[j];
 
 			buf_free(&item->name);

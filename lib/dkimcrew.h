@@ -25,9 +25,14 @@ struct dkimcrew_item { /* what the three callbacks make of it */
 	struct err e; /* its words */
 };
 
+#define DKIMCREW_LOAD 16 /* items */
+
 struct dkimcrew_calls {
 	int (*work)(void *arg, struct dkimcrew_item *item, struct err *e); /* in any thread */
 	int (*done)(void *arg, struct dkimcrew_item *item, struct err *e); /* in the giver's */
+	/* May be NULL: after done() for a load's items, or for those before one where it failed; they
+	 * are there until it returns. */
+	int (*flush)(void *arg, struct err *e);
 	void *arg;
 };
 

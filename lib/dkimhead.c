@@ -6,8 +6,11 @@
 static void
 lower(struct buf *out, struct span name)
 {
+	char *p = buf_room(out, name.n);
+
 	for (size_t i = 0; i < name.n; i++)
-		buf_ch(out, (char)ascii_lower((unsigned char)name.p[i]));
+		p[i] = (char)ascii_lower((unsigned char)name.p[i]);
+	buf_grew(out, name.n);
 }
 
 static void
@@ -95,6 +98,7 @@ dkimhead_hash(const struct dkimhead *h, enum dkim_canon canon, struct span names
 
 	for (size_t i = 0; i < h->n; i++)
 		next[i] = (uint32_t)i;
+	buf_room(&out, DKIM_GATHER); /* most headers whole */
 	lower(&list, names);
 	c = cur_of(list.s, list.len);
 	while (!cur_end(&c)) {
@@ -105,11 +109,12 @@ dkimhead_hash(const struct dkimhead *h, enum dkim_canon canon, struct span names
 		if (at == MAP_NONE)
 			continue;
 		next[last] = h->above[at];
-		buf_cut(&out, 0);
 		dkim_field(canon, h->fields[at].whole, &out);
-		sink(arg, out.s, out.len);
+		if (out.len >= DKIM_GATHER) {
+			sink(arg, out.s, out.len);
+			buf_cut(&out, 0);
+		}
 	}
-	buf_cut(&out, 0);
 	dkim_field_unsigned(canon, signature, &out);
 	sink(arg, out.s, out.len);
 	free(next);

@@ -15,6 +15,7 @@
 struct one { /* a key and how it signs */
 	char *domain, *selector;
 	struct signkey *key;
+	struct dkimsign_fields *fields;
 	struct dkimsign_want form;
 };
 
@@ -56,6 +57,7 @@ group_free(struct group *g)
 		free(g->v[i].domain);
 		free(g->v[i].selector);
 		signkey_close(g->v[i].key);
+		dkimsign_fields_del(g->v[i].fields);
 	}
 	free(g->v);
 	free(g->domain);
@@ -133,6 +135,7 @@ group_add(struct group *g, const char *domain, const char *selector, struct sign
 	o->form.kind = crypt_key_kind(signkey_key(k));
 	o->form.sign = signkey_sign;
 	o->form.key = k;
+	o->form.fields = o->fields = dkimsign_fields_new(form->names, form->oversign);
 }
 
 static int

@@ -48,7 +48,7 @@ dkimmsg_sign(struct dkimkeys *ks, dkimmsg_next *next, void *arg, uint64_t now_s,
 	struct dkimkeys_choice choice = DKIMKEYS_CHOICE_INIT;
 	struct buf domain = BUF_INIT;
 	struct dkimhead head;
-	struct dkimsign *s;
+	struct dkimsign s;
 	struct span header;
 	int rc = read_header(&r, e);
 
@@ -57,7 +57,7 @@ dkimmsg_sign(struct dkimkeys *ks, dkimmsg_next *next, void *arg, uint64_t now_s,
 		return rc;
 	}
 	header = (struct span){r.split.header.s, r.split.header.len};
-	s = mem_alloc(sizeof *s);
+	s.body[0].hash = s.body[1].hash = (struct crypt_hash){0};
 	dkimhead_open(&head, header);
 	rc = dkimsign_from(&head, &domain, e);
 	if (from)
@@ -65,13 +65,12 @@ dkimmsg_sign(struct dkimkeys *ks, dkimmsg_next *next, void *arg, uint64_t now_s,
 	if (!rc)
 		rc = dkimkeys_choose(ks, domain.s, &choice, e);
 	if (!rc)
-		rc = dkimsign_begin(s, choice.wants, choice.n, &head, header, e);
+		rc = dkimsign_begin(&s, choice.wants, choice.n, &head, header, e);
 	if (!rc)
-		rc = sign_body(&r, s, e);
+		rc = sign_body(&r, &s, e);
 	if (!rc)
-		rc = dkimsign_end(s, header, now_s, out, e);
-	dkimsign_free(s);
-	free(s);
+		rc = dkimsign_end(&s, header, now_s, out, e);
+	dkimsign_free(&s);
 	dkimkeys_choice_free(&choice);
 	dkimhead_free(&head);
 	buf_free(&domain);

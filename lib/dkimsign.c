@@ -162,18 +162,27 @@ same_domain(void *arg, struct span mailbox, struct err *e)
 	return rc;
 }
 
+static int
+one_from(const struct dkimhead *h, uint32_t *at, struct err *e)
+{
+	*at = dkimhead_last(h, SPAN("From"));
+	if (*at == MAP_NONE)
+		return err_set(e, EX_DATAERR, "the message has no From field");
+	if (h->above[*at] != MAP_NONE)
+		return err_set(e, EX_DATAERR, "the message has %zu From fields",
+		    dkimhead_count(h, SPAN("From")));
+	return 0;
+}
+
 int
 dkimsign_from(const struct dkimhead *h, struct buf *domain, struct err *e)
 {
-	uint32_t at = dkimhead_last(h, SPAN("From"));
+	uint32_t at;
 	int rc;
 
 	buf_cut(domain, 0);
-	if (at == MAP_NONE)
-		return err_set(e, EX_DATAERR, "the message has no From field");
-	if (h->above[at] != MAP_NONE)
-		return err_set(e, EX_DATAERR, "the message has %zu From fields",
-		    dkimhead_count(h, SPAN("From")));
+	if (one_from(h, &at, e))
+		return e->code;
 	rc = addr_list(h->fields[at].value, NULL, same_domain, domain, e);
 	if (!rc && domain->len == 0)
 		rc = err_set(e, EX_DATAERR, "there is no address in it");
@@ -217,7 +226,7 @@ int
 dkimsign_begin(struct dkimsign *s, const struct dkimsign_want *wants, size_t n,
     const struct dkimhead *head, struct span header, struct err *e)
 {
-	struct buf domain = BUF_INIT;
+	uint32_t from;
 	int rc;
 
 	for (int i = 0; i < 2; i++) {
@@ -229,8 +238,7 @@ dkimsign_begin(struct dkimsign *s, const struct dkimsign_want *wants, size_t n,
 	s->head = head;
 	rc = check_header(head, header, e);
 	if (!rc)
-		rc = dkimsign_from(head, &domain, e);
-	buf_free(&domain);
+		rc = one_from(head, &from, e);
 	for (size_t i = 0; !rc && i < n; i++) {
 		struct dkimsign_body *b = &s->body[wants[i].body];
 
@@ -297,11 +305,14 @@ text_tag(struct field *f, const char *name, const char *value)
 static void
 number_tag(struct field *f, const char *name, uint64_t value)
 {
-	struct buf text = BUF_INIT;
+	char text[sizeof "18446744073709551615"];
+	char *p = text + sizeof text - 1;
 
-	buf_fmt(&text, "%llu", (unsigned long long)value);
-	text_tag(f, name, text.s);
-	buf_free(&text);
+	*p = '\0';
+	do
+		*--p = (char)('0' + value % 10);
+	while ((value /= 10) > 0);
+	text_tag(f, name, p);
 }
 
 /* Where white space counts for nothing: base64, and between encoded bytes (each a unit of 1 or 3). */
@@ -355,61 +366,77 @@ quoted(struct buf *out, struct span s, const char *also)
 
 /* --- h= and z= */
 
-struct name {
-	struct span is;
-	size_t n; /* how often it is named */
+struct dkimsign_fields {
+	struct name {
+		struct span is;
+		bool over; /* once more than it is there */
+	} *v;
+	size_t n;
 };
 
-/* Both lists as one: `n` is 1 for those that are oversigned, 0 for the others. */
-static size_t
-join_lists(const char *names, const char *over, struct name *v)
+/* Both lists as one. */
+struct dkimsign_fields *
+dkimsign_fields_new(const char *names, const char *over)
 {
-	struct cur c = cur_span(span_of(names)), o = cur_span(span_of(over));
-	size_t n = 0;
+	struct dkimsign_fields *l = mem_alloc(sizeof *l);
+	struct cur c = cur_span(span_of(names ? names : dkimsign_names));
+	struct cur o = cur_span(span_of(over ? over : dkimsign_oversign));
 
-	while (!cur_end(&c))
-		v[n++] = (struct name){next_name(&c), 0};
+	while (!cur_end(&c)) {
+		l->v = mem_grow(l->v, l->n + 1, sizeof *l->v);
+		l->v[l->n++] = (struct name){next_name(&c), false};
+	}
 	while (!cur_end(&o)) {
 		struct span name = next_name(&o);
 		size_t i = 0;
 
-		while (i < n && !span_ieq(v[i].is, name))
+		while (i < l->n && !span_ieq(l->v[i].is, name))
 			i++;
-		if (i == n)
-			v[n++].is = name;
-		v[i].n = 1;
+		if (i == l->n) {
+			l->v = mem_grow(l->v, l->n + 1, sizeof *l->v);
+			l->v[l->n++].is = name;
+		}
+		l->v[i].over = true;
 	}
-	return n;
+	return l;
+}
+
+void
+dkimsign_fields_del(struct dkimsign_fields *l)
+{
+	if (!l)
+		return;
+	free(l->v);
+	free(l);
 }
 
 /* The names for h=: each as often as its field is there, and once more where it is oversigned. */
 static int
-select_names(const struct dkimsign_want *w, const struct dkimhead *h, struct buf *out, struct err *e)
+select_names(const struct dkimsign_fields *l, const struct dkimhead *h, struct buf *out,
+    struct err *e)
 {
-	const char *names = w->names ? w->names : dkimsign_names;
-	const char *over = w->oversign ? w->oversign : dkimsign_oversign;
-	struct name *v = mem_alloc((strlen(names) + strlen(over) + 2) * sizeof *v);
-	size_t n = join_lists(names, over, v), all = 0;
+	size_t *times = mem_alloc(l->n * sizeof *times), all = 0;
 	int rc = 0;
 
 	for (size_t f = 0; f < h->n; f++)
-		for (size_t i = 0; i < n; i++)
-			if (v[i].is.n == h->fields[f].name.n && span_ieq(v[i].is, h->fields[f].name)) {
-				v[i].n++;
+		for (size_t i = 0; i < l->n; i++)
+			if (l->v[i].is.n == h->fields[f].name.n && span_ieq(l->v[i].is, h->fields[f].name)) {
+				times[i]++;
 				break;
 			}
-	for (size_t i = 0; !rc && i < n; i++) {
-		if (v[i].n > DKIMSIGN_FIELDS_MAX - all)
+	for (size_t i = 0; !rc && i < l->n; i++) {
+		times[i] += l->v[i].over;
+		if (times[i] > DKIMSIGN_FIELDS_MAX - all)
 			rc = err_set(e, EX_DATAERR, "over %d fields to sign, %zu of them %.*s",
-			    DKIMSIGN_FIELDS_MAX, v[i].n, SPAN_ARG(v[i].is));
-		all += v[i].n;
-		for (size_t k = 0; !rc && k < v[i].n; k++) {
+			    DKIMSIGN_FIELDS_MAX, times[i], SPAN_ARG(l->v[i].is));
+		all += times[i];
+		for (size_t k = 0; !rc && k < times[i]; k++) {
 			if (out->len)
 				buf_ch(out, ':');
-			buf_add(out, v[i].is.p, v[i].is.n);
+			buf_add(out, l->v[i].is.p, l->v[i].is.n);
 		}
 	}
-	free(v);
+	free(times);
 	return rc;
 }
 
@@ -476,15 +503,13 @@ make_field(const struct dkimsign *s, const struct dkimsign_want *w, struct span 
     uint64_t now_s, struct field *f, struct err *e)
 {
 	const struct dkimsign_body *b = &s->body[w->body];
-	static const char *const canon[] = {"simple", "relaxed"};
-	struct buf c = BUF_INIT;
+	static const char *const canon[2][2] = {{"simple/simple", "simple/relaxed"},
+	    {"relaxed/simple", "relaxed/relaxed"}};
 	int rc = 0;
 
 	buf_str(f->b, "DKIM-Signature: v=1;");
 	text_tag(f, "a", w->kind == CRYPT_RSA ? "rsa-sha256" : "ed25519-sha256");
-	buf_fmt(&c, "%s/%s", canon[w->header], canon[w->body]);
-	text_tag(f, "c", c.s);
-	buf_free(&c);
+	text_tag(f, "c", canon[w->header][w->body]);
 	text_tag(f, "d", w->domain);
 	text_tag(f, "s", w->selector);
 	if (w->identity)
@@ -516,8 +541,10 @@ one_signature(const struct dkimsign *s, const struct dkimsign_want *w, uint64_t 
 	size_t start = out->len;
 	unsigned char digest[CRYPT_DIGEST_MAX];
 	struct crypt_hash hash = {0};
-	int rc = select_names(w, s->head, &names, e);
+	struct dkimsign_fields *own = w->fields ? NULL : dkimsign_fields_new(w->names, w->oversign);
+	int rc = select_names(own ? own : w->fields, s->head, &names, e);
 
+	dkimsign_fields_del(own);
 	if (!rc)
 		rc = make_field(s, w, (struct span){names.s, names.len}, now_s, &f, e);
 	if (!rc)

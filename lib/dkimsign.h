@@ -23,6 +23,7 @@ struct dkimsign_want { /* one signature; all is lent */
 	const char *identity; /* i=: "local@domain" or "@domain", UTF-8 or A-labels; NULL: none */
 	const char *names;    /* which fields: "From:To:..."; NULL: dkimsign_names */
 	const char *oversign; /* which of them once more than they are there; NULL: dkimsign_oversign */
+	const struct dkimsign_fields *fields; /* those two, parsed for many messages; NULL: for each */
 	bool copy;            /* z=: the signed fields again, as they are */
 	bool query;           /* q=dns/txt, which is the default anyway */
 	bool length;          /* l=: what is appended to the body is not covered (RFC 6376 8.2) */
@@ -35,6 +36,10 @@ extern const char dkimsign_names[];
 /* Those that a message may have once, and that are shown or steer how it is shown: a second one
  * that is put in front breaks the signature (RFC 6376 5.4.2, 8.15). */
 extern const char dkimsign_oversign[];
+
+/* names and oversign, NULL or not, as dkimsign_want has them; they are lent. */
+struct dkimsign_fields *dkimsign_fields_new(const char *names, const char *oversign);
+void dkimsign_fields_del(struct dkimsign_fields *l);
 
 /* EX_USAGE says why a list of names is none, or that it lacks From where that must be (5.4). */
 int dkimsign_check_names(const char *names, bool need_from, struct err *e);
@@ -63,8 +68,8 @@ struct dkimsign {
 	struct dkimsign_body body[2]; /* by enum dkim_canon */
 };
 
-/* EX_DATAERR where the message cannot be signed so that it will be verified: dkimsign_from()'s
- * reasons, a line of the header that is no field, CR without LF or NUL (RFC 6376 5.3: whoever
+/* EX_DATAERR where the message cannot be signed so that it will be verified: no From or two (what is
+ * in it, dkimsign_from() has looked at), a line of the header that is no field, CR without LF or NUL (RFC 6376 5.3: whoever
  * carries such a message may change it).  head is lent until the end. */
 int dkimsign_begin(struct dkimsign *s, const struct dkimsign_want *wants, size_t n,
     const struct dkimhead *head, struct span header, struct err *e);

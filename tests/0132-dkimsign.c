@@ -173,11 +173,15 @@ make(const struct dkimsign_want *w, size_t n, struct span text, uint64_t now_s, 
     struct err *e)
 {
 	static struct dkimsign s;
+	struct buf domain = BUF_INIT;
 	struct message m;
 	int rc;
 
 	take_apart(&m, text);
 	rc = dkimsign_begin(&s, w, n, &m.head, m.header, e);
+	if (!rc)
+		rc = dkimsign_from(&m.head, &domain, e);
+	buf_free(&domain);
 	dkimsign_body(&s, m.body.p, m.body.n);
 	if (!rc)
 		rc = dkimsign_end(&s, m.header, now_s, out, e);
