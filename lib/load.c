@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #define SHORT_WAIT_MS 30000 /* a closure up to this is waited for within the run */
+#define LOCKED_LOOKS 18     /* at what is locked in new/: the last are 5 s apart, until the sweep */
 #define RETRY_SOON_MS 1000  /* but what failed is not tried again by the same few of its messages */
 
 void
@@ -252,19 +253,24 @@ load_give_back(struct run_state *r, struct load *l)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* Found locked: in new/ its submitter is about to let go; elsewhere another run has it. */
+/* Found locked: in new/ its submitter is about to let go; elsewhere another run has it.  A run that stays
+ * has nobody who starts it again: on a disk with much to do a submitter's sync may take half a minute, and
+ * from then on it is the sweep that looks. */
 static void
 later(struct run_state *r, struct load *l)
 {
 	static const int64_t waits_ms[] = {2, 4, 20, 125, 500, 2000, 5000};
+	const size_t known = sizeof waits_ms / sizeof *waits_ms;
 	/* In cur/ only a run that stays waits, for it sees a name before smtp-queue lets it go. */
-	size_t most = l->i.place == IN_NEW ? 7 : r->o->follow ? 5 : 0;
+	size_t most = l->i.place != IN_NEW ? (r->o->follow ? 5 : 0) : r->o->follow ? LOCKED_LOOKS : known;
 
 	pthread_mutex_lock(&r->lock);
 	if (l->i.tries < most && !r->stop) {
+		size_t n = r->plan.items[l->item].tries++;
+
 		r->delays = mem_grow(r->delays, r->n_delays + 1, sizeof *r->delays);
 		r->delays[r->n_delays++] = (struct run_delay){
-		    io_now_ms() + waits_ms[r->plan.items[l->item].tries++], l->item};
+		    io_now_ms() + waits_ms[n < known ? n : known - 1], l->item};
 		load_tell_main(r);
 	} else {
 		plan_forget(&r->plan, l->item);

@@ -121,8 +121,11 @@ plan_add_name(struct plan *p, const struct queue_at *at, const char *name, size_
 	struct entry_name n;
 	uint32_t i;
 
-	if (!entry_name_parse((struct span){name, len}, &n) ||
-	    map_get(&p->by_id, n.id) != MAP_NONE)
+	*item = NO_ITEM;
+	if (!entry_name_parse((struct span){name, len}, &n))
+		return false;
+	*item = map_get(&p->by_id, n.id);
+	if (*item != MAP_NONE)
 		return false;
 	i = new_item(p);
 	p->items[i].name = mem_dup(name, len);

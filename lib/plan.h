@@ -113,7 +113,7 @@ struct plan {
 void plan_init(struct plan *p, const struct conf *c, uint64_t seed);
 void plan_free(struct plan *p); /* drops parcels that groups still hold */
 
-/* An entry by its name; false where it is planned already. */
+/* An entry by its name; false where it is planned already, perhaps by another name: then *item is that. */
 bool plan_add_name(struct plan *p, const struct queue_at *at, const char *name, size_t len,
     uint32_t *item);
 uint32_t plan_add_group(struct plan *p, struct parcel *parcel, uint32_t *rcpts, size_t n,

@@ -217,7 +217,7 @@ plan_names(struct runner *r)
 	pthread_mutex_lock(&r->s.lock);
 	for (size_t i = 0; i < r->n; i++) {
 		struct entry_name n;
-		uint32_t item, site;
+		uint32_t item = MAP_NONE, site;
 
 		if (entry_name_parse(span_of(v[i].name), &n) &&
 		    plan_add_name(p, &r->ats[v[i].i], v[i].name, strlen(v[i].name), &item)) {
@@ -225,6 +225,10 @@ plan_names(struct runner *r)
 			site = plan_push(p, item);
 			if (r->n < 64)
 				worker_nudge(&r->s, site);
+		} else if (r->s.o->follow && item != MAP_NONE && p->items[item].name &&
+		    strcmp(p->items[item].name, v[i].name) != 0) {
+			/* A worker had it by its old name a moment ago, and is about to forget it. */
+			r->s.missed = true;
 		}
 		/* The plan has its own: where there are many, no two copies of all at one time. */
 		free(r->names[v[i].i]);
