@@ -276,10 +276,12 @@ try_addrs(struct reach *c, struct plan_site *s, size_t i, const struct tlspolicy
 {
 	int rc = EX_TEMPFAIL;
 
+	c->gone = addrs->n > 0;
 	for (size_t k = 0; k < addrs->n; k++) {
 		rc = try_addr(c, s, i, p, &addrs->v[k], e);
 		if (rc == 0 || *c->env->stop)
 			break;
+		c->gone = c->gone && (c->s.reply.code == 521 || c->s.reply.code == 556);
 		rc = EX_TEMPFAIL;
 	}
 	return rc;
@@ -293,6 +295,7 @@ try_host(struct reach *c, struct plan_site *s, size_t i, char status[12], struct
 	int rc;
 
 	smtp_forget(&c->s);
+	c->gone = false;
 	rc = find_host(c, s, i, &addrs, &policy, status, e);
 	if (!rc) {
 		c->own_fault = false;
@@ -403,7 +406,7 @@ reach_site(struct reach *c, struct plan_site *s, const char *next_hop, char stat
 			memcpy(status, what, sizeof what);
 		}
 		err_free(e);
-		gone = rc == EX_TEMPFAIL && (c->s.reply.code == 521 || c->s.reply.code == 556);
+		gone = rc == EX_TEMPFAIL && c->gone;
 		tried++;
 	}
 	free(order);

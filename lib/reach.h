@@ -44,6 +44,7 @@ struct reach { /* one thread's */
 	const char *host;    /* whom it leads to; the route's */
 	const struct source *source; /* where it leaves from; NULL: as the system has it */
 	struct buf from;     /* that address as text */
+	bool gone;           /* the host takes no mail (RFC 7504), as all its addresses say */
 	bool own_fault;      /* what failed last is ours to mend: a pool's addresses, a certificate */
 	struct buf addr;     /* "192.0.2.1:25" */
 	struct buf own;      /* ours, as it was of this connection */

@@ -5,10 +5,11 @@ need python3
 
 export RELAYKIT_QUEUE="$T/queue" RELAYKIT_CONFIG="$T/conf"
 
-# peer GREETING: greets every connection so and closes it; its port is $PORT
+# peer GREETING [ADDRESS]: greets every connection so and closes it; its port is $PORT
 cat >"$T/greet.py" <<'END'
 import socket, sys
-l = socket.create_server(("127.0.0.1", 0))
+at = sys.argv[3]
+l = socket.create_server((at, 0), family=socket.AF_INET6 if ":" in at else socket.AF_INET)
 with open(sys.argv[2] + ".tmp", "w") as f:
     f.write(str(l.getsockname()[1]))
 import os
@@ -20,7 +21,7 @@ while True:
 END
 peer() {
 	rm -f "$T/port"
-	bg python3 "$T/greet.py" "$1" "$T/port"
+	bg python3 "$T/greet.py" "$1" "$T/port" "${2:-127.0.0.1}"
 	until_true 40 test -s "$T/port"
 	PORT=$(cat "$T/port")
 }
@@ -52,6 +53,21 @@ smtp-deliver
 is "$(said bounced one@no.example)" 1 '521 in a greeting is for ever'
 is "$(said bounced two@down.example)" 0 'but only of the host that said it'
 is "$(said deferred two@down.example)" 1 'the next one is tried again'
+
+# --- a host with two addresses: one says that it takes no mail, the other is down
+
+for at in 127.0.0.1 ::1; do
+	rm -rf "$T/queue"
+	python3 -c "import socket; socket.create_server(('$at', 0), family=socket.AF_INET6 if ':' in '$at' else socket.AF_INET)" 2>/dev/null || {
+		result 0 "521 from $at alone is not for ever # SKIP no such address here"
+		continue
+	}
+	peer '521 here is no mail' $at
+	echo "route \"*\" { relay = \"localhost:$PORT\" }" >"$T/conf"
+	submit one@half.example
+	smtp-deliver
+	is "$(said bounced one@half.example) $(said deferred one@half.example)" '0 1' "521 from $at alone is not for ever"
+done
 
 # --- messages to several destinations, one of which is closed
 
