@@ -26,8 +26,10 @@
 #define SWEEP_EVERY_MS 60000
 #define UNWATCHED_EVERY_MS 5000 /* where the kernel gives no watch */
 #define HOUR_S 3600
+#define DAY_S 86400
 #define LOOK_PAUSE 20     /* times as long as a look took, before the next */
-#define DESTS_MAX 2000    /* a run that stays forgets them when it is idle, and all it knew */
+#define SITES_MAX 4000    /* a run that stays forgets them when it is idle, and all it knew */
+#define SITES_MOST 250000 /* or else when all but a few of them have nothing waiting: a kilobyte each */
 #define CLOCK_EVERY_MS 3600000
 #define CLOCK_WRITE_S 600
 #define FAR_S (86400 + 3600)
@@ -65,6 +67,7 @@ struct runner { /* the main thread's own */
 	uint64_t now_s, far_s; /* names are judged by: the time, and what is too late to be a wait of ours */
 	uint64_t due_s;      /* when cur/ has to be looked at again: the next that is due, or the hour's end */
 	bool renew;          /* it has come to know too much: it begins anew */
+	bool new_day;        /* since the clock was last kept: what happens once a day is due */
 	bool look_far;       /* for names that a wrong clock put years ahead */
 	uint64_t scanned_us; /* when new/ was last read */
 	bool found;          /* names by the last scan */
@@ -108,6 +111,7 @@ judge_clock(struct runner *r, struct run_result *res, struct err *e)
 		clock_text(&c, &text);
 		buf_ch(&text, '\n');
 		r->look_far = trust == CLOCK_OK;
+		r->new_day = c.latest_s / DAY_S != before.latest_s / DAY_S;
 		rc = file_replace(r->s.state_dir, "clock", text.s, text.len, 0600, e);
 	}
 	buf_free(&text);
@@ -121,6 +125,9 @@ tidy(struct runner *r, struct err *e)
 {
 	bool sure = r->s.d.may_expire;
 
+	if (sure && r->new_day && queue_tidy_sites(r->q, now_s(), e))
+		return e->code;
+	r->new_day = false;
 	return queue_tidy(r->q, now_s(), sure ? r->c->keep_failed_s : UINT64_MAX,
 	    sure ? r->c->keep_sent_s : UINT64_MAX, e);
 }
@@ -441,6 +448,21 @@ every_hour(struct runner *r, struct run_result *res, struct err *e)
 	return rc ? rc : tidy(r, e);
 }
 
+/* It begins anew: a domain is a site or two, and so is each new answer about its hosts.  Where there is always
+ * something to do that costs a wait for the replies that are on their way. */
+static bool
+knows_too_much(struct runner *r, bool idle)
+{
+	uint64_t waiting;
+	uint32_t n;
+
+	pthread_mutex_lock(&r->s.lock);
+	n = r->s.plan.n_sites;
+	waiting = sched_waiting(r->s.plan.s);
+	pthread_mutex_unlock(&r->s.lock);
+	return idle ? n > SITES_MAX : n > SITES_MOST && waiting < n / 8;
+}
+
 /* When the main thread has to be awake again, if nobody tells it before. */
 static int64_t
 next_wake(struct runner *r, int64_t next)
@@ -448,7 +470,7 @@ next_wake(struct runner *r, int64_t next)
 	int64_t due = due_ms(r);
 	bool idle = is_idle(r);
 
-	if (r->s.o->follow && idle && r->s.plan.n_dests > DESTS_MAX)
+	if (r->s.o->follow && knows_too_much(r, idle))
 		r->renew = true;
 	if (!idle && r->sync_ms < next)
 		next = r->sync_ms;

@@ -90,6 +90,41 @@ tidy_new(struct queue *q, struct err *e)
 	return 0;
 }
 
+struct sites {
+	uint64_t before_s;
+};
+
+/* Who uses it has a lock on it.  Who has opened it and has none yet keeps to its limit alone, once. */
+static int
+forget_site(void *arg, int dir, const char *name)
+{
+	const struct sites *s = arg;
+	struct err ignored = ERR_INIT;
+	struct stat st;
+	bool busy = true;
+	int fd;
+
+	if (name[0] == '.' || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_mtime >= s->before_s)
+		return 0;
+	fd = openat(dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return 0;
+	if (file_trylock(fd, &busy, &ignored) == 0 && !busy)
+		unlinkat(dir, name, 0);
+	close(fd);
+	err_free(&ignored);
+	return 0;
+}
+
+int
+queue_tidy_sites(struct queue *q, uint64_t now_s, struct err *e)
+{
+	struct sites s = {now_s > TIDY_SITES_S ? now_s - TIDY_SITES_S : 0};
+
+	return file_each(queue_state_fd(q), "sites", forget_site, &s, e);
+}
+
 int
 queue_tidy(struct queue *q, uint64_t now_s, uint64_t keep_failed_s, uint64_t keep_sent_s,
     struct err *e)

@@ -8,4 +8,8 @@
 int queue_tidy(struct queue *q, uint64_t now_s, uint64_t keep_failed_s, uint64_t keep_sent_s,
     struct err *e);
 
+/* Forgets sites with which no run has had to do for TIDY_SITES_S: a relay meets new ones for years. */
+#define TIDY_SITES_S (30 * 86400)
+int queue_tidy_sites(struct queue *q, uint64_t now_s, struct err *e);
+
 #endif

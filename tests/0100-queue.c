@@ -187,6 +187,42 @@ moving(struct queue *q)
 	is_num(look(q, IN_FAILED).n, 0, "and then no longer");
 }
 
+/* A site's file, last written at that time. */
+static int
+site(struct queue *q, const char *name, time_t at)
+{
+	const struct timespec times[2] = {{at, 0}, {at, 0}};
+	int fd = openat(queue_state_fd(q), name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	futimens(fd, times);
+	return fd;
+}
+
+static bool
+there(struct queue *q, const char *name)
+{
+	return faccessat(queue_state_fd(q), name, F_OK, 0) == 0;
+}
+
+static void
+forgetting(struct queue *q)
+{
+	const time_t now = 1795269600;
+	int old = site(q, "sites/old", now - TIDY_SITES_S - 1), young = site(q, "sites/young", now - TIDY_SITES_S),
+	    used = site(q, "sites/used", 1), rate = site(q, "sites/old,rate", 1);
+	bool busy = true;
+
+	ok(file_lock_byte(used, 3, &busy, &e) == 0 && !busy, "somebody has a connection to a site");
+	ok(queue_tidy_sites(q, (uint64_t)now, &e) == 0, "sites are tidied");
+	ok(!there(q, "sites/old") && !there(q, "sites/old,rate"), "what has not been used for a month is forgotten");
+	ok(there(q, "sites/young") && there(q, "sites/used"), "what was, or is, stays");
+	ok(queue_tidy_sites(q, 5, &e) == 0 && there(q, "sites/young"), "in 1970 nothing is old");
+	close(old);
+	close(young);
+	close(used);
+	close(rate);
+}
+
 static void
 damaged(struct queue *q)
 {
@@ -263,6 +299,7 @@ main(void)
 	long_lines(q);
 	journal(q);
 	moving(q);
+	forgetting(q);
 	damaged(q);
 	swollen(q);
 	queue_close(q);

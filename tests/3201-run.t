@@ -29,6 +29,17 @@ echo "latest=$now candidate=0 last=0" >"$T/queue/state/clock"
 ok 'a clock that is right' smtp-deliver
 is "$(find "$T/queue/failed" -type f | wc -l)" 0 'throws away what is over its time'
 
+# --- sites that nobody has sent to for a month
+
+old=$T/queue/state/sites/long-ago.example
+touch -d "@$((now - 31 * 86400))" "$old"
+smtp-deliver
+is "$(ls "$old")" "$old" 'are not looked for in each run'
+echo "latest=$((now - 86400)) candidate=0 last=0" >"$T/queue/state/clock"
+smtp-deliver
+[ ! -e "$old" ] && [ -n "$(ls "$T/queue/state/sites")" ]
+result $? 'but forgotten once a day, and only they'
+
 # --- what sent/ keeps is written down right behind the final reply, too
 
 rm -rf "$T/queue" "$T/trap/new"/*
