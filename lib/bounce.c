@@ -3,6 +3,7 @@
 #include "arena.h"
 #include "arf.h"
 #include "bouncetext.h"
+#include "charset.h"
 #include "dsn.h"
 #include "entry.h"
 #include "htmltext.h"
@@ -55,8 +56,10 @@ static void
 finish_part(struct bounce_reader *b)
 {
 	if (b->raw.len > 0) {
-		mimeread_utf8((struct span){b->charset.s, b->charset.len},
-		    (struct span){b->raw.s, b->raw.len}, &b->kept[b->now]);
+		struct span charset = {b->charset.s, b->charset.len}, text = {b->raw.s, b->raw.len};
+
+		if (!charset_utf8(charset, text, &b->kept[b->now]))
+			mimeread_utf8(charset, text, &b->kept[b->now]);
 		buf_ch(&b->kept[b->now], '\n');
 	}
 	buf_cut(&b->raw, 0);
@@ -193,7 +196,7 @@ field(struct bounce_reader *b, struct span head, const char *name)
 	if (!msg_find(head, name, &f))
 		return (struct span){"", 0};
 	buf_cut(&b->words, 0);
-	mimeread_words(f.value, &b->words);
+	mimeread_words(f.value, charset_utf8, &b->words);
 	return arena_dup(&b->arena, span_trim((struct span){b->words.s, b->words.len}));
 }
 
@@ -340,6 +343,13 @@ by_text(const struct reason *r)
 	return r->rule && !span_eq(r->rule->pattern, SPAN("*"));
 }
 
+/* A status that says why: what somebody else's footer says does not count beside it. */
+static bool
+decisive(struct span status)
+{
+	return status.n > 4 && status.p[2] != '7' && !span_ends(status, SPAN(".0"));
+}
+
 /* "5.1.0 - Unknown address error 550-'5.7.1 no': of a report in a report the inner one counts. */
 static struct span
 innermost(struct span text)
@@ -357,10 +367,11 @@ static void
 classify(struct bounce_reader *b, struct bounce_rcpt *o, struct span said)
 {
 	struct reason_in in = {.code = o->reply, .status = o->status, .text = o->text,
-	    .action = o->action, .phase = o->phase, .remote = o->remote, .reporting = b->out.reporting,
+	    .action = o->action.n > 0 ? o->action : b->text.action, .phase = o->phase, .remote = o->remote, .reporting = b->out.reporting,
 	    .dialect = b->out.dialect};
 	const struct span also[] = {innermost(said),
 	    innermost((struct span){b->text.all.s, b->text.all.len})};
+	size_t n = decisive(o->status) ? 1 : 2;
 	struct reason more;
 	struct cur c = cur_span(o->recipient);
 
@@ -378,7 +389,7 @@ classify(struct bounce_reader *b, struct bounce_rcpt *o, struct span said)
 	}
 	reason_find(b->rules, &in, &b->scratch, &o->reason);
 	/* What it says itself first, then what is said about it, then whatever is said. */
-	for (size_t i = 0; i < 2 && !by_text(&o->reason); i++) {
+	for (size_t i = 0; i < n && !by_text(&o->reason); i++) {
 		if (also[i].n == 0 || span_eq(also[i], in.text))
 			continue;
 		in.text = also[i];
@@ -769,6 +780,8 @@ human_text(struct bounce_reader *b)
 	if (b->kept[KEEP_HTML].len > 0) {
 		struct span html = kept(b, KEEP_HTML);
 
+		if (!html_has_tags(html)) /* some mailers only call it so */
+			return html;
 		html_text(html, &b->kept[KEEP_PLAIN]);
 		return kept(b, KEEP_PLAIN);
 	}

@@ -1,5 +1,6 @@
 #include "bouncetext.h"
 
+#include "charset.h"
 #include "mimeread.h"
 #include "msg.h"
 
@@ -193,7 +194,7 @@ bouncetext_header(struct bouncetext *t, struct span header)
 		/* One blank behind the colon, whatever was there. */
 		buf_cut(&t->pending, 0);
 		buf_fmt(&t->pending, "%.*s: ", SPAN_ARG(f.name));
-		mimeread_words(f.value, &t->pending);
+		mimeread_words(f.value, charset_utf8, &t->pending);
 		scan(t, (struct span){t->pending.s, t->pending.len}, &s, true);
 		while ((rule = rules_next(&s)))
 			evidence(t, rule);

@@ -78,3 +78,20 @@ html_text(struct span html, struct buf *out)
 		}
 	}
 }
+
+bool
+html_has_tags(struct span html)
+{
+	struct cur c = cur_span(html);
+
+	while (!cur_end(&c)) {
+		cur_until(&c, '<');
+		if (!cur_ch(&c, '<'))
+			break;
+		if (!cur_ch(&c, '/'))
+			cur_ch(&c, '!');
+		if (cur_while(&c, is_alnum).n > 0 && (cur_peek(&c) == '>' || is_space(cur_peek(&c))))
+			return true;
+	}
+	return false;
+}

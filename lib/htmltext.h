@@ -9,6 +9,9 @@
 #include "buf.h"
 #include "cur.h"
 
+#include <stdbool.h>
+
 void html_text(struct span html, struct buf *out);
+bool html_has_tags(struct span text); /* no: it is HTML by name alone */
 
 #endif

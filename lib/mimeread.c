@@ -689,7 +689,7 @@ mimeread_utf8(struct span charset, struct span text, struct buf *out)
 
 /* "=?" charset "?" encoding "?" text "?=" at the cursor, decoded. */
 static bool
-encoded_word(struct cur *c, struct buf *out)
+encoded_word(struct cur *c, mimeread_convert *to, struct buf *out)
 {
 	struct mimeread_sink none = {NULL, NULL, NULL};
 	struct mimeread m = {.sink = none, .out = BUF_INIT};
@@ -720,14 +720,16 @@ encoded_word(struct cur *c, struct buf *out)
 	}
 	if (how == 'b')
 		put_base64(&m, text);
-	mimeread_utf8(charset, (struct span){m.out.s, m.out.len}, out);
+	text = (struct span){m.out.s, m.out.len};
+	if (!to || !to(charset, text, out))
+		mimeread_utf8(charset, text, out);
 	buf_free(&m.out);
 	*c = t;
 	return true;
 }
 
 void
-mimeread_words(struct span value, struct buf *out)
+mimeread_words(struct span value, mimeread_convert *to, struct buf *out)
 {
 	struct cur c = cur_span(span_trim(value));
 
@@ -741,7 +743,7 @@ mimeread_words(struct span value, struct buf *out)
 			c = t;
 			continue;
 		}
-		if (encoded_word(&c, out)) {
+		if (encoded_word(&c, to, out)) {
 			/* RFC 2047 6.2: white space between two such is not shown. */
 			for (t = c; !cur_end(&t) && (is_space(cur_peek(&t)) || *t.p == '\n' || *t.p == '\r');)
 				t.p++;

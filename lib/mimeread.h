@@ -59,8 +59,10 @@ void mimeread_end(struct mimeread *m); /* no more pieces; ready for the next mes
 bool mimeread_cut(const struct mimeread *m); /* of the message that ended last: a limit was met */
 void mimeread_del(struct mimeread *m);
 
-/* RFC 2047 encoded words and folding of a header's value, as UTF-8 where the charset is known. */
-void mimeread_words(struct span value, struct buf *out);
+/* RFC 2047 encoded words and folding of a header's value, as UTF-8 where the charset is known: to first, if it is
+ * given (charset.h), or mimeread_utf8() knows it. */
+typedef bool mimeread_convert(struct span charset, struct span text, struct buf *out);
+void mimeread_words(struct span value, mimeread_convert *to, struct buf *out);
 
 /* Text of a charset as UTF-8, as far as is needed to find ASCII words in it: Latin-1 and Windows-1252
  * are converted, of ISO-2022 what is not ASCII becomes U+FFFD, UTF-16 likewise; others stay. */

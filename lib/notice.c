@@ -298,7 +298,7 @@ field_words(struct span original, const char *name, struct buf *out)
 	struct msg_field f;
 
 	if (header.n > 0 && msg_find(header, name, &f))
-		mimeread_words(span_trim(f.value), out);
+		mimeread_words(span_trim(f.value), NULL, out);
 	if (!utf8_valid((struct span){out->s, out->len}))
 		for (size_t i = 0; i < out->len; i++)
 			if ((unsigned char)out->s[i] > 127)

@@ -200,7 +200,7 @@ words(void)
 
 	for (size_t i = 0; i < sizeof w / sizeof *w; i++) {
 		buf_cut(&b, 0);
-		mimeread_words(span_of(w[i].in), &b);
+		mimeread_words(span_of(w[i].in), NULL, &b);
 		is_str(b.s, w[i].want, w[i].in);
 	}
 	buf_cut(&b, 0);

@@ -66,7 +66,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	want(whole.text.len == pieces.text.len);
 	want(memcmp(whole.text.s, pieces.text.s, whole.text.len) == 0);
 	want(mimeread_cut(m) == mimeread_cut(k));
-	mimeread_words((struct span){(const char *)p, n}, &words);
+	mimeread_words((struct span){(const char *)p, n}, NULL, &words);
 	want(words.len <= 3 * n);
 	buf_cut(&words, 0);
 	mimeread_utf8(SPAN("iso-8859-1"), (struct span){(const char *)p, n}, &words);
