@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define SPEAKER_WORDS 4
+
 static const struct word {
 	const char *name, *class;
 	enum reason_hard hard;
@@ -121,19 +123,43 @@ add_word(char *out, size_t n, struct span word)
 	return n;
 }
 
-/* A folded text without what stands between its words when the lines of a reply are joined: the codes that each
- * line of it repeats (RFC 5321 4.2.1, RFC 2034 4). */
+/* Where "host mx.example[192.0.2.1] said:" begins, if a text ends with that: who speaks is not what he says. */
+static size_t
+speaker(const char *text, size_t n)
+{
+	size_t seen = 0;
+
+	if (n == 0 || text[n - 1] != ':')
+		return n;
+	for (size_t i = n; i > 0 && seen < SPEAKER_WORDS; i--) {
+		if (i > 1 && text[i - 2] != ' ')
+			continue;
+		seen++;
+		if (n - i >= 5 && memcmp(text + i - 1, "host ", 5) == 0)
+			return i > 7 && memcmp(text + i - 8, "remote ", 7) == 0 ? i - 8 : i - 1;
+	}
+	return n;
+}
+
+/* A folded text without the codes that stand between its words when the lines of a reply are joined, of which
+ * each repeats them (RFC 5321 4.2.1, RFC 2034 4), and without who speaks. */
 static void
 unjoin(struct buf *text, int code, struct span status)
 {
 	struct cur c = cur_of(text->s, text->len);
-	bool codes = false; /* the word before was one */
+	bool codes = false, begun = false; /* the word before was one; the reply has begun */
 	size_t n = 0;
 
 	while (!cur_end(&c)) {
 		struct span word = cur_until(&c, ' ');
 
 		cur_ch(&c, ' ');
+		if (!begun && is_repeated(word, code)) {
+			begun = true;
+			n = speaker(text->s, n);
+			if (n > 0 && text->s[n - 1] == ' ')
+				n--;
+		}
 		if (n > 0 && is_repeated(word, code)) {
 			size_t skip = word.n > 3 ? 4 : 3;
 
