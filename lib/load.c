@@ -516,7 +516,7 @@ load_domain(struct run_state *r, const struct load *l)
 	const char *domain = NULL;
 
 	pthread_mutex_lock(&r->lock);
-	if (l->i.n_rcpts <= 1)
+	if (!l->i.several)
 		domain = r->plan.dests[l->i.dest].domain;
 	pthread_mutex_unlock(&r->lock);
 	return domain;

@@ -144,12 +144,13 @@ plan_at(const struct plan_item *i)
 }
 
 uint32_t
-plan_add_group(struct plan *p, struct parcel *parcel, uint32_t *rcpts, size_t n, uint32_t dest)
+plan_add_group(struct plan *p, struct parcel *parcel, uint32_t *rcpts, size_t n, uint32_t dest,
+    bool several)
 {
 	uint32_t i = new_item(p);
 
 	p->items[i] = (struct plan_item){.parcel = parcel, .rcpts = rcpts,
-	    .n_rcpts = (uint32_t)n, .dest = dest};
+	    .n_rcpts = (uint32_t)n, .dest = dest, .several = several};
 	return i;
 }
 

@@ -34,6 +34,7 @@ struct plan_item {
 	uint32_t hour;         /* of queue_at, in hours; or the number of new.N */
 	uint8_t place;
 	uint8_t tries;         /* times it was found busy */
+	bool several;          /* a group: its recipients have several domains */
 };
 
 #define PLAN_MIXED "+" /* the domain of entries whose envelope says where they go */
@@ -116,8 +117,9 @@ void plan_free(struct plan *p); /* drops parcels that groups still hold */
 /* An entry by its name; false where it is planned already, perhaps by another name: then *item is that. */
 bool plan_add_name(struct plan *p, const struct queue_at *at, const char *name, size_t len,
     uint32_t *item);
+/* dest: of the first of its recipients; several: others have others. */
 uint32_t plan_add_group(struct plan *p, struct parcel *parcel, uint32_t *rcpts, size_t n,
-    uint32_t dest);
+    uint32_t dest, bool several);
 void plan_forget(struct plan *p, uint32_t item); /* done with it; the name is freed */
 struct queue_at plan_at(const struct plan_item *i);
 

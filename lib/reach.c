@@ -287,11 +287,19 @@ try_addrs(struct reach *c, struct plan_site *s, size_t i, const struct tlspolicy
 	return rc;
 }
 
+/* DANE-TA: the host is who it should be, and may not have this domain's mail (RFC 7672 3.2.2). */
+static bool
+is_of_names(const struct tlspolicy *p)
+{
+	return p->level == TLSPOLICY_DANE && p->domain && p->is == CERT_OTHER_NAME;
+}
+
 static int
 try_host(struct reach *c, struct plan_site *s, size_t i, char status[12], struct err *e)
 {
 	struct dns_addrs addrs = {0};
 	struct tlspolicy policy = TLSPOLICY_INIT;
+	bool named = false;
 	int rc;
 
 	smtp_forget(&c->s);
@@ -305,9 +313,11 @@ try_host(struct reach *c, struct plan_site *s, size_t i, char status[12], struct
 			memcpy(status, c->s.tls_status, 6);
 		else if (rc && c->s.reply.code / 100 == 4 && c->s.reply.status[0])
 			memcpy(status, c->s.reply.status, sizeof c->s.reply.status);
-		if (rc)
+		named = rc && is_of_names(&policy);
+		if (rc && !named)
 			mark_bad(c->env, s, i);
 	}
+	c->not_for_domain &= named;
 	tlspolicy_free(&policy);
 	dns_addrs_free(&addrs);
 	return rc;
@@ -389,6 +399,7 @@ reach_site(struct reach *c, struct plan_site *s, const char *next_hop, char stat
 		return reach_here(c, s, status, e);
 	c->next_hop = next_hop;
 	c->bound = false;
+	c->not_for_domain = true;
 	order = mem_grow(NULL, s->route.n + 1, sizeof *order);
 	n = host_order(c, s, order);
 	rc = err_set(&worst, EX_UNAVAILABLE, "every host leads back to this machine");
@@ -410,6 +421,7 @@ reach_site(struct reach *c, struct plan_site *s, const char *next_hop, char stat
 		tried++;
 	}
 	free(order);
+	c->not_for_domain &= tried > 0 && rc != 0;
 	if (rc == 0) {
 		err_free(&worst);
 		return 0;

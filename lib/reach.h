@@ -46,6 +46,7 @@ struct reach { /* one thread's */
 	struct buf from;     /* that address as text */
 	bool gone;           /* the host takes no mail (RFC 7504), as all its addresses say */
 	bool own_fault;      /* what failed last is ours to mend: a pool's addresses, a certificate */
+	bool not_for_domain; /* nothing failed but that the certificates are for other names: it is not the site's fault */
 	struct buf addr;     /* "192.0.2.1:25" */
 	struct buf own;      /* ours, as it was of this connection */
 	char *domain;        /* whose mail asks for a connection */

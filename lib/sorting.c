@@ -51,7 +51,16 @@ domain_of(struct span mailbox, struct buf *out, struct err *e)
 	return 0;
 }
 
-/* Recipients whose destinations lead to the same site go together. */
+/* Recipients whose destinations lead to the same site go together; not where the hosts come from a signed
+ * zone, for there a certificate may be for the domain alone (RFC 7672 3.2.2). */
+static bool
+go_together(const struct plan *p, uint32_t dest, uint32_t other)
+{
+	const struct plan_site *s = p->sites[p->dests[dest].site];
+
+	return dest == other || (p->dests[other].site == p->dests[dest].site && !(s->real && s->route.secure));
+}
+
 static void
 push_groups(struct run_state *r, const struct load *l, uint32_t *dest, struct sorted *to)
 {
@@ -60,19 +69,21 @@ push_groups(struct run_state *r, const struct load *l, uint32_t *dest, struct so
 	for (size_t i = 0; i < l->n; i++) {
 		uint32_t *group;
 		size_t k = 0;
+		bool several = false;
 
 		if (dest[i] == MAP_NONE)
 			continue;
 		group = mem_grow(NULL, l->n - i, sizeof *group);
 		for (size_t j = i; j < l->n; j++) {
-			if (dest[j] == MAP_NONE || plan->dests[dest[j]].site != plan->dests[dest[i]].site)
+			if (dest[j] == MAP_NONE || !go_together(plan, dest[i], dest[j]))
 				continue;
+			several |= dest[j] != dest[i];
 			group[k++] = l->rcpts[j];
 			if (j > i)
 				dest[j] = MAP_NONE;
 		}
 		l->p->groups++;
-		pushed(to, plan_push(plan, plan_add_group(plan, l->p, group, k, dest[i])));
+		pushed(to, plan_push(plan, plan_add_group(plan, l->p, group, k, dest[i], several)));
 	}
 }
 

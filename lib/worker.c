@@ -312,9 +312,13 @@ not_connected(struct worker *w, uint32_t site, struct load *l, int rc, const cha
 		return;
 	}
 	pthread_mutex_lock(&r->lock);
-	plan_why(s, status, err_text(e));
-	s->failed = true;
-	load_report(r, site, w->c.s.slow_down ? PACE_SLOW_DOWN : PACE_UNREACHABLE, w->c.s.wait_hint_s);
+	if (w->c.not_for_domain) { /* others' mail for the same hosts does not wait for that */
+		load_report(r, site, PACE_DELIVERED, 0);
+	} else {
+		plan_why(s, status, err_text(e));
+		s->failed = true;
+		load_report(r, site, w->c.s.slow_down ? PACE_SLOW_DOWN : PACE_UNREACHABLE, w->c.s.wait_hint_s);
+	}
 	pthread_mutex_unlock(&r->lock);
 	load_verdict(r, l, JOURNAL_DEFERRED, w->c.s.reply.code, status, err_text(e), s->name);
 	load_drain_closed(r, site);
