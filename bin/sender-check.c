@@ -3,6 +3,7 @@
 #include "checkdns.h"
 #include "checkmsg.h"
 #include "checkmx.h"
+#include "checksts.h"
 #include "finding.h"
 #include "idn.h"
 #include "io.h"
@@ -36,6 +37,7 @@ struct tool {
 	struct conf conf;
 	struct askopt ask;
 	struct resolve *resolve;
+	struct stskeep *policies;
 	struct checkdns what;
 	struct findings list;
 	struct checkmsg message;
@@ -161,11 +163,24 @@ read_message(struct tool *t, struct err *e)
 		close(fd);
 }
 
+/* By the servers that are asked for all else, and kept nowhere. */
+static void
+open_policies(struct tool *t, struct err *e)
+{
+	if (t->no_connect || t->ask.keys)
+		return;
+	if (t->ask.resolver)
+		conf_set(&t->conf.resolver, t->ask.resolver);
+	or_die(stskeep_open(&t->policies, &t->conf, -1, "", NULL, e), e);
+}
+
 static void
 look(struct tool *t, struct err *e)
 {
 	const struct asker *dns = resolve_asker(t->resolve);
 	int64_t until = io_now_ms() + (int64_t)(t->ask.timeout_s ? t->ask.timeout_s : TIMEOUT_S) * 1000;
+	bool connect = !t->no_connect && !t->ask.keys;
+	struct checksts sts = {t->what.domain, t->policies, t->ask.overlay, connect, until};
 
 	resolve_deadline(t->resolve, until);
 	if (t->message_file) {
@@ -174,10 +189,10 @@ look(struct tool *t, struct err *e)
 	}
 	checkdns_findings(&t->what, dns, &t->list, &t->tree);
 	/* Names of a file of keys are nobody's servers. */
-	if (!t->no_connect && !t->ask.keys)
+	if (connect)
 		or_die(tls_start(e), e);
-	checkmx_findings(t->what.domain, t->conf.hostname, SMTP_PORT, !t->no_connect && !t->ask.keys, until, dns,
-	    &t->list);
+	checkmx_findings(t->what.domain, t->conf.hostname, SMTP_PORT, connect, until, dns, &t->list);
+	checksts_findings(&sts, dns, &t->list);
 	if (t->message_file) {
 		checkmsg_findings(&t->message, &t->list);
 		return;
@@ -269,6 +284,7 @@ tool_free(struct tool *t)
 	signkey_close(t->key);
 	buf_free(&t->domain);
 	buf_free(&t->public_key);
+	stskeep_close(t->policies);
 	resolve_close(t->resolve);
 	conf_free(&t->conf);
 }
@@ -283,6 +299,7 @@ main(int argc, char *argv[])
 	prog_start("sender-check");
 	read_options(&t, argc, argv, &e);
 	or_die(askopt_open(&t.ask, &t.conf, &t.resolve, &e), &e);
+	open_policies(&t, &e);
 	read_key(&t, &e);
 	read_message(&t, &e);
 	look(&t, &e);

@@ -34,6 +34,7 @@ static const struct {
     [CHECK_MX] = {"mx", "RFC 7505 4.2", {F, F, F, F, F}},
     [CHECK_MX_TLS] = {"mx-tls", "RFC 3207", {W, W, W, W, F}},
     [CHECK_MTA_STS] = {"mta-sts", "RFC 8461 3.1", {I, I, I, I, W}},
+    [CHECK_MTA_STS_POLICY] = {"mta-sts-policy", "RFC 8461 3.2", {W, W, W, W, F}},
     [CHECK_TLSRPT] = {"tlsrpt", "RFC 8460 3", {I, I, I, I, W}},
     [CHECK_DNSBL] = {"dnsbl", "RFC 5782 2.1", {F, F, F, F, F}},
     [CHECK_UNSUBSCRIBE] = {"list-unsubscribe", "RFC 8058", {F, F, F, W, F}},

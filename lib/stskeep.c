@@ -130,29 +130,47 @@ leave(struct stskeep *k, size_t place)
 	pthread_mutex_unlock(&k->lock);
 }
 
+int
+stskeep_fetch(struct stskeep *k, const char *domain, const char *overlay, int64_t deadline_ms,
+    struct stsfile **f, struct err *e)
+{
+	const char *args[] = {domain, overlay ? "--overlay" : NULL, overlay, NULL};
+	struct spawn_job j = SPAWN_JOB_INIT;
+	struct buf out = BUF_INIT;
+	int rc, status = 0;
+
+	*f = NULL;
+	if (!k->spawn)
+		return err_set(e, EX_UNAVAILABLE, "mta-sts is not there");
+	j.args = args;
+	j.out_max = RECORD_MAX;
+	j.deadline_ms = deadline_ms;
+	j.stop = k->stop;
+	/* Its exit status says nothing that what it prints does not. */
+	rc = spawn_run(k->spawn, &j, &out, &status, e);
+	if (!rc && out.len == 0)
+		rc = err_set(e, EX_TEMPFAIL, "it has found out nothing");
+	if (!rc)
+		rc = stsfile_parse((struct span){out.s, out.len}, domain, f, e);
+	if (rc) {
+		err_in(e, "mta-sts");
+		e->code = rc = EX_TEMPFAIL;
+	}
+	buf_free(&out);
+	return rc;
+}
+
 static void
 fetch(struct stskeep *k, const char *domain, struct stsfile **f)
 {
-	const char *args[] = {domain, NULL};
-	struct spawn_job j = SPAWN_JOB_INIT;
-	struct buf out = BUF_INIT;
 	struct err e = ERR_INIT;
-	struct stsfile *new = NULL;
-	int status = 0;
+	struct stsfile *new;
 
-	j.args = args;
-	j.out_max = RECORD_MAX;
-	j.deadline_ms = io_now_ms() + STSKEEP_FETCH_MS;
-	j.stop = k->stop;
-	/* Its exit status says nothing that what it prints does not. */
-	if (spawn_run(k->spawn, &j, &out, &status, &e) == 0 && out.len > 0)
-		stsfile_parse((struct span){out.s, out.len}, domain, &new, &e);
-	if (new) {
+	if (stskeep_fetch(k, domain, NULL, io_now_ms() + STSKEEP_FETCH_MS, &new, &e) == 0) {
 		stsfile_drop(*f);
 		*f = new;
 	}
 	err_free(&e);
-	buf_free(&out);
 }
 
 /* --- finding */

@@ -40,6 +40,12 @@ enum stskeep_is stskeep_find(struct stskeep *k, const char *domain, struct dns *
     struct stsfile **f, bool *old);
 void stskeep_refresh(struct stskeep *k, const char *domain);
 
+/* Fetched now, whatever is remembered, and told: a policy that is valid, or one that is not, which says why.
+ * overlay: a file of records that come before the DNS's, or NULL.  EX_UNAVAILABLE: there is no mta-sts to
+ * start; EX_TEMPFAIL: it has not said anything. */
+int stskeep_fetch(struct stskeep *k, const char *domain, const char *overlay, int64_t deadline_ms,
+    struct stsfile **f, struct err *e);
+
 /* The policy that counts now, of what stskeep_find() has given; NULL: none. */
 const struct stsfile *stskeep_valid(const struct stsfile *f);
 

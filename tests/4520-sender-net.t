@@ -3,9 +3,10 @@
 # smtp-trap on port 25, in a network namespace of their own, with documentation's addresses.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/peers.sh"
+. "$TOP/tests/sts.sh"
 
 [ "$(id -u)" -eq 0 ] || skip_all 'network namespaces need root'
-need ip unshare openssl smtp-trap
+need ip unshare openssl smtp-trap python3 certtool
 [ -f "$PEERS/nsd/libpath" ] || skip_all 'no nsd in build/peers: scripts/peers nsd'
 if [ -z "${IN_NAMESPACE-}" ]; then
 	unshare -n true 2>/dev/null || skip_all 'no network namespaces here'
@@ -14,7 +15,7 @@ if [ -z "${IN_NAMESPACE-}" ]; then
 fi
 NET=198.51.100
 ip link set lo up
-for i in 10 11 12 25 53; do
+for i in 10 11 12 13 25 53; do
 	ip addr add $NET.$i/32 dev lo
 done
 
@@ -43,6 +44,12 @@ mixed    MX   20 clear
 shut     MX   10 closed
 alias    CNAME mail
 _dmarc   TXT  "v=DMARC1; p=reject; rua=mailto:d@example.com"
+$(for d in good miss gone shut nowhere strange broken none implied; do
+		[ $d = implied ] && echo "$d A $NET.10" || echo "$d MX 10 tls"
+		echo "_mta-sts.$d TXT \"v=STSv1; id=1;\""
+		case $d in shut) echo "mta-sts.$d A $NET.12" ;; nowhere) ;; *) echo "mta-sts.$d A $NET.13" ;; esac
+	done)
+miss     MX   20 clear
 six      TXT  "v=spf1 ip6:2001:db8::/32 exists:%{ir}.l.%{d2} a:odd\\\\name.example.com ?all"
 25.100.51.198.l A 127.0.0.2
 s        CNAME s2
@@ -152,4 +159,59 @@ found dmarc pass 'p=none' 'an overlay'
 found ptr-forward failure 'mail.example.com has not' 'counts for addresses, too'
 found spf pass '' 'what it does not have is asked for'
 found mx pass 'tls.example.com' 'of every type'
+
+# --- the policy that the record promises, by HTTPS from a server of its own
+cd "$T" || exit 1
+ca ca && ca other || skip_all 'certtool makes no certificates here'
+mkdir www
+cert www/default.pem ca nobody.example.com
+policy() { # NAME MODE 'PATTERNS'
+	cert "www/mta-sts.$1.example.com.pem" "${4-ca}" "mta-sts.$1.example.com"
+	{
+		printf 'version: STSv1\nmode: %s\nmax_age: 604800\n' "$2"
+		for p in $3; do echo "mx: $p"; done
+	} >"www/mta-sts.$1.example.com"
+}
+policy good enforce '*.example.com'
+policy miss testing 'tls.example.com'
+policy gone enforce '*.example.com'
+rm www/mta-sts.gone.example.com
+policy strange enforce '*.example.com' other
+policy broken maybe '*.example.com'
+policy none none 'mx.elsewhere.example'
+policy implied enforce 'implied.example.com'
+policies_start $NET.13:443
+printf 'resolver = "%s"\nhostname = "look.example.com"\nsts_ca_file = "%s"\n' $NET.53 "$T/ca.pem" >conf
+# sts NAME SEVERITY PATTERN WHAT [OPTION...]
+sts() {
+	domain=$1.example.com severity=$2 pattern=$3 what=$4
+	shift 4
+	sender-check --dnsbl none "$@" "$domain" >"$T/out" 2>"$T/err"
+	sed 's/^/# /' "$T/err"
+	found mta-sts-policy "$severity" "$pattern" "policy: $what"
+}
+sts good pass 'mode enforce, max_age 604800; in it: tls.example.com$' 'fetched, and each MX is in it'
+sts implied pass 'in it: implied.example.com$' 'the implicit MX'
+sts miss warning 'mode testing, max_age 604800; not in it: clear.example.com$' 'an MX that it does not name'
+sts miss failure 'not in it' 'which is a failure for strict' --profile strict
+sts gone warning 'mta-sts.gone.example.com: HTTP status 404$' 'a record without a policy'
+sts nowhere warning 'mta-sts.nowhere.example.com: it has no address$' 'without a server'
+sts strange warning 'mta-sts.strange.example.com: .*certificate' 'a certificate by nobody who is trusted'
+sts broken warning 'mode' 'one that is none'
+sts none pass 'mode none, max_age 604800$' 'mode none names nobody'
+sts shut not-checked 'mta-sts.shut.example.com: .*' 'a port that is closed is no verdict'
+is "$(sender-check --json --dnsbl none shut.example.com | grep mta-sts-policy | grep -o '"temporary":[a-z]*')" '"temporary":true' 'but for now'
+sts mixed not-checked 'there is no record that promises one$' 'no record'
+sts good not-checked 'nobody is connected to$' '--no-connect' --no-connect
+printf '_mta-sts.mixed.example.com TXT "v=STSv1; id=7"\nmta-sts.mixed.example.com A %s\n' $NET.13 >over
+policy mixed enforce 'tls.example.com clear.example.com'
+sts mixed pass 'in it: tls.example.com, clear.example.com$' 'an overlay: before the record is published' --overlay "$T/over"
+echo 'mta_sts = no' >>conf
+sts good not-checked 'the configuration heeds no policies$' 'mta_sts = no'
+sed -i '$d' conf
+mkdir alone
+cp "$BUILD/bin/sender-check" alone
+is "$(alone/sender-check --dnsbl none good.example.com | grep '^mta-sts-policy' | cut -f 2,4)" 'not-checked	mta-sts is not there' \
+    'not installed'
+is "$(find . -name sts -type d | wc -l)" 0 'nothing is kept'
 done_testing
