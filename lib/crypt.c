@@ -369,7 +369,7 @@ crypt_pub_free(struct crypt_pub *p)
 	free(p);
 }
 
-/* One ASN.1 header (ITU-T X.690 8.1): a definite length in at most four bytes. */
+/* One ASN.1 header: a definite length in at most four bytes, as short as it can be (ITU-T X.690 10.1). */
 static bool
 der(struct cur *c, int tag, struct span *content)
 {
@@ -384,10 +384,12 @@ der(struct cur *c, int tag, struct span *content)
 	if (first >= 0x80) {
 		struct span more = cur_take(&t, (size_t)first & 0x7f);
 
-		if (more.n != ((size_t)first & 0x7f) || more.n == 0 || more.n > 4)
+		if (more.n != ((size_t)first & 0x7f) || more.n == 0 || more.n > 4 || more.p[0] == 0)
 			return false;
 		for (size_t i = 0; i < more.n; i++)
 			n = n << 8 | (unsigned char)more.p[i];
+		if (n < 0x80)
+			return false;
 	} else if (first >= 0) {
 		n = (size_t)first;
 	}
@@ -398,45 +400,81 @@ der(struct cur *c, int tag, struct span *content)
 	return true;
 }
 
-/* RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }    RFC 8017 A.1.1 */
-static int
-bare_rsa(gnutls_pubkey_t p, struct span bytes)
+/* INTEGER, above zero and as short as it can be; without the zero that keeps it positive. */
+static bool
+der_positive(struct cur *c, struct span *value)
 {
-	struct cur c = cur_span(bytes), in;
-	struct span seq, n, x;
-	gnutls_datum_t dn, dx;
+	struct cur t = *c;
 
-	if (!der(&c, 0x30, &seq) || !cur_end(&c))
-		return GNUTLS_E_ASN1_DER_ERROR;
-	in = cur_span(seq);
-	if (!der(&in, 0x02, &n) || !der(&in, 0x02, &x) || !cur_end(&in) || n.n == 0 || x.n == 0)
-		return GNUTLS_E_ASN1_DER_ERROR;
-	dn = datum(n.p, n.n);
-	dx = datum(x.p, x.n);
-	return gnutls_pubkey_import_rsa_raw(p, &dn, &dx);
+	if (!der(&t, 0x02, value) || value->n == 0 || value->p[0] & 0x80)
+		return false;
+	if (value->p[0] == 0 && (value->n == 1 || !(value->p[1] & 0x80)))
+		return false;
+	if (value->p[0] == 0) {
+		value->p++;
+		value->n--;
+	}
+	*c = t;
+	return true;
 }
 
-static int
-rsa_check(struct crypt_pub *p, struct err *e)
+/* RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }    RFC 8017 A.1.1 */
+static bool
+rsa_public_key(struct span bytes, struct span *n, struct span *x)
 {
-	gnutls_datum_t n = {NULL, 0}, x = {NULL, 0};
-	int r = gnutls_pubkey_get_pk_algorithm(p->p, &p->bits);
-	size_t exponent;
+	struct cur c = cur_span(bytes), in;
+	struct span seq;
 
-	if (r != GNUTLS_PK_RSA)
+	if (!der(&c, 0x30, &seq) || !cur_end(&c))
+		return false;
+	in = cur_span(seq);
+	return der_positive(&in, n) && der_positive(&in, x) && cur_end(&in);
+}
+
+/* What stands around it in a SubjectPublicKeyInfo (RFC 5280 4.1): SEQUENCE { SEQUENCE { rsaEncryption,
+ * NULL }, BIT STRING of whole bytes }. */
+static bool
+rsa_info(struct span bytes, struct span *key)
+{
+	static const char rsa_encryption[] = "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+	struct cur c = cur_span(bytes), in;
+	struct span info, algorithm, bits;
+
+	if (!der(&c, 0x30, &info) || !cur_end(&c))
+		return false;
+	in = cur_span(info);
+	if (!der(&in, 0x30, &algorithm) || !der(&in, 0x03, &bits) || !cur_end(&in) ||
+	    !span_eq(algorithm, (struct span){rsa_encryption, sizeof rsa_encryption - 1}) ||
+	    bits.n == 0 || bits.p[0] != 0)
+		return false;
+	*key = (struct span){bits.p + 1, bits.n - 1};
+	return true;
+}
+
+/* Both forms are read here: GnuTLS takes a tenth of a verification's time for the first, and does
+ * not know the second. */
+static int
+rsa_import(struct crypt_pub *p, struct span bytes, struct err *e)
+{
+	struct span n, x;
+	gnutls_datum_t dn, dx;
+	size_t bits;
+	int r;
+
+	if (!rsa_public_key(bytes, &n, &x) && (!rsa_info(bytes, &bytes) || !rsa_public_key(bytes, &n, &x)))
 		return err_set(e, EX_DATAERR, "not an RSA key");
-	if (p->bits > CRYPT_RSA_MAX)
-		return err_set(e, EX_DATAERR, "an RSA key of %u bits, at most %d are taken", p->bits,
+	bits = n.n * CHAR_BIT - (size_t)__builtin_clz((unsigned char)n.p[0]) +
+	    (sizeof(unsigned) - 1) * CHAR_BIT;
+	if (bits > CRYPT_RSA_MAX)
+		return err_set(e, EX_DATAERR, "an RSA key of %zu bits, at most %d are taken", bits,
 		    CRYPT_RSA_MAX);
-	r = gnutls_pubkey_export_rsa_raw2(p->p, &n, &x, GNUTLS_EXPORT_FLAG_NO_LZ);
-	if (r < 0)
-		return fail(e, EX_DATAERR, "not an RSA key", r);
-	exponent = x.size;
-	gnutls_free(n.data);
-	gnutls_free(x.data);
-	return exponent > EXPONENT_BYTES
-	    ? err_set(e, EX_DATAERR, "an RSA key with an exponent of %zu bytes", exponent)
-	    : 0;
+	if (x.n > EXPONENT_BYTES)
+		return err_set(e, EX_DATAERR, "an RSA key with an exponent of %zu bytes", x.n);
+	p->bits = (unsigned)bits;
+	dn = datum(n.p, n.n);
+	dx = datum(x.p, x.n);
+	r = gnutls_pubkey_import_rsa_raw(p->p, &dn, &dx);
+	return r < 0 ? fail(e, EX_DATAERR, "not an RSA key", r) : 0;
 }
 
 int
@@ -450,10 +488,7 @@ crypt_pub_load(struct crypt_pub **out, enum crypt_kind kind, struct span bytes, 
 	p->kind = kind;
 	r = bytes.n > UINT_MAX ? GNUTLS_E_ASN1_DER_ERROR : gnutls_pubkey_init(&p->p);
 	if (r >= 0 && kind == CRYPT_RSA) {
-		r = gnutls_pubkey_import(p->p, &d, GNUTLS_X509_FMT_DER);
-		if (r < 0)
-			r = bare_rsa(p->p, bytes);
-		rc = r < 0 ? fail(e, EX_DATAERR, "not an RSA key", r) : rsa_check(p, e);
+		rc = rsa_import(p, bytes, e);
 	} else if (r >= 0) {
 		p->bits = ED25519_BYTES * CHAR_BIT;
 		if (bytes.n != ED25519_BYTES)

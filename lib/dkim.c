@@ -429,9 +429,8 @@ dkim_field_unsigned(enum dkim_canon canon, struct span field, struct buf *out)
 static bool
 is_tag_value(int c)
 {
-	return (c > ' ' && c < 127 && c != ';') || c > 127 || is_fws(c);
+	return c > ' ' ? c != ';' && c != 127 : is_fws(c);
 }
-
 
 /* tag-spec = [FWS] tag-name [FWS] "=" [FWS] tag-value [FWS] */
 static int

@@ -216,6 +216,96 @@ test_made(enum crypt_kind kind, unsigned bits, const char *what)
 	err_free(&e);
 }
 
+/* RFC 8463 A.2, as it is published. */
+static const char rsa8463[] =
+	    "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQi"
+	    "Y/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZy"
+	    "VYLzBfO2EeC3Ip3G+2kryOTIKT+l/K4w3QIDAQAB";
+
+/* That key, changed. */
+static void
+rsa_form(const char *what, struct span bytes, unsigned bits, const char *why)
+{
+	struct crypt_pub *p = NULL;
+	struct err e = ERR_INIT;
+
+	is_num(crypt_pub_load(&p, CRYPT_RSA, bytes, &e), bits ? 0 : EX_DATAERR, what);
+	if (bits)
+		is_num(p ? crypt_pub_bits(p) : 0, bits, what);
+	else
+		is_str(err_text(&e), why, what);
+	crypt_pub_free(p);
+	err_free(&e);
+}
+
+static void
+rsa_changed(const char *what, struct span good, size_t at, int byte)
+{
+	struct buf b = BUF_INIT;
+
+	buf_add(&b, good.p, good.n);
+	b.s[at] = (char)byte;
+	rsa_form(what, (struct span){b.s, b.len}, 0, "not an RSA key");
+	buf_free(&b);
+}
+
+/* RSAPublicKey of a modulus of `zero` and n bytes, the first and last given, and an exponent 1 0 ... 1. */
+static void
+rsa_made(const char *what, int first, size_t n, size_t exponent, unsigned bits, const char *why)
+{
+	struct buf in = BUF_INIT, b = BUF_INIT;
+	size_t zero = first >= 0x80;
+
+	buf_add(&in, "\x02\x82", 2);
+	buf_ch(&in, (char)((n + zero) >> 8));
+	buf_ch(&in, (char)(n + zero));
+	buf_add(&in, "", zero);
+	buf_ch(&in, (char)first);
+	for (size_t i = 2; i < n; i++)
+		buf_ch(&in, 0x55);
+	buf_ch(&in, 1);
+	buf_ch(&in, 2);
+	buf_ch(&in, (char)exponent);
+	for (size_t i = 0; i < exponent; i++)
+		buf_ch(&in, i == 0 || i + 1 == exponent);
+	buf_add(&b, "\x30\x82", 2);
+	buf_ch(&b, (char)(in.len >> 8));
+	buf_ch(&b, (char)in.len);
+	buf_add(&b, in.s, in.len);
+	rsa_form(what, (struct span){b.s, b.len}, bits, why);
+	buf_free(&in);
+	buf_free(&b);
+}
+
+/* X.690 and RFC 8017: 30 81 9f, 30 0d OID NULL, 03 81 8d 00, then the key alone: 30 81 89, 02 81 81 00 ... */
+static void
+test_rsa_forms(void)
+{
+	struct buf b = BUF_INIT;
+	struct span spki;
+
+	b64_decode(span_of(rsa8463), &b);
+	buf_ch(&b, '\0');
+	spki = (struct span){b.s, b.len - 1};
+	rsa_form("SubjectPublicKeyInfo", spki, 1024, NULL);
+	rsa_form("RSAPublicKey (RFC 6376 3.6.1)", (struct span){b.s + 22, spki.n - 22}, 1024, NULL);
+	rsa_form("a byte behind it", (struct span){b.s, b.len}, 0, "not an RSA key");
+	rsa_form("the same of the bare one", (struct span){b.s + 22, b.len - 22}, 0, "not an RSA key");
+	rsa_changed("another algorithm: RSASSA-PSS", spki, 15, 0x0a);
+	rsa_changed("parameters that are none", spki, 16, 0x04);
+	rsa_changed("bits that are not whole bytes", spki, 21, 1);
+	rsa_changed("a modulus below zero", spki, 28, 0x80);
+	rsa_changed("a length that ends elsewhere", spki, 2, 0x9e);
+	rsa_made("8,192 bits", 0x80, 1024, 3, 8192, NULL);
+	rsa_made("8,193 bits", 1, 1025, 3, 0, "an RSA key of 8193 bits, at most 8192 are taken");
+	rsa_made("bits are counted from the first that is set", 1, 257, 3, 2049, NULL);
+	rsa_made("an exponent of 64 bits", 0x80, 256, 8, 2048, NULL);
+	rsa_made("one of more", 0x80, 256, 9, 0, "an RSA key with an exponent of 9 bytes");
+	rsa_made("a zero in front that is not needed", 0, 257, 3, 0, "not an RSA key");
+	rsa_made("a length that is longer than it need be", 0x80, 100, 3, 0, "not an RSA key");
+	buf_free(&b);
+}
+
 static void
 pub_refused(const char *what, enum crypt_kind kind, const char *code, const char *why)
 {
@@ -234,10 +324,6 @@ int
 main(void)
 {
 	static const char ed25519[] = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
-	static const char rsa8463[] =
-	    "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQi"
-	    "Y/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZy"
-	    "VYLzBfO2EeC3Ip3G+2kryOTIKT+l/K4w3QIDAQAB";
 	struct crypt_key *a = load("rfc8463-brisbane.pem", NULL);
 	struct crypt_key *b = load("rfc8463-test.pem", NULL);
 	struct crypt_key *c = load("rfc6376-brisbane.pem", "a password that nobody asks for");
@@ -255,6 +341,7 @@ main(void)
 	test_made(CRYPT_RSA, 2048, "RSA of 2048 bits");
 	refused("nothing", B(""), NULL, EX_CONFIG, "it holds no private key: ");
 	refused("no key", B("hello\n"), NULL, EX_CONFIG, "it holds no private key: ");
+	test_rsa_forms();
 	pub_refused("Ed25519 cut", CRYPT_ED25519, "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHUQ==",
 	    "an Ed25519 key has 32 bytes, not 31");
 	pub_refused("RSA cut", CRYPT_RSA, "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCB", "not an RSA key");
