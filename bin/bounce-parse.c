@@ -257,8 +257,8 @@ reclassify(struct tool *t, char **paths, struct err *e)
 		int fd = open(*paths, O_RDONLY | O_CLOEXEC);
 
 		if (fd < 0) {
-			rc = err_sys(e, "open");
-			e->code = rc = EX_NOINPUT;
+			err_sys(e, "open");
+			rc = e->code = EX_NOINPUT;
 		} else {
 			rc = reclassify_fd(t, fd, e);
 			close(fd);

@@ -13,11 +13,11 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: dkim-keygen -d DOMAIN [-s SELECTOR] [-a ALGORITHM] [-b BITS] [-o FILE] [-k KEY]\n"
-    "                   [--flags LIST] [--record | --check | --rotate STEP] [--keydir DIR]\n"
-    "                   [--wait TIME] [--grace TIME] [--password-file FILE]\n"
-    "                   [--password-env NAME] [--password-command COMMAND] [-C FILE]\n"
-    "                   [--keys FILE | --overlay FILE] [--resolver LIST] [--timeout TIME]";
+    "usage: dkim-keygen -d domain [-s selector] [-a algorithm] [-b bits] [-o file] [-k key]\n"
+    "                   [--flags list] [--record | --check | --rotate step] [--keydir dir]\n"
+    "                   [--wait time] [--grace time] [--password-file file]\n"
+    "                   [--password-env name] [--password-command command] [-C file]\n"
+    "                   [--keys file | --overlay file] [--resolver list] [--timeout time]";
 
 #define BITS_DEFAULT 2048
 #define TIMEOUT_S 60
@@ -112,7 +112,8 @@ flags(struct tool *t, const char *text)
 	struct err e = ERR_INIT;
 
 	t->flags = text;
-	if (strcmp(text, "y") && strcmp(text, "s") && strcmp(text, "y:s") && strcmp(text, "s:y")) {
+	if (strcmp(text, "y") != 0 && strcmp(text, "s") != 0 && strcmp(text, "y:s") != 0 &&
+	    strcmp(text, "s:y") != 0) {
 		err_set(&e, EX_USAGE, "\"%s\" is none of y, s, y:s (RFC 6376 3.6.1, t=)", text);
 		wrong(&e, "--flags");
 	}
@@ -170,7 +171,8 @@ check_options(const struct tool *t, struct err *e)
 	if (t->record + t->check + !!t->rotate > 1)
 		return err_set(e, EX_USAGE, "--record, --check and --rotate exclude each other");
 	if ((t->record || t->check) != !!t->key)
-		return err_set(e, EX_USAGE, "-k goes with --record and --check");
+		return err_set(e, EX_USAGE, t->key ? "-k is for --record and --check" :
+		    "which key? -k says it");
 	if (!!t->rotate != !!t->plan.dir)
 		return err_set(e, EX_USAGE, "--rotate and --keydir go together");
 	if (made != !!t->output)
@@ -397,7 +399,7 @@ main(int argc, char *argv[])
 	while ((c = getopt_long(argc, argv, "C:d:s:a:b:o:k:", options, NULL)) != -1)
 		option(&t, c);
 	if (optind != argc)
-		prog_usage(usage);
+		prog_wrong(usage, "%s: no argument is taken; the domain stands behind -d", argv[optind]);
 	rc = check_options(&t, &e);
 	t.plan.domain = t.domain.s;
 	t.plan.selector = t.selector;

@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: dkim-sign [-C FILE] [-d DOMAIN] [-s SELECTOR] [-k KEY] ... [--keydir DIR]\n"
-    "                 [-a ALGORITHM,...] [-c HEADER[/BODY]] [-i IDENTITY] [--headers NAMES]\n"
-    "                 [--oversign NAMES] [--expire TIME] [--time SECONDS] [--copy-headers]\n"
-    "                 [--query] [--body-length] [--password-file FILE] [--password-env NAME]\n"
-    "                 [--password-command COMMAND] [--batch KIND] [--jobs N] [DIR NEWDIR]";
+    "usage: dkim-sign [-C file] [-d domain] [-s selector] [-k key] ... [--keydir dir]\n"
+    "                 [-a algorithm,...] [-c header[/body]] [-i identity] [--headers names]\n"
+    "                 [--oversign names] [--expire time] [--time seconds] [--copy-headers]\n"
+    "                 [--query] [--body-length] [--password-file file] [--password-env name]\n"
+    "                 [--password-command command] [--batch kind] [--jobs n] [dir newdir]";
 
 #define BLOCK 65536
 

@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: dkim-verify [-C file] [--keys file | --overlay file] [--resolver list] [--timeout time]"
-    " [--max-signatures number] [--now time] [--header | --json]"
-    " [--dmarc [--psl] [--ip address [--helo name] [--from sender]]] < message";
+    "usage: dkim-verify [-C file] [--keys file | --overlay file] [--resolver list]\n"
+    "                   [--timeout time] [--max-signatures number] [--now time]\n"
+    "                   [--header | --json]\n"
+    "                   [--dmarc [--psl] [--ip address [--helo name] [--from sender]]]\n"
+    "                   < message";
 
 #define TIMEOUT_S 30
 #define SECOND_US 1000000
@@ -81,7 +83,9 @@ read_options(struct tool *t, int argc, char *argv[], struct err *e)
 {
 	for (int c; (c = getopt_long(argc, argv, "C:", options, NULL)) != -1;)
 		take_option(t, c, e);
-	if (optind != argc || (t->json && t->header))
+	if (optind != argc)
+		prog_wrong(usage, "%s: no argument is taken; the message is read from standard input", argv[optind]);
+	if (t->json && t->header)
 		prog_usage(usage);
 	if (!t->wish.dmarc && (t->by_list || t->ip))
 		or_die(err_set(e, EX_USAGE, "--psl and --ip are for --dmarc"), e);

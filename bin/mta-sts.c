@@ -17,8 +17,9 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: mta-sts [-C file] [--queue dir] [--keys file | --overlay file] [--resolver list] [--timeout time]"
-    " [--ca-file file] [--connect-to host:port:address:port] [--refresh] [--json | --record] --all | domain ...";
+    "usage: mta-sts [-C file] [--queue dir] [--keys file | --overlay file] [--resolver list]\n"
+    "               [--timeout time] [--ca-file file] [--connect-to host:port:address:port]\n"
+    "               [--refresh] [--json | --record] --all | domain ...";
 
 #define SECOND_US 1000000
 #define ALL_S 3600 /* with --all, for all of them */
@@ -183,7 +184,7 @@ print(const struct tool *t, const char *domain, const struct stsfile *f, int rc,
 	 * deliverer tells of the rest by itself, by what comes of it. */
 	if (rc && !t->record)
 		prog_warn("%s: %s", domain, err_text(e));
-	else if (!rc && f->tried_s > 0 && f->policy.mode != STS_NONE)
+	else if (!rc && f && f->tried_s > 0 && f->policy.mode != STS_NONE)
 		prog_warn("%s: the remembered policy is used: %s", domain, f->why.s);
 }
 

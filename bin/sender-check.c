@@ -20,9 +20,11 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: sender-check [-C file] [--keys file | --overlay file] [--resolver list] [--timeout time]"
-    " [--profile gmail | yahoo | microsoft | strict] [--ip address] [--helo name] [--from sender]"
-    " [--selector name ...] [--key file] [--message file] [--dnsbl zone ...] [--no-connect] [--json] domain";
+    "usage: sender-check [-C file] [--keys file | --overlay file] [--resolver list]\n"
+    "                    [--timeout time] [--profile gmail | yahoo | microsoft | strict]\n"
+    "                    [--ip address] [--helo name] [--from sender] [--selector name ...]\n"
+    "                    [--key file] [--message file] [--dnsbl zone ...] [--no-connect]\n"
+    "                    [--json] domain";
 
 #define TIMEOUT_S 60
 #define SECOND_US 1000000

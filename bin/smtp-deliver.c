@@ -23,8 +23,8 @@
 #include <sys/resource.h>
 
 static const char usage[] =
-    "usage: smtp-deliver [-v] [-C FILE] [--queue DIR] [--follow] [--now] [--id ID ...]\n"
-    "                    [--site SITE] [--relay HOST:PORT] [--resolver ADDR@PORT]\n"
+    "usage: smtp-deliver [-v] [-C file] [--queue dir] [--follow] [--now] [--id id ...]\n"
+    "                    [--site site] [--relay host:port] [--resolver addr@port]\n"
     "                    [--no-sandbox] [--dry-run=route | dns | connect | rcpt]";
 
 #define FILES_A_CONNECTION 5 /* socket, message, the next message, site, while connecting one more */
@@ -109,7 +109,7 @@ set_depth(struct wish *w, const char *word)
 			w->depth = (enum dryrun_depth)i;
 			return;
 		}
-	prog_usage(usage);
+	prog_wrong(usage, "--dry-run: none of route, dns, connect, rcpt: \"%s\"", word);
 }
 
 static void
@@ -136,7 +136,7 @@ options_of(int argc, char *argv[], struct wish *w)
 		default: prog_usage(usage);
 		}
 	if (optind != argc)
-		prog_usage(usage);
+		prog_wrong(usage, "%s: no argument is taken; --id chooses messages", argv[optind]);
 	w->o.ids = w->ids;
 }
 

@@ -631,22 +631,24 @@ static int
 command(struct program *p, char **args, int n, struct err *e)
 {
 	const char *what = n > 0 ? args[0] : "";
-	bool is_add = strcmp(what, "add") == 0;
+	bool is_add = strcmp(what, "add") == 0, is_remove = strcmp(what, "remove") == 0;
+	bool is_check = strcmp(what, "check") == 0;
 
 	args++;
 	n--;
+	if (n >= 0 && !is_add && !is_remove && !is_check && strcmp(what, "list") != 0)
+		prog_wrong(usage, "\"%s\" is no command", what);
 	if (p->for_add && !is_add)
-		prog_usage(usage);
-	if (is_add ? n != 1 : strcmp(what, "remove") == 0 ? n < 1 : strcmp(what, "check") == 0 ? n > 1
-	    : strcmp(what, "list") != 0)
+		prog_wrong(usage, "--from, --keys, --iterations and --disable are for add");
+	if (n < 0 || (is_add && n != 1) || (is_remove && n < 1) || (is_check && n > 1))
 		prog_usage(usage);
 	if (find_path(p, e))
 		return e->code;
 	if (is_add)
 		return add(p, args[0], e);
-	if (strcmp(what, "remove") == 0)
+	if (is_remove)
 		return remove_all(p, args, n, e);
-	if (strcmp(what, "check") == 0)
+	if (is_check)
 		return check(p, n ? args[0] : NULL, e);
 	return list(p, args, n, e);
 }

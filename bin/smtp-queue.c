@@ -24,14 +24,14 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: smtp-queue [-C file] [--queue dir] [--json] list [--brief | --mailq] [--state state]"
-    " [selector ...]\n"
-    "       smtp-queue [-C file] [--queue dir] [--json] count [--brief] [--state state]"
-    " [selector ...]\n"
+    "usage: smtp-queue [-C file] [--queue dir] [--json] list [--brief | --mailq]\n"
+    "                  [--state state] [selector ...]\n"
+    "       smtp-queue [-C file] [--queue dir] [--json] count [--brief] [--state state]\n"
+    "                  [selector ...]\n"
     "       smtp-queue [-C file] [--queue dir] [--json] show [--message] id ...\n"
     "       smtp-queue [-C file] [--queue dir] [--json] why id | address | domain\n"
-    "       smtp-queue [-C file] [--queue dir] [--json] [-v] hold | release | retry | remove"
-    " [--all] [--reason text] [--timeout time] [selector ...]\n"
+    "       smtp-queue [-C file] [--queue dir] [--json] [-v] hold | release | retry | remove\n"
+    "                  [--all] [--reason text] [--timeout time] [selector ...]\n"
     "       smtp-queue [-C file] [--queue dir] [--json] [-v] check\n"
     "       mailq [-C file] [--queue dir]";
 
@@ -663,7 +663,7 @@ command_of(const char *name)
 		if (name && strcmp(name, commands[i].name) == 0)
 			return &commands[i];
 	if (name)
-		prog_warn("\"%s\" is no command", name);
+		prog_wrong(usage, "\"%s\" is no command", name);
 	prog_usage(usage);
 }
 

@@ -33,7 +33,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: smtp-serve [-C FILE] [--queue DIR] [--as NAME] [--listen ADDRESS:PORT]...\n"
+    "usage: smtp-serve [-C file] [--queue dir] [--as name] [--listen address:port]...\n"
     "                  [--no-sandbox] [-v]";
 
 enum { LISTEN = PROG_OWN, AS, NO_SANDBOX };
@@ -447,7 +447,7 @@ options_of(struct program *p, int argc, char *argv[])
 		default: prog_usage(usage);
 		}
 	if (optind != argc)
-		prog_usage(usage);
+		prog_wrong(usage, "%s: no argument is taken", argv[optind]);
 }
 
 /* Without a route it would go to the domain's MX, that is to us: a bounce for each. */

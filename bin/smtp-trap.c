@@ -28,12 +28,12 @@
 #define TIMEOUT_DEFAULT_S 300 /* RFC 5321 4.5.3.2.7 */
 
 static const char usage[] =
-    "usage: smtp-trap [--listen ADDRESS:PORT]... [--anywhere] [--port-file FILE] [--name NAME]\n"
-    "                 [--maildir DIR] [--print] [--json] [--log FILE] [--count FILE] [--discard]\n"
-    "                 [-v] [--exit-after N] [--timeout S] [--size-limit BYTES] [--seed N]\n"
-    "                 [--latency MS] [--defer-percent N] [--reject-percent N]\n"
-    "                 [--max-connections N] [--max-messages-per-connection N]\n"
-    "                 [--max-recipients N] [--tls] [--cert FILE --key FILE] [--tls-fail]\n"
+    "usage: smtp-trap [--listen address:port]... [--anywhere] [--port-file file] [--name name]\n"
+    "                 [--maildir dir] [--print] [--json] [--log file] [--count file] [--discard]\n"
+    "                 [-v] [--exit-after n] [--timeout s] [--size-limit bytes] [--seed n]\n"
+    "                 [--latency ms] [--defer-percent n] [--reject-percent n]\n"
+    "                 [--max-connections n] [--max-messages-per-connection n]\n"
+    "                 [--max-recipients n] [--tls] [--cert file --key file] [--tls-fail]\n"
     "                 [--no-ehlo] [--no-pipelining] [--no-chunking] [--no-8bitmime]\n"
     "                 [--no-smtputf8] [--no-dsn] [--no-size] [--no-enhanced] [--always-354]";
 
@@ -209,11 +209,13 @@ read_options(struct settings *s, int argc, char *argv[])
 	while ((c = getopt_long(argc, argv, "v", options, NULL)) != -1)
 		if (!rule(&s->rules, c))
 			setting(s, c);
-	if (optind != argc || (s->cert != NULL) != (s->key != NULL) ||
+	if ((s->cert != NULL) != (s->key != NULL))
+		prog_wrong(usage, "--cert and --key go together");
+	if (optind != argc ||
 	    (s->discard && (s->maildir || s->print)))
 		prog_usage(usage);
 	if (s->rules.defer_percent + s->rules.reject_percent > 100)
-		prog_usage(usage);
+		prog_wrong(usage, "--defer-percent and --reject-percent are over 100 together");
 	if (s->cert || s->loop.tls_fail)
 		s->rules.starttls = true;
 }

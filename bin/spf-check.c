@@ -11,8 +11,9 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: spf-check [-C file] [--keys file | --overlay file] [--resolver list] [--timeout time]"
-    " [--helo name] [--receiver name] [--header | --json | --tree] --ip address [sender]";
+    "usage: spf-check [-C file] [--keys file | --overlay file] [--resolver list]\n"
+    "                 [--timeout time] [--helo name] [--receiver name]\n"
+    "                 [--header | --json | --tree] --ip address [sender]";
 
 #define TIMEOUT_S 20 /* RFC 7208 4.6.4: no less */
 #define SECOND_US 1000000
@@ -45,7 +46,9 @@ read_options(struct tool *t, int argc, char *argv[], struct err *e)
 		case PROG_JSON: t->json = true; break;
 		default: askopt_other(&t->from, c, optarg, usage);
 		}
-	if (!t->ip || optind + 1 < argc || t->json + t->header + t->tree > 1)
+	if (!t->ip)
+		prog_wrong(usage, "which address sends? --ip says it");
+	if (optind + 1 < argc || t->json + t->header + t->tree > 1)
 		prog_usage(usage);
 	if (optind < argc)
 		t->query.sender = span_of(argv[optind]);

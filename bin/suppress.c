@@ -119,7 +119,7 @@ command_of(const char *name)
 	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
 		if (strcmp(name, names[i]) == 0)
 			return (enum command)(1u << i);
-	prog_usage(usage);
+	prog_wrong(usage, "\"%s\" is no command", name);
 }
 
 static void
@@ -332,8 +332,8 @@ from_files(struct tool *t, char **files, struct err *e)
 		t->file = *files;
 		t->line = t->held = 0;
 		if (fd < 0) {
-			rc = err_sys(e, "open");
-			e->code = rc = EX_NOINPUT;
+			err_sys(e, "open");
+			rc = e->code = EX_NOINPUT;
 		} else {
 			rc = from_fd(t, fd, e);
 			suppress_let_go(t->s);

@@ -24,9 +24,10 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: tls-report [-C file] [--queue dir] [--keys file | --overlay file] [--resolver list]"
-    " [--timeout time] [--date yyyy-mm-dd] [--from address] [--organization name] [--ca-file file]"
-    " [--connect-to host:port:address:port] [--again] [--print] [domain ...]";
+    "usage: tls-report [-C file] [--queue dir] [--keys file | --overlay file]\n"
+    "                  [--resolver list] [--timeout time] [--date yyyy-mm-dd]\n"
+    "                  [--from address] [--organization name] [--ca-file file]\n"
+    "                  [--connect-to host:port:address:port] [--again] [--print] [domain ...]";
 
 #define SECOND_US 1000000
 #define DAY_S 86400
@@ -149,7 +150,8 @@ prepare(struct tool *t, struct err *e)
 	if (!rc && !t->ca_file && t->conf.sts_ca_file[0])
 		t->ca_file = t->conf.sts_ca_file;
 	t->end_ms = io_now_ms() + RUN_MS;
-	askopt_start(&t->ask, DNS_S, t->resolve);
+	if (!rc)
+		askopt_start(&t->ask, DNS_S, t->resolve);
 	return rc;
 }
 

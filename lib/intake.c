@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #define READ_MAX (256 * 1024)
 #define READ_MIN (64 * 1024) /* where less is free the buffer grows first */
@@ -46,7 +47,7 @@ fill(struct intake *t, struct err *e)
 		room = READ_MAX;
 	rc = io_read(t->fd, buf_room(&t->in, room), room, &got, e);
 	if (rc)
-		return err_in(e, "stdin");
+		return t->fd == STDIN_FILENO ? err_in(e, "stdin") : rc;
 	buf_grew(&t->in, got);
 	t->eof = got == 0;
 	/* A writer that fills the pipe faster than we read has more: fewer, larger reads. */

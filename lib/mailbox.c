@@ -79,9 +79,9 @@ component(struct cur *c, struct component *out)
 	*out = (struct component){.text = cur_until(&t, '/')};
 	in = cur_span(out->text);
 	while (!cur_end(&in)) {
-		int b = *cur_take(&in, 1).p;
+		unsigned char b = (unsigned char)*cur_take(&in, 1).p;
 
-		if ((unsigned char)b < ' ' || b == 127)
+		if (b < ' ' || b == 127)
 			return false;
 		if (b != '%')
 			continue;

@@ -79,6 +79,27 @@ say(const char *text)
 	buf_free(&line);
 }
 
+static void
+say_list(const char *fmt, va_list ap)
+{
+	struct buf b = BUF_INIT;
+
+	buf_vfmt(&b, fmt, ap);
+	say(b.s);
+	buf_free(&b);
+}
+
+void
+prog_wrong(const char *usage, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say_list(fmt, ap);
+	va_end(ap);
+	prog_usage(usage);
+}
+
 void
 prog_trouble(void *arg, const struct err *e)
 {
@@ -97,14 +118,11 @@ prog_die(const struct err *e)
 void
 prog_warn(const char *fmt, ...)
 {
-	struct buf b = BUF_INIT;
 	va_list ap;
 
 	va_start(ap, fmt);
-	buf_vfmt(&b, fmt, ap);
+	say_list(fmt, ap);
 	va_end(ap);
-	say(b.s);
-	buf_free(&b);
 }
 
 void

@@ -20,6 +20,8 @@
 void prog_start(const char *prog);
 
 _Noreturn void prog_usage(const char *usage);   /* on stderr, EX_USAGE */
+/* The same, behind what is wrong: "name: text". */
+_Noreturn void prog_wrong(const char *usage, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 _Noreturn void prog_help(const char *usage);    /* on stdout, 0 */
 _Noreturn void prog_version(void);              /* on stdout, 0 */
 _Noreturn void prog_die(const struct err *e);   /* "name: text", exits with e->code */

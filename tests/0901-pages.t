@@ -36,6 +36,26 @@ for source in "$TOP"/bin/*.c; do
 	smtp-submit) ;;
 	*) is "$rc" 64 "$p: an unknown option is wrong usage" ;;
 	esac
+	# What it asks for before it looks at a configuration.
+	case $p in
+	dkim-keygen) args='-d example.org -s s --check -k none' ;;
+	mta-sts | sender-check) args=example.org ;;
+	smtp-passwd | smtp-queue | suppress) args=list ;;
+	smtp-submit) args='-odq ann@example.org' ;;
+	spf-check) args='--ip 192.0.2.1 ann@example.org' ;;
+	*) args= ;;
+	esac
+	case $("$p" --help) in
+	*'[-C file]'*)
+		# shellcheck disable=SC2086 # words
+		fails "$p: a configuration that is not there" 78 "$p: $T/none: no such file" \
+		    sh -c '"$@" </dev/null' "$p" "$p" -C "$T/none" $args
+		# shellcheck disable=SC2086
+		fails "$p: a directory instead of one" 78 "$p: $T: read: Is a directory" \
+		    sh -c '"$@" </dev/null' "$p" "$p" -C "$T" $args
+		;;
+	*) is "$p" smtp-trap "$p has a configuration" ;;
+	esac
 	ok "$p --help to a full disk is not success" sh -c "! '$p' --help >/dev/full 2>/dev/null"
 done
 for f in "$TOP"/examples/*; do

@@ -113,7 +113,9 @@ is "$? $(suppress list | grep -c lea@)" '65 1' 'a line of 5,000 bytes is one tha
 fails 'a reason' 64 'suppress: --reason A: not 1 to 32 of a-z, 0-9 and "-" (other than removed)' suppress add --reason A x@y.z
 fails 'a file' 66 'suppress: /nonexistent: open: No such file or directory' suppress import /nonexistent
 fails 'a queue' 66 "suppress: queue $T/none: no such directory" suppress --queue "$T/none" list
-for bad in '' 'grow' 'why' 'list x' 'add --all x@y.z' 'import --reason x' 'export --json'; do
+fails 'a command' 64 "suppress: \"grow\" is no command
+$(suppress --help)" suppress grow
+for bad in '' 'why' 'list x' 'add --all x@y.z' 'import --reason x' 'export --json'; do
 	# shellcheck disable=SC2086
 	suppress $bad >/dev/null 2>"$T/.err"
 	is "$? $(head -c 16 "$T/.err")" '64 usage: suppress ' "suppress $bad"
