@@ -17,8 +17,10 @@ u() { sed -n 's/^    "\(.*\)\\n"$/\1/p; s/^    "\(.*\)";$/\1/p' "$TOP/bin/smtp-t
 fails 'an argument' 64 "$(u)" smtp-trap x
 fails 'an option it does not have' 64 "smtp-trap: unrecognized option '--relay'
 $(u)" smtp-trap --relay
-fails 'a certificate without its key' 64 "$(u)" smtp-trap --cert x
-fails 'over 100 percent' 64 "$(u)" smtp-trap --defer-percent 60 --reject-percent 41
+fails 'a certificate without its key' 64 "smtp-trap: --cert and --key go together
+$(u)" smtp-trap --cert x
+fails 'over 100 percent' 64 "smtp-trap: --defer-percent and --reject-percent are over 100 together
+$(u)" smtp-trap --defer-percent 60 --reject-percent 41
 fails 'a number that is none' 64 'smtp-trap: --latency 5x: not a number from 0 to 86400000' smtp-trap --latency 5x
 fails 'a negative number' 64 'smtp-trap: --exit-after -1: not a number from 0 to 9223372036854775807' \
     smtp-trap --exit-after -1

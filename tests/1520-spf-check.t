@@ -73,7 +73,8 @@ spf-check --overlay "$T/zone" --resolver 127.0.0.1@9 --timeout 1s --ip 192.0.2.1
 is "$?" 75 'what it does not have is asked of the DNS'
 like "$(cat "$T/out")" '^spf=temperror \(TXT of example.net: ' 'which says why it does not know'
 
-fails 'no address' 64 "$(spf-check --help)" spf-check a@example.com
+fails 'no address' 64 "spf-check: which address sends? --ip says it
+$(spf-check --help)" spf-check a@example.com
 fails 'a wrong address' 64 'spf-check: --ip: "x" is no address' spf-check --ip x a@example.com
 fails 'no domain to check' 64 'spf-check: neither a sender nor --helo: there is no domain to check' \
     spf-check --ip 192.0.2.1

@@ -110,7 +110,8 @@ like "$(dkim-verify --keys "$T/keys" --dmarc --json <"$T/m")" '"dmarc":\{"result
 like "$(dkim-verify --keys "$T/keys" --dmarc <"$T/m2")" '^dmarc=permerror \(the message has 2 From fields\)$' 'two From fields'
 
 # Wrong use
-fails 'an argument' 64 "$(dkim-verify --help)" dkim-verify message
+fails 'an argument' 64 "dkim-verify: message: no argument is taken; the message is read from standard input
+$(dkim-verify --help)" dkim-verify message
 fails '--json and --header' 64 "$(dkim-verify --help)" dkim-verify --json --header
 fails 'a limit of none' 64 'dkim-verify: --max-signatures: "0" is not a number from 1 to 1000' dkim-verify --max-signatures 0
 fails 'SPF without DMARC' 64 'dkim-verify: --psl and --ip are for --dmarc' dkim-verify --ip 192.0.2.1
