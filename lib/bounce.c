@@ -16,7 +16,9 @@
 
 /* What is kept of a message, each kind in a buf of its own. */
 enum keep { KEEP_HEADER, KEEP_PLAIN, KEEP_HTML, KEEP_PREAMBLE, KEEP_STATUS, KEEP_REPORT,
-	KEEP_ORIGINAL, KEEPS };
+	KEEP_ORIGINAL,
+	KEEP_INNER, KEEP_INNER_HTML, KEEP_INNER_ORIGINAL, /* of a message that is attached */
+	KEEPS };
 
 struct bounce_reader {
 	const struct rules *rules;
@@ -25,6 +27,8 @@ struct bounce_reader {
 	enum keep now;       /* where content goes */
 	struct buf raw, charset; /* of the part at hand, before it is UTF-8 */
 	bool inner;          /* KEEP_ORIGINAL has a message's header section already */
+	bool headed;         /* the header section has been asked what it is */
+	bool attached;       /* the message inside may be the bounce, sent on by a person */
 	bool stale;          /* the last message has been handed out */
 	struct arena arena;
 	struct bouncetext text;
@@ -86,7 +90,22 @@ keep_as(struct bounce_reader *b, enum keep k, struct span charset)
 	return true;
 }
 
-/* A header section: of the message, or of the first one inside, which is what came back. */
+static bool
+has_report(const struct bounce_reader *b)
+{
+	return b->kept[KEEP_STATUS].len > 0 || b->kept[KEEP_REPORT].len > 0;
+}
+
+static void
+ask_header(struct bounce_reader *b)
+{
+	if (!b->headed)
+		bouncetext_header(&b->text, kept(b, KEEP_HEADER));
+	b->headed = true;
+}
+
+/* A header section: of the message, or of the first one inside, which is what came back; but where nothing says
+ * that the message is a bounce, somebody may have sent one on. */
 static void
 header(struct bounce_reader *b, const struct mimeread_part *p)
 {
@@ -96,7 +115,11 @@ header(struct bounce_reader *b, const struct mimeread_part *p)
 		b->inner = true;
 		buf_cut(&b->kept[KEEP_ORIGINAL], 0);
 		buf_add(&b->kept[KEEP_ORIGINAL], p->header.p, p->header.n);
-	}
+		ask_header(b);
+		b->attached = !b->text.bounce && !b->text.daemon && !b->text.automatic &&
+		    b->text.feedback.n == 0 && !has_report(b);
+	} else if (p->messages == 2 && b->attached && b->kept[KEEP_INNER_ORIGINAL].len == 0)
+		buf_add(&b->kept[KEEP_INNER_ORIGINAL], p->header.p, p->header.n);
 }
 
 static bool
@@ -118,6 +141,9 @@ part(void *arg, const struct mimeread_part *p)
 		return b->kept[KEEP_STATUS].len == 0 && keep_as(b, KEEP_STATUS, none);
 	if (is(p, "message/feedback-report"))
 		return b->kept[KEEP_REPORT].len == 0 && keep_as(b, KEEP_REPORT, none);
+	if (p->messages == 1 && b->attached && p->kind == MIMEREAD_LEAF && !p->attachment)
+		return (is(p, "text/plain") && keep_as(b, KEEP_INNER, p->charset)) ||
+		    (is(p, "text/html") && keep_as(b, KEEP_INNER_HTML, p->charset));
 	if (p->messages > 0)
 		return false;
 	if (is(p, "text/rfc822-headers") || is(p, "text/rfc822") || is(p, "message/global-headers") ||
@@ -175,7 +201,7 @@ reset(struct bounce_reader *b)
 	arena_reset(&b->arena);
 	memset(&b->out, 0, sizeof b->out);
 	b->end = &b->out.rcpts;
-	b->inner = b->stale = false;
+	b->inner = b->headed = b->attached = b->stale = false;
 }
 
 void
@@ -814,7 +840,7 @@ judge(struct bounce_reader *b)
 {
 	struct span text = human_text(b);
 
-	bouncetext_header(&b->text, kept(b, KEEP_HEADER));
+	ask_header(b);
 	bouncetext_body(&b->text, text);
 	returned_message(b);
 	return_path(b);
@@ -845,6 +871,29 @@ judge(struct bounce_reader *b)
 		from_answer(b);
 }
 
+/* The attached message instead of the one that has it. */
+static void
+judge_attached(struct bounce_reader *b)
+{
+	static const enum keep pairs[][2] = {{KEEP_HEADER, KEEP_ORIGINAL}, {KEEP_PLAIN, KEEP_INNER},
+	    {KEEP_HTML, KEEP_INNER_HTML}, {KEEP_ORIGINAL, KEEP_INNER_ORIGINAL}};
+	bool cut = b->out.cut;
+
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+		struct buf t = b->kept[pairs[i][0]];
+
+		b->kept[pairs[i][0]] = b->kept[pairs[i][1]];
+		b->kept[pairs[i][1]] = t;
+	}
+	buf_cut(&b->kept[KEEP_PREAMBLE], 0);
+	bouncetext_reset(&b->text);
+	memset(&b->out, 0, sizeof b->out);
+	b->out.cut = cut;
+	b->end = &b->out.rcpts;
+	b->headed = false;
+	judge(b);
+}
+
 const struct bounce *
 bounce_end(struct bounce_reader *b)
 {
@@ -853,7 +902,10 @@ bounce_end(struct bounce_reader *b)
 	mimeread_end(b->mime);
 	finish_part(b);
 	b->out.cut |= mimeread_cut(b->mime);
-	judge(b);
+	if (!b->attached || !has_report(b)) /* else the report is that of the attached one */
+		judge(b);
+	if (b->attached && b->out.is == BOUNCE_NONE)
+		judge_attached(b);
 	name_proved(b);
 	b->stale = true;
 	return &b->out;

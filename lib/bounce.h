@@ -6,6 +6,8 @@
  * report lacks is looked for in its words.  What is not said at all is derived and marked as such:
  * a status from the reply code or the reason, an action from the reason.
  *
+ * Of a message that is none, but has one attached (message/rfc822) that is, the attached one is read.
+ *
  * Messages of any size take constant memory: of each kind of text so much is kept as the
  * limits below say, and the rest is read past (bounce.cut).
  */

@@ -173,6 +173,16 @@ scan(struct bouncetext *t, struct span line, struct rules_scan *c, bool header)
 	    header);
 }
 
+/* A person's "Fwd: Undelivered Mail": it is no mailer who writes. */
+static bool
+is_sent_on(struct span field)
+{
+	struct cur c = cur_span(field);
+
+	return cur_lit(&c, "subject: ") && (cur_lit(&c, "fwd:") || cur_lit(&c, "fw:") ||
+	    cur_lit(&c, "wg:") || cur_lit(&c, "tr:"));
+}
+
 void
 bouncetext_header(struct bouncetext *t, struct span header)
 {
@@ -195,6 +205,8 @@ bouncetext_header(struct bouncetext *t, struct span header)
 		buf_cut(&t->pending, 0);
 		buf_fmt(&t->pending, "%.*s: ", SPAN_ARG(f.name));
 		mimeread_words(f.value, charset_utf8, &t->pending);
+		if (is_sent_on((struct span){t->pending.s, t->pending.len}))
+			continue;
 		scan(t, (struct span){t->pending.s, t->pending.len}, &s, true);
 		while ((rule = rules_next(&s)))
 			evidence(t, rule);

@@ -111,7 +111,7 @@ code_at(struct span t, size_t i)
 	if ((*p != '5' && *p != '4') || p[1] < '0' || p[1] > '7' || !is_digit((unsigned char)p[2]))
 		return false;
 	if (!before || !behind || !strchr(" \n\t(:;'\"=<>[#", before) ||
-	    !strchr(" -\n\t#:_;,.)'\"", behind))
+	    !strchr(" -\n\t#:_;,.)]'\"", behind))
 		return false;
 	/* 550.1 is a number of something else. */
 	return behind != '.' || i + 4 >= t.n || !is_alnum((unsigned char)p[4]);

@@ -192,6 +192,7 @@ order(void)
 	reason_find(&r, &in, &scratch, &why);
 	is_mem(why.word.p, why.word.n, B("mine"), "a local rule comes first");
 	is_num(why.hard, REASON_UNSAID, "of a word of its own nobody knows whether it is hard");
+	in.phase = RULES_NO_PHASE; /* at RCPT the step alone says something */
 	in.text = SPAN("550 for the big");
 	reason_find(&r, &in, &scratch, &why);
 	is_mem(why.word.p, why.word.n, B("onhold"), "a site's rule is not for others");
