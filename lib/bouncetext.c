@@ -82,14 +82,17 @@ own_case(struct span line, struct span folded)
 	return folded;
 }
 
-/* ">>> RCPT TO:<ann@x>", "<<< 550 no", "550 5.1.1 <ann@x>... no": lines of a dialogue. */
+/* ">>> RCPT TO:<ann@x>", "<<< 550 no", "Received >>> 550 no", "550 5.1.1 <ann@x>... no": lines of a dialogue. */
 static bool
 is_dialogue(struct span line)
 {
 	struct cur c = cur_span(line);
 
+	if (!cur_lit(&c, "sent "))
+		cur_lit(&c, "received ");
 	if (cur_lit(&c, ">>>") || cur_lit(&c, "<<<"))
 		return true;
+	c = cur_span(line);
 	return cur_while(&c, is_digit).n == 3 && (cur_ch(&c, ' ') || cur_ch(&c, '-'));
 }
 
