@@ -42,11 +42,16 @@ $(BUILD)/lib/%.o: lib/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(all_cflags) $(pcflags) -MMD -MP -c -o $@ $<
 
-# The shipped rules, compiled in: what is not needed to apply them is left out, lines keep their numbers.
-$(BUILD)/rules.inc: share/bounce.rules
+# The shipped rules, compiled in, and made ready by a program that runs on the machine that builds.
+HOSTCC ?= $(CC)
+rulesc_c = scripts/rulesc.c $(patsubst %,lib/%.c,rules pattern arena buf cur err)
+$(BUILD)/rulesc: $(rulesc_c) $(wildcard lib/rules.h lib/pattern.h)
 	@mkdir -p $(@D)
-	awk -F '\t' -v OFS='\\t' '{ gsub(/\\/, "&&"); gsub(/"/, "\\\""); \
-	    print "\"" (/^[^#]/ ? $$1 OFS $$2 OFS $$3 OFS $$4 : "") "\\n\"" }' $< >$@
+	$(HOSTCC) -std=c17 -D_GNU_SOURCE -O1 $(warn) -iquote lib -o $@ $(rulesc_c)
+
+$(BUILD)/rules.inc: share/bounce.rules $(BUILD)/rulesc
+	$(BUILD)/rulesc $< >$@.new
+	@mv $@.new $@
 
 $(BUILD)/lib/rulesdata.o: all_cflags += -I$(BUILD)
 $(BUILD)/lib/rulesdata.o: $(BUILD)/rules.inc

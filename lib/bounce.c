@@ -214,27 +214,40 @@ bounce_feed(struct bounce_reader *b, struct span piece)
 
 /* --- the returned message */
 
+/* A field's value, decoded. */
 static struct span
-field(struct bounce_reader *b, struct span head, const char *name)
+words(struct bounce_reader *b, struct span value)
 {
-	struct msg_field f;
-
-	if (!msg_find(head, name, &f))
-		return (struct span){"", 0};
 	buf_cut(&b->words, 0);
-	mimeread_words(f.value, charset_utf8, &b->words);
+	mimeread_words(value, charset_utf8, &b->words);
 	return arena_dup(&b->arena, span_trim((struct span){b->words.s, b->words.len}));
 }
 
 static struct span
-field_address(struct bounce_reader *b, struct span head, const char *name)
+address(struct bounce_reader *b, struct span value)
 {
-	struct span v = field(b, head, name);
+	struct span v = words(b, value);
 	const char *comma = memchr(v.p, ',', v.n);
 	struct span first = {v.p, comma ? (size_t)(comma - v.p) : v.n};
 	struct span a = dsn_address(first, &b->arena);
 
 	return a.n > 0 ? a : dsn_address(v, &b->arena);
+}
+
+static struct span
+field(struct bounce_reader *b, struct span head, const char *name)
+{
+	struct msg_field f;
+
+	return msg_find(head, name, &f) ? words(b, f.value) : (struct span){"", 0};
+}
+
+static struct span
+field_address(struct bounce_reader *b, struct span head, const char *name)
+{
+	struct msg_field f;
+
+	return msg_find(head, name, &f) ? address(b, f.value) : (struct span){"", 0};
 }
 
 static struct span
@@ -264,6 +277,8 @@ our_id(struct span head)
 	struct msg_field f;
 	bool bad;
 
+	if (!memmem(head.p, head.n, "(relaykit", 9)) /* most are others' */
+		return (struct span){"", 0};
 	while (msg_field(&c, &f, &bad)) {
 		const char *id, *end = f.value.p + f.value.n;
 
@@ -280,27 +295,43 @@ our_id(struct span head)
 	return (struct span){"", 0};
 }
 
+/* The first of each field that is told, in one walk. */
+static void
+returned_fields(struct bounce_reader *b, struct span head)
+{
+	static const struct span names[] = {{"Message-ID", 10}, {"Subject", 7}, {"Date", 4}, {"From", 4}};
+	struct span value[] = {{NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}}, none = {"", 0};
+	struct cur c = cur_span(head);
+	struct msg_field f;
+	bool bad;
+
+	while (msg_field(&c, &f, &bad))
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+			if (!value[i].p && f.name.n == names[i].n && span_ieq(f.name, names[i]))
+				value[i] = f.value;
+	b->out.message_id = value[0].p ? inside_angles(words(b, value[0])) : none;
+	b->out.subject = value[1].p ? words(b, value[1]) : none;
+	b->out.date = value[2].p ? words(b, value[2]) : none;
+	b->out.sender = value[3].p ? address(b, value[3]) : none;
+}
+
 static void
 returned_message(struct bounce_reader *b)
 {
 	struct bounce *o = &b->out;
-	struct span head, at;
+	struct span at;
 	struct cur c;
 
 	b->original = kept(b, KEEP_ORIGINAL);
 	if (b->original.n == 0 && b->text.original.n > 0)
 		b->original = header_text(b, b->text.original);
-	head = b->original;
-	o->message_id = inside_angles(field(b, head, "Message-ID"));
-	o->subject = field(b, head, "Subject");
-	o->date = field(b, head, "Date");
-	o->sender = field_address(b, head, "From");
+	returned_fields(b, b->original);
 	c = cur_span(o->message_id);
 	at = cur_until(&c, '@');
 	if (entry_id_ok(at)) /* smtp-submit names a message after its entry */
 		o->queue_id = at;
 	else
-		o->queue_id = our_id(head);
+		o->queue_id = our_id(b->original);
 }
 
 /* --- one recipient */
@@ -325,10 +356,8 @@ phase_in(struct bounce_reader *b, struct span text)
 	rules_begin(&s, b->rules, &b->rules->lines, (struct span){b->scratch.s, b->scratch.len}, &none,
 	    true);
 	while ((r = rules_next(&s)))
-		for (unsigned i = RULES_CONN; i <= RULES_DATA; i++)
-			if (span_eq((struct span){r->what.p + 1, r->what.n - 1},
-			    span_of(rules_phases[i])))
-				return (enum rules_phase)i;
+		if (rules_at(r) != RULES_NO_PHASE)
+			return rules_at(r);
 	return RULES_NO_PHASE;
 }
 

@@ -116,15 +116,6 @@ name(struct bouncetext *t, struct span line, struct span addr)
 	t->now = r;
 }
 
-static enum rules_phase
-phase_of(struct span what)
-{
-	for (unsigned i = RULES_CONN; i <= RULES_DATA; i++)
-		if (span_eq((struct span){what.p + 1, what.n - 1}, span_of(rules_phases[i])))
-			return (enum rules_phase)i;
-	return RULES_NO_PHASE;
-}
-
 /* Many mailers share a subject, few share a sentence, and a field of its own is one's own. */
 static unsigned
 sureness(const struct rule *rule)
@@ -142,25 +133,24 @@ sureness(const struct rule *rule)
 static bool
 evidence(struct bouncetext *t, const struct rule *rule)
 {
-	if (span_eq(rule->what, SPAN("@bounce"))) {
+	switch (rule->is) {
+	case RULES_BOUNCE:
 		t->bounce = true;
 		if (sureness(rule) > t->sure) {
 			t->sure = sureness(rule);
 			t->dialect = rule->site;
 		}
-	} else if (span_eq(rule->what, SPAN("@auto")))
-		t->automatic = true;
-	else if (span_eq(rule->what, SPAN("@feedback")) && t->feedback.n == 0)
-		t->feedback = rule->site;
-	else if (span_eq(rule->what, SPAN("@daemon")))
-		t->daemon = true;
-	else if (span_eq(rule->what, SPAN("@json")))
-		t->json = true;
-	else if (span_eq(rule->what, SPAN("@delayed")))
-		t->action = SPAN("delayed");
-	else
-		return false;
-	return true;
+		return true;
+	case RULES_FEEDBACK:
+		if (t->feedback.n == 0)
+			t->feedback = rule->site;
+		return true;
+	case RULES_AUTO: t->automatic = true; return true;
+	case RULES_DAEMON: t->daemon = true; return true;
+	case RULES_JSON: t->json = true; return true;
+	case RULES_DELAYED: t->action = SPAN("delayed"); return true;
+	default: return false;
+	}
 }
 
 static void
@@ -206,7 +196,8 @@ bouncetext_header(struct bouncetext *t, struct span header)
 			continue;
 		/* One blank behind the colon, whatever was there. */
 		buf_cut(&t->pending, 0);
-		buf_fmt(&t->pending, "%.*s: ", SPAN_ARG(f.name));
+		buf_add(&t->pending, f.name.p, f.name.n);
+		buf_str(&t->pending, ": ");
 		mimeread_words(f.value, charset_utf8, &t->pending);
 		if (is_sent_on((struct span){t->pending.s, t->pending.len}))
 			continue;
@@ -233,23 +224,28 @@ body_line(struct bouncetext *t, struct span line, bool *with)
 			told = true;
 			continue;
 		}
-		if (span_eq(rule->what, SPAN("@original")) || span_eq(rule->what, SPAN("@header"))) {
-			*with = rule->what.n == 7;
+		switch (rule->is) {
+		case RULES_ORIGINAL:
+		case RULES_HEADER:
+			*with = rule->is == RULES_HEADER;
 			return true;
+		case RULES_DSN: t->dsn_inside = true; break;
+		case RULES_ALIAS:
+			if (t->alias.n == 0)
+				t->alias = arena_dup(t->arena, own_case(line, s.addr));
+			break;
+		case RULES_TO:
+			if (s.addr.n > 0 && !named) {
+				named = true;
+				addr = s.addr;
+			}
+			break;
+		case RULES_SKIP: skip = true; break;
+		case RULES_END: end = true; break;
+		default:
+			if (phase == RULES_NO_PHASE)
+				phase = rules_at(rule);
 		}
-		if (span_eq(rule->what, SPAN("@dsn")))
-			t->dsn_inside = true;
-		else if (span_eq(rule->what, SPAN("@alias")) && t->alias.n == 0)
-			t->alias = arena_dup(t->arena, own_case(line, s.addr));
-		else if (span_eq(rule->what, SPAN("@to")) && s.addr.n > 0 && !named) {
-			named = true;
-			addr = s.addr;
-		} else if (span_eq(rule->what, SPAN("@skip")))
-			skip = true;
-		else if (span_eq(rule->what, SPAN("@end")))
-			end = true;
-		else if (phase == RULES_NO_PHASE)
-			phase = phase_of(rule->what);
 	}
 	if (phase != RULES_NO_PHASE)
 		t->phase = phase;

@@ -164,14 +164,16 @@ enum field { NONE, OTHER, REPORTING, ARRIVAL, ENVID, ORIGINAL, FINAL, ACTUAL, AC
 static enum field
 field_of(struct span line, struct span *value)
 {
+#define KNOWN(name, is) {{name, sizeof name - 1}, is}
 	static const struct known {
-		const char *name;
+		struct span name;
 		enum field is;
-	} known[] = {{"reporting-mta", REPORTING}, {"arrival-date", ARRIVAL},
-	    {"original-envelope-id", ENVID}, {"original-recipient", ORIGINAL},
-	    {"final-recipient", FINAL}, {"x-actual-recipient", ACTUAL}, {"action", ACTION},
-	    {"status", STATUS}, {"diagnostic-code", DIAGNOSTIC}, {"remote-mta", REMOTE},
-	    {"x-powermta-bouncecategory", CATEGORY}};
+	} known[] = {KNOWN("reporting-mta", REPORTING), KNOWN("arrival-date", ARRIVAL),
+	    KNOWN("original-envelope-id", ENVID), KNOWN("original-recipient", ORIGINAL),
+	    KNOWN("final-recipient", FINAL), KNOWN("x-actual-recipient", ACTUAL),
+	    KNOWN("action", ACTION), KNOWN("status", STATUS), KNOWN("diagnostic-code", DIAGNOSTIC),
+	    KNOWN("remote-mta", REMOTE), KNOWN("x-powermta-bouncecategory", CATEGORY)};
+#undef KNOWN
 	struct cur c = cur_span(line);
 	struct span name = cur_while(&c, is_letter_or_dash);
 
@@ -180,7 +182,7 @@ field_of(struct span line, struct span *value)
 		return NONE;
 	*value = cur_rest(&c);
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (span_ieq(name, span_of(known[i].name)))
+		if (name.n == known[i].name.n && span_ieq(name, known[i].name))
 			return known[i].is;
 	/* "Error: no such user" goes on with a diagnostic; "X-Spam: no" and "Last-Attempt-Date:" do not. */
 	return memchr(name.p, '-', name.n) ? OTHER : NONE;

@@ -139,7 +139,7 @@ json_text(struct buf *b, struct span value)
 	while (i < value.n) {
 		size_t plain = i, len;
 
-		while (plain < value.n && p[plain] >= ' ' && p[plain] < 127 && p[plain] != '"' &&
+		while (plain < value.n && (unsigned)p[plain] - ' ' < 127 - ' ' && p[plain] != '"' &&
 		    p[plain] != '\\')
 			plain++;
 		buf_add(b, p + i, plain - i);

@@ -134,13 +134,19 @@ put_quoted(struct mimeread *m, struct span line, bool whole)
 	while (whole && line.n > 0 && is_space((unsigned char)line.p[line.n - 1]))
 		line.n--;
 	for (size_t i = 0; i < line.n; i++) {
-		char c = line.p[i];
+		const char *coded = memchr(line.p + i, '=', line.n - i);
+		size_t plain = coded ? (size_t)(coded - line.p) - i : line.n - i;
+		char c = '=';
 
-		if (c == '=' && i + 1 == line.n && whole) {
+		put(m, line.p + i, plain);
+		i += plain;
+		if (i >= line.n)
+			break;
+		if (i + 1 == line.n && whole) {
 			soft = true;
 			break;
 		}
-		if (c == '=' && i + 2 < line.n && hex(line.p[i + 1]) >= 0 && hex(line.p[i + 2]) >= 0) {
+		if (i + 2 < line.n && hex(line.p[i + 1]) >= 0 && hex(line.p[i + 2]) >= 0) {
 			c = (char)(hex(line.p[i + 1]) << 4 | hex(line.p[i + 2]));
 			i += 2;
 			if (c == '\r')
@@ -317,13 +323,12 @@ read_fields(struct mimeread *m, struct buf *boundary)
 	buf_str(&m->type, m->digest ? "message/rfc822" : "text/plain");
 	m->coding = IDENTITY;
 	while (!cur_end(&c)) {
-		if (!msg_field(&c, &f, &bad)) {
-			cur_until(&c, '\n'); /* no field: passed over */
+		/* Folded lines begin with a blank, so what matters begins a line with this letter. */
+		if (ascii_lower(cur_peek(&c)) != 'c' || !msg_field(&c, &f, &bad)) {
+			cur_until(&c, '\n');
 			cur_ch(&c, '\n');
 			continue;
 		}
-		if (f.name.n < 12 || ascii_lower(*f.name.p) != 'c')
-			continue;
 		if (!typed && span_ieq(f.name, SPAN("content-type"))) {
 			read_type(m, f.value, boundary);
 			typed = true;

@@ -1,10 +1,10 @@
 #include "msg.h"
 
 /* RFC 5322 2.2: printable US-ASCII except colon. */
-static bool
+static inline bool
 is_ftext(int c)
 {
-	return c > ' ' && c < 127 && c != ':';
+	return (unsigned)c - 33 < 127 - 33 && c != ':';
 }
 
 static bool

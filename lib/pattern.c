@@ -58,7 +58,33 @@ pattern_address(struct cur *c, struct span *addr)
 	return true;
 }
 
-/* --- matching */
+/* --- code
+ *
+ * What a pattern asks, so that nothing of its text is read again when it is asked: one byte "begins", then
+ * for each piece between two "*" its length and its operations.  A length is two bytes, the lower first.
+ *
+ *     LITERAL length bytes             DIGITS  WORD  ADDRESS  END (of the text)
+ *     NEAR: what follows, up to the end of the sequence, is near
+ *     GROUP length n first[n] end[n] alternatives: an alternative ends at end, counted from the first's
+ *         begin; first is the byte that it begins with, 0: any
+ */
+
+enum op { LITERAL, DIGITS, WORD, ADDRESS, END, NEAR, GROUP };
+
+#define LENGTH 2 /* bytes of one */
+
+static size_t
+length_at(const unsigned char *p)
+{
+	return (size_t)p[0] | (size_t)p[1] << 8;
+}
+
+static void
+put_length(struct buf *out, size_t n)
+{
+	buf_ch(out, (char)(n & 255));
+	buf_ch(out, (char)(n >> 8));
+}
 
 /* Up to one of two characters that is not escaped, or to the end. */
 static struct span
@@ -71,93 +97,210 @@ up_to(struct cur *p, char a, char b)
 	return (struct span){start, (size_t)(p->p - start)};
 }
 
-/* What is asked: a pattern, and where in it alternatives end. */
-struct asked {
-	const char *pattern;
-	const uint16_t *skip; /* may be NULL */
-	struct span *addr;
-};
-
-/* The alternative that begins at a pattern's cursor; moved to the "|" or "}" behind it. */
-static inline struct span
-alternative(const struct asked *a, struct cur *p)
+/* The operation at the cursor; LITERAL: *c is a byte of it. */
+static enum op
+next_op(struct cur *p, char *c)
 {
-	struct span way = {p->p, 0};
-
-	if (!a->skip)
-		return up_to(p, '|', '}');
-	way.n = a->skip[p->p - a->pattern];
-	p->p += way.n;
-	return way;
+	*c = *p->p++;
+	if (*c == '#')
+		return DIGITS;
+	if (*c == '~')
+		return NEAR;
+	if (*c == '{')
+		return GROUP;
+	if (*c == '%' && cur_ch(p, 'a'))
+		return ADDRESS;
+	if (*c == '%' && cur_ch(p, 'w'))
+		return WORD;
+	if (*c == '$' && cur_end(p))
+		return END;
+	if (*c == '\\' && !cur_end(p))
+		*c = *p->p++;
+	return LITERAL;
 }
 
-static bool here(const struct asked *a, struct cur p, struct cur *text);
+static void group_code(struct span group, struct buf *out);
 
-/* "a|b}rest": an alternative and what follows it. */
-static bool
-one_of(const struct asked *a, struct cur p, struct cur *text)
+/* A sequence: a piece, or an alternative. */
+static void
+sequence_code(struct span text, struct buf *out)
 {
-	int c = cur_peek(text);
+	struct cur p = cur_span(text);
+	struct buf bytes = BUF_INIT;
+	char c;
+
+	while (!cur_end(&p)) {
+		enum op op = next_op(&p, &c);
+
+		if (op == LITERAL) {
+			buf_ch(&bytes, c);
+			if (!cur_end(&p))
+				continue;
+		}
+		if (bytes.len > 0) {
+			buf_ch(out, LITERAL);
+			put_length(out, bytes.len);
+			buf_add(out, bytes.s, bytes.len);
+			buf_cut(&bytes, 0);
+			if (op == LITERAL)
+				break;
+		}
+		if (op == GROUP) {
+			group_code(up_to(&p, '}', '}'), out);
+			cur_ch(&p, '}');
+		} else
+			buf_ch(out, (char)op);
+	}
+	buf_free(&bytes);
+}
+
+static void
+group_code(struct span group, struct buf *out)
+{
+	struct buf first = BUF_INIT, ends = BUF_INIT, code = BUF_INIT;
+	struct cur p = cur_span(group);
+	size_t n = 0;
 
 	do {
-		struct span way = alternative(a, &p);
-		struct cur t = *text, rest;
+		size_t at = code.len;
 
-		if (way.n > 0 && pattern_plain((unsigned char)*way.p) && (unsigned char)*way.p != c)
+		sequence_code(up_to(&p, '|', '|'), &code);
+		buf_ch(&first, code.len > at && code.s[at] == LITERAL ? code.s[at + 1 + LENGTH] : 0);
+		put_length(&ends, code.len);
+		n++;
+	} while (cur_ch(&p, '|'));
+	buf_ch(out, GROUP);
+	put_length(out, 1 + first.len + ends.len + code.len);
+	buf_ch(out, (char)n);
+	buf_add(out, first.s, first.len);
+	buf_add(out, ends.s, ends.len);
+	buf_add(out, code.s, code.len);
+	buf_free(&first);
+	buf_free(&ends);
+	buf_free(&code);
+}
+
+void
+pattern_code(struct span pattern, struct buf *out)
+{
+	struct cur p = cur_span(pattern);
+
+	buf_ch(out, cur_ch(&p, '^'));
+	do {
+		struct buf piece = BUF_INIT;
+
+		sequence_code(up_to(&p, '*', '*'), &piece);
+		put_length(out, piece.len);
+		buf_add(out, piece.s, piece.len);
+		buf_free(&piece);
+	} while (cur_ch(&p, '*'));
+}
+
+/* --- matching */
+
+struct code { /* a sequence, or what is left of it */
+	const unsigned char *p, *end;
+};
+
+struct group {
+	size_t n;
+	const unsigned char *first, *ends, *code;
+	struct code behind; /* what follows it */
+};
+
+/* Behind the byte GROUP. */
+static inline struct group
+group_at(struct code c)
+{
+	struct group g = {.n = c.p[LENGTH]};
+
+	g.first = c.p + LENGTH + 1;
+	g.ends = g.first + g.n;
+	g.code = g.ends + g.n * LENGTH;
+	g.behind = (struct code){c.p + LENGTH + length_at(c.p), c.end};
+	return g;
+}
+
+static bool here(struct code c, struct cur *text, struct span *addr);
+
+static bool
+one_of(const struct group *g, struct cur *text, struct span *addr)
+{
+	unsigned char c = cur_end(text) ? 0 : (unsigned char)*text->p;
+	struct code way;
+
+	for (size_t i = 0; i < g->n; i++) {
+		struct cur t = *text;
+
+		if (g->first[i] && g->first[i] != c)
 			continue;
-		if (!here(a, cur_span(way), &t))
-			continue;
-		rest = p;
-		while (cur_ch(&rest, '|'))
-			alternative(a, &rest);
-		cur_ch(&rest, '}');
-		if (here(a, rest, &t)) {
+		way.p = i ? g->code + length_at(g->ends + (i - 1) * LENGTH) : g->code;
+		way.end = g->code + length_at(g->ends + i * LENGTH);
+		if (here(way, &t, addr) && here(g->behind, &t, addr)) {
 			*text = t;
 			return true;
 		}
-	} while (cur_ch(&p, '|'));
+	}
 	return false;
 }
 
-/* Bytes that what is at the cursor of a pattern can begin with; false: any. */
-static bool
-firsts(const struct asked *a, struct cur p, bool first[256])
-{
-	memset(first, 0, 256);
-	if (!cur_ch(&p, '{')) {
-		if (cur_end(&p) || !pattern_plain((unsigned char)*p.p))
-			return false;
-		first[(unsigned char)*p.p] = true;
-		return true;
-	}
-	do {
-		struct span way = alternative(a, &p);
+/* Bytes that what follows can begin with. */
+struct firsts {
+	bool known; /* else any, or none at all */
+	bool group; /* it is one */
+	uint64_t bits[4];
+};
 
-		if (way.n == 0 || !pattern_plain((unsigned char)*way.p))
-			return false;
-		first[(unsigned char)*way.p] = true;
-	} while (cur_ch(&p, '|'));
-	return true;
+static struct firsts
+firsts_of(struct code c)
+{
+	struct firsts f = {.known = false};
+
+	if (c.p == c.end || (*c.p != LITERAL && *c.p != GROUP))
+		return f;
+	f.known = true;
+	if (*c.p == LITERAL) {
+		unsigned char b = c.p[1 + LENGTH];
+
+		f.bits[b / 64] = (uint64_t)1 << b % 64;
+	} else {
+		struct group g = group_at((struct code){c.p + 1, c.end});
+
+		f.group = true;
+		for (size_t i = 0; i < g.n; i++) {
+			f.known &= g.first[i] != 0;
+			f.bits[g.first[i] / 64] |= (uint64_t)1 << g.first[i] % 64;
+		}
+	}
+	return f;
+}
+
+static inline bool
+may_begin(const struct firsts *f, char c)
+{
+	unsigned char b = (unsigned char)c;
+
+	return f->bits[b / 64] >> b % 64 & 1;
 }
 
 /* A group that is looked for begins with a word, or with no letter. */
 static bool
-inside_word(struct cur p, struct cur t)
+inside_word(const struct firsts *f, struct cur t)
 {
-	return cur_peek(&p) == '{' && is_alnum(cur_peek(&t)) && is_alnum((unsigned char)t.p[-1]);
+	return f->group && is_alnum(cur_peek(&t)) && is_alnum((unsigned char)t.p[-1]);
 }
 
 static bool
-near(const struct asked *a, struct cur p, struct cur *text)
+near(struct code c, struct cur *text, struct span *addr)
 {
-	bool first[256], known = firsts(a, p, first);
+	struct firsts f = firsts_of(c);
 	struct cur t = *text;
 
 	for (size_t i = 0; i <= PATTERN_NEAR; i++, t.p++) {
 		struct cur try = t;
 
-		if ((!known || (!cur_end(&t) && first[(unsigned char)*t.p])) && (i == 0 || !inside_word(p, t)) &&
-		    here(a, p, &try)) {
+		if ((!f.known || (!cur_end(&t) && may_begin(&f, *t.p))) && (i == 0 || !inside_word(&f, t)) &&
+		    here(c, &try, addr)) {
 			*text = try;
 			return true;
 		}
@@ -167,76 +310,78 @@ near(const struct asked *a, struct cur p, struct cur *text)
 	return false;
 }
 
-/* A piece of a pattern without "*", at the cursor of the text. */
+/* A sequence at the cursor of the text. */
 static bool
-here(const struct asked *a, struct cur p, struct cur *text)
+here(struct code c, struct cur *text, struct span *addr)
 {
 	struct cur t = *text;
+	struct group g;
+	size_t n;
 
-	while (!cur_end(&p)) {
-		char c = *p.p++;
-		bool good = true;
-
-		if (pattern_plain((unsigned char)c))
-			good = cur_ch(&t, c);
-		else if (c == '{' || c == '~') {
-			good = c == '{' ? one_of(a, p, &t) : near(a, p, &t);
-			p.p = p.end;
-		} else if (c == '#')
-			good = cur_while(&t, is_digit).n > 0;
-		else if (c == '%' && cur_ch(&p, 'a'))
-			good = pattern_address(&t, a->addr);
-		else if (c == '%' && cur_ch(&p, 'w'))
-			good = cur_while(&t, not_blank).n > 0;
-		else if (c == '$' && cur_end(&p))
-			good = cur_end(&t);
-		else {
-			if (c == '\\' && !cur_end(&p))
-				c = *p.p++;
-			good = cur_ch(&t, c);
+	while (c.p < c.end)
+		switch ((enum op)*c.p++) {
+		case LITERAL:
+			n = length_at(c.p);
+			c.p += LENGTH;
+			if ((size_t)(t.end - t.p) < n || (unsigned char)*t.p != *c.p || memcmp(t.p, c.p, n) != 0)
+				return false;
+			t.p += n;
+			c.p += n;
+			break;
+		case DIGITS:
+			if (cur_while(&t, is_digit).n == 0)
+				return false;
+			break;
+		case WORD:
+			if (cur_while(&t, not_blank).n == 0)
+				return false;
+			break;
+		case ADDRESS:
+			if (!pattern_address(&t, addr))
+				return false;
+			break;
+		case END:
+			if (!cur_end(&t))
+				return false;
+			break;
+		case NEAR:
+			if (!near(c, &t, addr))
+				return false;
+			c.p = c.end;
+			break;
+		case GROUP:
+			g = group_at(c);
+			if (!one_of(&g, &t, addr))
+				return false;
+			c.p = c.end;
+			break;
 		}
-		if (!good)
-			return false;
-	}
 	*text = t;
-	return true;
-}
-
-static bool
-all_plain(struct span piece)
-{
-	for (size_t i = 0; i < piece.n; i++)
-		if (!pattern_plain((unsigned char)piece.p[i]))
-			return false;
 	return true;
 }
 
 /* The same, anywhere behind the cursor. */
 static bool
-behind(const struct asked *a, struct span piece, struct cur *text)
+behind(struct code c, struct cur *text, struct span *addr)
 {
-	struct cur p = cur_span(piece);
-	bool first[256], known;
+	bool literal = c.p < c.end && *c.p == LITERAL;
+	size_t n = literal ? length_at(c.p + 1) : 0;
+	struct firsts f = firsts_of(c);
+	struct cur t = *text;
 
-	if (!(a->skip && piece.n > 0 && *piece.p == '{') && all_plain(piece)) { /* most are */
-		const char *at = memmem(text->p, (size_t)(text->end - text->p), piece.p, piece.n);
-
-		if (at)
-			text->p = at + piece.n;
-		return at != NULL;
-	}
-	known = firsts(a, p, first);
-	for (struct cur t = *text;; t.p++) {
+	for (;; t.p++) {
 		struct cur try;
 
-		while (known && t.p < t.end && !first[(unsigned char)*t.p])
-			t.p++;
-		if (known && cur_end(&t))
+		if (literal)
+			t.p = memmem(t.p, (size_t)(t.end - t.p), c.p + 1 + LENGTH, n);
+		if (literal && !t.p)
 			return false;
-		if (t.p > text->p && inside_word(p, t))
-			continue;
+		while (!literal && f.known && t.p < t.end && !may_begin(&f, *t.p))
+			t.p++;
+		if (f.known && cur_end(&t))
+			return false;
 		try = t;
-		if (here(a, p, &try)) {
+		if ((t.p == text->p || !inside_word(&f, t)) && here(c, &try, addr)) {
 			*text = try;
 			return true;
 		}
@@ -246,28 +391,28 @@ behind(const struct asked *a, struct span piece, struct cur *text)
 }
 
 bool
-pattern_matches(struct span pattern, const uint16_t *skip, struct span folded, struct span *addr)
+pattern_matches(struct span code, struct span folded, struct span *addr)
 {
-	const struct asked a = {pattern.p, skip, addr};
-	struct cur p = cur_span(pattern), t = cur_span(folded);
-	bool begin = cur_ch(&p, '^');
+	const unsigned char *p = (const unsigned char *)code.p, *end = p + code.n;
+	struct cur t = cur_span(folded);
+	bool begin;
 
-	do {
-		struct span piece = skip && skip[pattern.n] ? cur_rest(&p) : up_to(&p, '*', '*');
+	if (p == end)
+		return true;
+	for (begin = *p++; p < end; begin = false) {
+		struct code piece = {p + LENGTH, p + LENGTH + length_at(p)};
 
-		if (skip && skip[pattern.n])
-			p.p = p.end;
-		if (begin ? !here(&a, cur_span(piece), &t) : !behind(&a, piece, &t))
+		if (begin ? !here(piece, &t, addr) : !behind(piece, &t, addr))
 			return false;
-		begin = false;
-	} while (cur_ch(&p, '*'));
+		p = piece.end;
+	}
 	return true;
 }
 
 bool
-pattern_has_groups(struct span pattern)
+pattern_begins_address(struct span code)
 {
-	return memchr(pattern.p, '{', pattern.n) != NULL;
+	return code.n > 1 + LENGTH && *code.p && code.p[1 + LENGTH] == ADDRESS;
 }
 
 bool
@@ -286,26 +431,12 @@ pattern_names(struct span pattern)
 	return false;
 }
 
-void
-pattern_skips(struct span pattern, uint16_t *skip)
-{
-	struct cur c = cur_span(pattern);
-
-	skip[pattern.n] = !memchr(pattern.p, '*', pattern.n);
-	for (up_to(&c, '{', '{'); cur_ch(&c, '{'); up_to(&c, '{', '{'))
-		do {
-			size_t at = (size_t)(c.p - pattern.p);
-			size_t n = up_to(&c, '|', '}').n;
-
-			skip[at] = (uint16_t)n;
-		} while (cur_ch(&c, '|'));
-}
-
 /* --- keys */
 
-/* The next bytes in a row that a text must contain where this holds, from *c on: false at the end. */
+/* The next bytes in a row that a text must contain where this holds, from *c on: false at the end.  The key's
+ * literal has no more than stands before it yet. */
 static inline bool
-next_gram(struct cur *c, size_t *run, uint32_t *gram)
+next_gram(struct cur *c, size_t *run, struct pattern_key *key)
 {
 	while (!cur_end(c)) {
 		char ch = *c->p++;
@@ -316,7 +447,9 @@ next_gram(struct cur *c, size_t *run, uint32_t *gram)
 		else if ((ch == '%' || ch == '\\') && !cur_end(c))
 			c->p++;
 		if (*run >= PATTERN_GRAM) {
-			*gram = pattern_gram(c->p - PATTERN_GRAM);
+			key->gram = pattern_gram(c->p - PATTERN_GRAM);
+			key->before = *run - PATTERN_GRAM;
+			key->literal = (struct span){c->p - *run, *run};
 			return true;
 		}
 	}
@@ -326,17 +459,29 @@ next_gram(struct cur *c, size_t *run, uint32_t *gram)
 /* The rarest of a text without groups, and how many have it; NONE where there is none. */
 #define NONE UINT32_MAX
 static uint32_t
-rarest(struct span text, const uint16_t *buckets, uint32_t *key)
+rarest(struct span text, const uint16_t *buckets, struct pattern_key *key)
 {
 	struct cur c = cur_span(text);
-	uint32_t best = NONE, gram;
+	struct pattern_key gram;
+	uint32_t best = NONE;
 	size_t run = 0;
 
 	while (next_gram(&c, &run, &gram))
-		if (buckets[pattern_bucket(gram)] < best) {
-			best = buckets[pattern_bucket(gram)];
+		if (buckets[pattern_bucket(gram.gram)] < best) {
+			best = buckets[pattern_bucket(gram.gram)];
 			*key = gram;
 		}
+	for (const char *end = text.p + text.n; best != NONE && key->literal.p + key->literal.n < end &&
+	    pattern_plain((unsigned char)key->literal.p[key->literal.n]);)
+		key->literal.n++;
+	if (best != NONE && key->before > PATTERN_AROUND) {
+		size_t cut = key->before - PATTERN_AROUND;
+
+		key->before = PATTERN_AROUND;
+		key->literal = (struct span){key->literal.p + cut, key->literal.n - cut};
+	}
+	if (best != NONE && key->literal.n > key->before + PATTERN_GRAM + PATTERN_AROUND)
+		key->literal.n = key->before + PATTERN_GRAM + PATTERN_AROUND;
 	return best;
 }
 
@@ -376,15 +521,15 @@ void
 pattern_count(struct span pattern, uint16_t *buckets)
 {
 	struct cur c = cur_span(pattern), groups = c;
+	struct pattern_key key;
 	struct span group;
-	uint32_t gram;
 	size_t run = 0;
 
-	while (next_gram(&c, &run, &gram))
-		buckets[pattern_bucket(gram)]++;
+	while (next_gram(&c, &run, &key))
+		buckets[pattern_bucket(key.gram)]++;
 	while (next_group(&groups, &group))
-		for (c = cur_span(group), run = 0; next_gram(&c, &run, &gram);)
-			buckets[pattern_bucket(gram)]++;
+		for (c = cur_span(group), run = 0; next_gram(&c, &run, &key);)
+			buckets[pattern_bucket(key.gram)]++;
 }
 
 /* The rarest stay. */

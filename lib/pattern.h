@@ -13,6 +13,7 @@
 #ifndef PATTERN_H
 #define PATTERN_H
 
+#include "buf.h"
 #include "cur.h"
 
 #include <stdbool.h>
@@ -22,18 +23,18 @@
 #define PATTERN_GRAM 4       /* bytes of a key */
 #define PATTERN_KEYS_MAX 80  /* alternatives in one group */
 #define PATTERN_PARTS 3      /* of a pattern so many are looked for before it is asked */
+#define PATTERN_AROUND 255   /* bytes of a key's literal on either side of it */
 #define PATTERN_NEAR 40
-#define PATTERN_MAX 65535    /* bytes */
+#define PATTERN_MAX 16384    /* bytes; its code has four times as many at most, counted in two bytes */
 #define PATTERN_NEAR_MAX 2   /* "~" in one pattern: each multiplies what it costs to ask it */
 #define PATTERN_BUCKETS 8192
 
 static inline uint32_t
 pattern_gram(const char *p)
 {
-	uint32_t g;
+	const unsigned char *u = (const unsigned char *)p;
 
-	memcpy(&g, p, sizeof g);
-	return g;
+	return (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
 }
 
 static inline size_t
@@ -42,13 +43,14 @@ pattern_bucket(uint32_t gram)
 	return (gram * 2654435769u) >> 19; /* PATTERN_BUCKETS is 2^13 */
 }
 
-/* addr: what the last %a matched, lent by the text; left alone where there is none.  skip: NULL, or an array as
- * long as the pattern and one more that pattern_skips() filled; without it groups are slow. */
-bool pattern_matches(struct span pattern, const uint16_t *skip, struct span folded,
-    struct span *addr);
-bool pattern_has_groups(struct span pattern);
+/* A pattern that pattern_bad() finds no fault with, as pattern_matches() reads it; added to out.  The same on
+ * every machine, for it is made when this is built, too. */
+void pattern_code(struct span pattern, struct buf *out);
+
+/* addr: what the last %a matched, lent by the text; left alone where there is none. */
+bool pattern_matches(struct span code, struct span folded, struct span *addr);
+bool pattern_begins_address(struct span code); /* "^%a" */
 bool pattern_names(struct span pattern); /* no text without "@" holds: it has %a outside of groups */
-void pattern_skips(struct span pattern, uint16_t *skip);
 
 /* local@domain at the cursor; a dot at its end is the sentence's. */
 bool pattern_address(struct cur *c, struct span *addr);
@@ -59,11 +61,19 @@ const char *pattern_bad(struct span pattern);
 /* A byte that stands for itself wherever it is. */
 bool pattern_plain(int c);
 
+/* A key is four bytes in a row, and what must stand around them: a run of bytes of the pattern that stand for
+ * themselves, no more than PATTERN_AROUND on either side. */
+struct pattern_key {
+	uint32_t gram;
+	size_t before;       /* of its literal so many bytes stand before it */
+	struct span literal; /* lent by the pattern */
+};
+
 /* One of a part's keys is in every text that holds: what stands outside of groups, and each group, is one. */
 struct pattern_part {
 	uint32_t cost; /* how many patterns have its keys */
 	size_t n;
-	uint32_t key[PATTERN_KEYS_MAX];
+	struct pattern_key key[PATTERN_KEYS_MAX];
 };
 
 /* How many patterns have a key in each bucket; pattern_parts() takes the rarest.  How many parts were put

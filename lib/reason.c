@@ -51,7 +51,7 @@ static const struct word *
 word_of(struct span name)
 {
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (span_eq(name, span_of(words[i].name)))
+		if (name.n > 0 && *name.p == *words[i].name && span_eq(name, span_of(words[i].name)))
 			return &words[i];
 	return NULL;
 }
@@ -112,6 +112,10 @@ add_word(char *out, size_t n, struct span word)
 {
 	size_t start = n;
 
+	if (!memchr(word.p, '@', word.n)) {
+		memmove(out + n, word.p, word.n);
+		return n + word.n;
+	}
 	for (size_t i = 0; i < word.n; i++) {
 		if (word.p[i] == '@' && n > start && !strchr("<>()[]:;,\"'=", out[n - 1])) {
 			while (n > start && !strchr("<>()[]:;,\"'=", out[n - 1]))

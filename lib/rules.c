@@ -6,23 +6,76 @@
 const char *const rules_phases[] = {"", "conn", "helo", "mail", "rcpt", "data"};
 #define PHASES (sizeof rules_phases / sizeof *rules_phases)
 
+/* Eight bytes at once, each a lane of the word: bits of a lane's top where the test holds.  Such a bit may also
+ * stand in the lane above one that holds; that costs time alone. */
+#define LANES(byte) (UINT64_MAX / 255 * (byte))
+
+static inline uint64_t
+lanes_below(uint64_t x, unsigned char byte)
+{
+	return (x - LANES(byte)) & ~x & LANES(0x80);
+}
+
+static inline uint64_t
+lanes_that_are(uint64_t x, unsigned char byte)
+{
+	return lanes_below(x ^ LANES(byte), 1);
+}
+
+static inline uint64_t
+lanes_lower(uint64_t x)
+{
+	uint64_t seven = x & LANES(0x7f);
+	uint64_t from_a = seven + LANES(0x80 - 'A'), behind_z = seven + LANES(0x7f - 'Z');
+
+	return x | (~x & LANES(0x80) & (from_a ^ behind_z)) >> 2;
+}
+
 void
 rules_fold(struct span text, struct buf *out)
 {
 	char *p = buf_room(out, text.n + 1);
-	size_t n = 0;
+	size_t n = 0, i = 0;
+	bool blank = true; /* what comes next is not one more */
+	uint64_t x;
 
-	for (size_t i = 0; i < text.n; i++) {
+	while (i < text.n) {
 		unsigned char c = (unsigned char)text.p[i];
 
-		if (c > ' ' && c != 127)
-			p[n++] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-		else if (n > 0 && p[n - 1] != ' ')
+		/* Most of a text is eight bytes without a control and without two blanks in a row. */
+		if (text.n - i >= sizeof x && !(blank && c == ' ')) {
+			uint64_t blanks;
+
+			memcpy(&x, text.p + i, sizeof x);
+			blanks = lanes_that_are(x, ' ');
+			if (!(lanes_below(x, ' ') | lanes_that_are(x, 127) | (blanks & blanks >> 8))) {
+				x = lanes_lower(x);
+				memcpy(p + n, &x, sizeof x);
+				n += sizeof x;
+				i += sizeof x;
+				blank = p[n - 1] == ' ';
+				continue;
+			}
+		}
+		i++;
+		if (c > ' ' && c != 127) {
+			p[n++] = (char)ascii_lower(c);
+			blank = false;
+		} else if (!blank) {
 			p[n++] = ' ';
+			blank = true;
+		}
 	}
 	if (n > 0 && p[n - 1] == ' ')
 		n--;
 	buf_grew(out, n);
+}
+
+enum rules_phase
+rules_at(const struct rule *rule)
+{
+	return rule->is >= RULES_AT_CONN && rule->is <= RULES_AT_DATA
+	    ? (enum rules_phase)(rule->is - RULES_AT_CONN + RULES_CONN) : RULES_NO_PHASE;
 }
 
 /* --- conditions */
@@ -70,84 +123,125 @@ is_status(struct span w)
 static bool
 status_is(struct span w, struct span status)
 {
-	struct cur a = cur_span(w), b = cur_span(status);
+	size_t at = 0;
 
-	if (status.n == 0)
-		return false;
-	for (int i = 0; i < 3; i++) {
-		struct span x = cur_until(&a, '.'), y = cur_until(&b, '.');
+	for (size_t i = 0; i < w.n; i++) {
+		if (w.p[i] == 'x' && (i == 0 || w.p[i - 1] == '.') && (i + 1 == w.n || w.p[i + 1] == '.')) {
+			size_t start = at;
 
-		if (!span_eq(x, y) && !(span_eq(x, SPAN("x")) && y.n > 0))
+			while (at < status.n && status.p[at] != '.')
+				at++;
+			if (at == start)
+				return false;
+		} else if (at == status.n || status.p[at++] != w.p[i])
 			return false;
-		cur_ch(&a, '.');
-		cur_ch(&b, '.');
 	}
-	return true;
+	return at == status.n || status.p[at] == '.';
 }
 
-/* One alternative; *known: it is a condition at all. */
+/* What a word asks; false: it is no condition. */
 static bool
-alternative(struct span w, const struct rules_facts *f, bool *known)
+read_cond(struct span w, struct rules_cond *out)
 {
-	*known = true;
-	if (is_code(w))
-		return code_is(w, f->code);
-	if (is_status(w))
-		return status_is(w, f->status);
-	if (span_eq(w, SPAN("4")) || span_eq(w, SPAN("5"))) /* the class, from either */
-		return f->code ? f->code / 100 == *w.p - '0' : f->status.n > 0 && *f->status.p == *w.p;
-	if (span_eq(w, SPAN("nocode")))
-		return f->code == 0;
-	if (span_eq(w, SPAN("nostatus")))
-		return f->status.n == 0;
-	if (w.n > 1 && *w.p == '@') {
-		struct span name = {w.p + 1, w.n - 1};
+	static const char *const actions[] = {"failed", "delayed", "delivered", "relayed", "expanded"};
 
-		for (size_t i = 1; i < PHASES; i++)
-			if (span_eq(name, span_of(rules_phases[i])))
-				return f->phase == i;
-		if (span_eq(name, SPAN("none")))
-			return f->phase == RULES_NO_PHASE;
+	out->is = 0;
+	out->w = w;
+	if (is_code(w))
+		out->is = RULES_CODE;
+	else if (is_status(w))
+		out->is = RULES_STATUS;
+	else if (w.n == 1 && (*w.p == '4' || *w.p == '5'))
+		out->is = RULES_CLASS;
+	else if (span_eq(w, SPAN("nocode")))
+		out->is = RULES_NO_CODE;
+	else if (span_eq(w, SPAN("nostatus")))
+		out->is = RULES_NO_STATUS;
+	for (unsigned i = 0; i < PHASES && w.n > 1 && *w.p == '@'; i++)
+		if (span_eq((struct span){w.p + 1, w.n - 1}, span_of(i ? rules_phases[i] : "none"))) {
+			out->is = RULES_PHASE;
+			out->phase = (unsigned char)i;
+		}
+	for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
+		if (span_eq(w, span_of(actions[i])))
+			out->is = RULES_ACTION;
+	return out->is != 0;
+}
+
+static bool
+cond_holds(const struct rules_cond *c, const struct rules_facts *f)
+{
+	switch ((enum rules_cond_is)c->is) {
+	case RULES_CODE: return code_is(c->w, f->code);
+	case RULES_STATUS: return status_is(c->w, f->status);
+	case RULES_CLASS: /* from either */
+		return f->code ? f->code / 100 == *c->w.p - '0' : f->status.n > 0 && *f->status.p == *c->w.p;
+	case RULES_NO_CODE: return f->code == 0;
+	case RULES_NO_STATUS: return f->status.n == 0;
+	case RULES_PHASE: return f->phase == c->phase;
+	case RULES_ACTION: return span_eq(c->w, f->action);
 	}
-	if (span_eq(w, SPAN("failed")) || span_eq(w, SPAN("delayed")) ||
-	    span_eq(w, SPAN("delivered")) || span_eq(w, SPAN("relayed")) ||
-	    span_eq(w, SPAN("expanded")))
-		return span_eq(w, f->action);
-	*known = false;
 	return false;
 }
 
-/* "550/5.7.1": either; "!" before the word: none of them. */
-static bool
-condition(struct span word, const struct rules_facts *f, struct span *bad)
+/* "550/5.7.1": either; "!" before the word: none of them.  out has room for conds_max(). */
+static size_t
+read_conds(struct span when, struct rules_cond *out, struct span *bad)
 {
-	struct cur c = cur_span(word);
-	bool negated = cur_ch(&c, '!'), any = false, known;
+	struct cur c = cur_span(when);
+	size_t n = 0;
 
-	do {
-		any |= alternative(cur_until(&c, '/'), f, &known);
-		if (!known)
-			*bad = word;
-	} while (cur_ch(&c, '/'));
-	return any != negated;
+	*bad = (struct span){"", 0};
+	if (span_eq(when, SPAN("*")))
+		return 0;
+	for (; !cur_end(&c); cur_ch(&c, ' ')) {
+		struct span word = cur_until(&c, ' ');
+		struct cur w = cur_span(word);
+		bool negated = cur_ch(&w, '!');
+
+		for (bool more = word.n > 0; more; n++) {
+			if (!read_cond(cur_until(&w, '/'), &out[n]))
+				*bad = word;
+			more = cur_ch(&w, '/');
+			out[n].negated = negated;
+			out[n].more = more;
+		}
+	}
+	return n;
+}
+
+static size_t
+conds_max(struct span when)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < when.n; i++)
+		n += when.p[i] == ' ' || when.p[i] == '/';
+	return n;
+}
+
+static bool
+all_hold(const struct rules_cond *c, size_t n, const struct rules_facts *f)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool any = cond_holds(&c[i], f);
+
+		while (c[i].more)
+			any |= cond_holds(&c[++i], f);
+		if (any == c[i].negated)
+			return false;
+	}
+	return true;
 }
 
 bool
 rules_when(struct span when, const struct rules_facts *f, struct span *bad)
 {
-	struct cur c = cur_span(when);
-	bool all = true;
+	struct rules_cond *c = mem_alloc(conds_max(when) * sizeof *c);
+	size_t n = read_conds(when, c, bad);
+	bool all = bad->n == 0 && all_hold(c, n, f);
 
-	*bad = (struct span){"", 0};
-	if (span_eq(when, SPAN("*")))
-		return true;
-	while (!cur_end(&c)) {
-		struct span word = cur_until(&c, ' ');
-
-		if (word.n > 0)
-			all &= condition(word, f, bad);
-		cur_ch(&c, ' ');
-	}
+	free(c);
 	return all;
 }
 
@@ -164,10 +258,23 @@ site_is(struct span site, const struct rules_facts *f)
 
 /* --- texts of rules */
 
-static bool
-is_site(const struct rule *r)
+static enum rules_is
+word_is(struct span what)
 {
-	return span_eq(r->what, SPAN("@site"));
+	static const char *const words[] = {[RULES_BOUNCE] = "@bounce", [RULES_AUTO] = "@auto",
+	    [RULES_FEEDBACK] = "@feedback", [RULES_DAEMON] = "@daemon", [RULES_JSON] = "@json",
+	    [RULES_DELAYED] = "@delayed", [RULES_ORIGINAL] = "@original", [RULES_HEADER] = "@header",
+	    [RULES_DSN] = "@dsn", [RULES_ALIAS] = "@alias", [RULES_TO] = "@to", [RULES_SKIP] = "@skip",
+	    [RULES_END] = "@end", [RULES_SITE] = "@site", [RULES_AT_CONN] = "@conn",
+	    [RULES_AT_HELO] = "@helo", [RULES_AT_MAIL] = "@mail", [RULES_AT_RCPT] = "@rcpt",
+	    [RULES_AT_DATA] = "@data"};
+
+	if (what.n == 0 || *what.p != '@')
+		return RULES_REASON;
+	for (unsigned i = 1; i < sizeof words / sizeof *words; i++)
+		if (span_eq(what, span_of(words[i])))
+			return (enum rules_is)i;
+	return RULES_NO_WORD;
 }
 
 /* --- families of words */
@@ -260,7 +367,24 @@ check_rule(const struct rule *rule, struct err *e)
 	if (bad.n > 0)
 		return err_set(e, EX_CONFIG, "%s:%u: \"%.*s\" is no condition", rule->file, rule->line,
 		    SPAN_ARG(bad));
-	return !why || is_site(rule) ? 0 : err_set(e, EX_CONFIG, "%s:%u: %s", rule->file, rule->line, why);
+	return !why || word_is(rule->what) == RULES_SITE ? 0 : err_set(e, EX_CONFIG, "%s:%u: %s", rule->file, rule->line, why);
+}
+
+/* What is asked again and again is read but once. */
+static void
+compile(struct rules *r, struct rule *rule)
+{
+	struct rules_cond *c = arena_get(&r->arena, conds_max(rule->when) * sizeof *c);
+	struct buf code = BUF_INIT;
+	struct span bad;
+
+	rule->conds = c;
+	rule->n_conds = (unsigned)read_conds(rule->when, c, &bad);
+	rule->is = word_is(rule->what);
+	if (rule->is != RULES_SITE && !span_eq(rule->pattern, SPAN("*")))
+		pattern_code(rule->pattern, &code);
+	rule->code = arena_dup(&r->arena, (struct span){code.s, code.len});
+	buf_free(&code);
 }
 
 static int
@@ -297,17 +421,14 @@ rule_line(struct rules *r, struct span line, const char *file, unsigned no, bool
 		rc = check_rule(&rule, e);
 	if (rc)
 		return rc;
-	if (pattern_has_groups(rule.pattern)) {
-		rule.skip = arena_get(&r->arena, (rule.pattern.n + 1) * sizeof *rule.skip);
-		pattern_skips(rule.pattern, rule.skip);
-	}
 	if (r->n == RULES_MAX)
 		return err_set(e, EX_CONFIG, "%s:%u: over %d rules", file, no, RULES_MAX);
 	if (r->n == r->cap) {
 		r->cap = r->cap ? r->cap * 2 : 1024;
-		r->v = mem_grow(r->v, r->cap, sizeof *r->v);
+		r->v = r->grown = mem_grow(r->grown, r->cap, sizeof *r->grown);
 	}
-	r->v[r->n++] = rule;
+	compile(r, &rule);
+	r->grown[r->n++] = rule;
 	return 0;
 }
 
@@ -333,15 +454,6 @@ rules_add(struct rules *r, struct span text, const char *file, struct err *e)
 	return add_text(r, text, file, true, e);
 }
 
-void
-rules_add_shipped(struct rules *r)
-{
-	struct err e = ERR_INIT;
-
-	add_text(r, (struct span){rules_shipped, rules_shipped_len}, "bounce.rules", false, &e);
-	err_free(&e);
-}
-
 static void
 set_bit(uint64_t *bits, size_t i)
 {
@@ -354,66 +466,141 @@ key_bit(uint32_t gram)
 	return (gram * 2654435769u) >> 16; /* RULES_KEY_BITS is 2^16 */
 }
 
+/* Keys while they are gathered, and who has each, the last first. */
+struct filing {
+	struct filed {
+		struct rules_key key;
+		uint32_t next, owner; /* of the same bucket; numbers are one more than the index, 0: none */
+	} *key;
+	struct owner {
+		uint16_t who;
+		uint32_t next;
+	} *owner;
+	struct buf literals;
+	size_t n, cap, n_owners, cap_owners;
+	uint32_t bucket[PATTERN_BUCKETS];
+	uint64_t *some, *names, *literal, *free[PATTERN_PARTS];
+};
+
+/* Words are in many patterns: a key with the same literal is one. */
+static struct filed *
+filed_key(struct filing *f, const struct pattern_key *k)
+{
+	uint32_t *bucket = &f->bucket[pattern_bucket(k->gram)];
+
+	for (uint32_t i = *bucket; i; i = f->key[i - 1].next) {
+		const struct rules_key *key = &f->key[i - 1].key;
+
+		if (key->gram == k->gram && key->before == k->before &&
+		    (size_t)key->before + PATTERN_GRAM + key->behind == k->literal.n &&
+		    memcmp(f->literals.s + key->literal, k->literal.p, k->literal.n) == 0)
+			return &f->key[i - 1];
+	}
+	if (f->n == f->cap) {
+		f->cap = f->cap ? f->cap * 2 : 4096;
+		f->key = mem_grow(f->key, f->cap, sizeof *f->key);
+	}
+	f->key[f->n] = (struct filed){{.gram = k->gram, .literal = (uint32_t)f->literals.len,
+	    .before = (uint8_t)k->before, .behind = (uint8_t)(k->literal.n - k->before - PATTERN_GRAM)},
+	    *bucket, 0};
+	*bucket = (uint32_t)++f->n;
+	buf_add(&f->literals, k->literal.p, k->literal.n);
+	set_bit(f->some, key_bit(k->gram));
+	return &f->key[f->n - 1];
+}
+
+static void
+add_key(struct filing *f, size_t i, size_t part, const struct pattern_key *k)
+{
+	struct filed *key = filed_key(f, k);
+
+	if (f->n_owners == f->cap_owners) {
+		f->cap_owners = f->cap_owners ? f->cap_owners * 2 : 4096;
+		f->owner = mem_grow(f->owner, f->cap_owners, sizeof *f->owner);
+	}
+	f->owner[f->n_owners] = (struct owner){(uint16_t)(i * PATTERN_PARTS + part), key->owner};
+	key->owner = (uint32_t)++f->n_owners;
+	key->key.owners++;
+}
+
 /* Filed under the keys that fewest patterns have; a part that it lacks is in every text. */
 static void
-file_under(struct rules_set *s, size_t i, struct span pattern, const uint16_t *count)
+file_under(struct filing *f, size_t i, struct span pattern, const uint16_t *count)
 {
 	struct pattern_part part[PATTERN_PARTS];
 	size_t n = pattern_parts(pattern, count, part);
 
 	if (pattern_names(pattern))
-		set_bit(s->names, i);
-	for (size_t p = n; p < PATTERN_PARTS; p++)
-		set_bit(s->free[p], i);
-	for (size_t p = 0; p < n; p++) {
-		if (s->n_keys + part[p].n > UINT16_MAX) {
-			set_bit(s->free[p], i);
+		set_bit(f->names, i);
+	/* It is but one literal, and that is its key's. */
+	if (n == 1 && part[0].n == 1 && part[0].key[0].literal.n == pattern.n && f->n_owners < RULES_KEYS_MAX)
+		set_bit(f->literal, i);
+	for (size_t p = 0; p < PATTERN_PARTS; p++) {
+		if (p >= n || f->n_owners + part[p].n > RULES_KEYS_MAX) {
+			set_bit(f->free[p], i);
 			continue;
 		}
-		while (s->n_keys + part[p].n > s->cap) {
-			s->cap = s->cap ? s->cap * 2 : 1024;
-			s->key = mem_grow(s->key, s->cap, sizeof *s->key);
-		}
-		for (size_t k = 0; k < part[p].n; k++) {
-			size_t b = pattern_bucket(part[p].key[k]);
-
-			s->key[s->n_keys] = (struct rules_key){part[p].key[k], (uint16_t)i, (uint16_t)p,
-			    s->bucket[b]};
-			s->bucket[b] = (uint16_t)++s->n_keys;
-			set_bit(s->some, key_bit(part[p].key[k]));
-		}
+		for (size_t k = 0; k < part[p].n; k++)
+			add_key(f, i, p, &part[p].key[k]);
 	}
 }
 
+/* The keys of a bucket stand side by side, and so do the owners of a key. */
 static void
-set_ready(const struct rules *r, struct rules_set *s, bool lines)
+sort_keys(struct rules *r, struct rules_set *s, const struct filing *f)
 {
-	uint16_t *count = mem_alloc(PATTERN_BUCKETS * sizeof *count);
+	struct rules_key *key = arena_get(&r->arena, (f->n + 1) * sizeof *key);
+	uint16_t *at = arena_get(&r->arena, (PATTERN_BUCKETS + 1) * sizeof *at);
+	uint16_t *owner = arena_get(&r->arena, (f->n_owners + 1) * sizeof *owner);
+	size_t n = 0, o = 0;
 
-	memset(s->bucket, 0, sizeof s->bucket);
-	memset(s->some, 0, sizeof s->some);
-	s->v = mem_alloc((r->n + 1) * sizeof *s->v);
-	s->names = mem_alloc((r->n / 64 + 1) * sizeof *s->names);
-	for (size_t p = 0; p < PATTERN_PARTS; p++)
-		s->free[p] = mem_alloc((r->n / 64 + 1) * sizeof *s->free[p]);
-	for (size_t i = 0; i < r->n; i++)
-		if ((*r->v[i].what.p == '@') == lines && !is_site(&r->v[i]))
-			s->v[s->n++] = (uint16_t)i;
-	for (size_t i = 0; i < s->n; i++)
-		pattern_count(r->v[s->v[i]].pattern, count);
-	for (size_t i = 0; i < s->n; i++)
-		file_under(s, i, r->v[s->v[i]].pattern, count);
-	free(count);
+	for (size_t b = 0; b < PATTERN_BUCKETS; b++) {
+		at[b] = (uint16_t)n;
+		for (uint32_t i = f->bucket[b]; i; i = f->key[i - 1].next) {
+			key[n] = f->key[i - 1].key;
+			key[n++].owner = (uint32_t)o;
+			for (uint32_t k = f->key[i - 1].owner; k; k = f->owner[k - 1].next)
+				owner[o++] = f->owner[k - 1].who;
+		}
+	}
+	at[PATTERN_BUCKETS] = (uint16_t)n;
+	s->key = key;
+	s->n_keys = n;
+	s->at = at;
+	s->owner = owner;
+	s->n_owners = o;
 }
 
 static void
-set_free(struct rules_set *s)
+set_ready(struct rules *r, struct rules_set *s, bool lines)
 {
-	free(s->v);
-	free(s->key);
-	free(s->names);
+	size_t words = r->n / 64 + 1;
+	uint16_t *count = mem_alloc(PATTERN_BUCKETS * sizeof *count);
+	uint16_t *v = arena_get(&r->arena, (r->n + 1) * sizeof *v);
+	struct filing f = {.literals = BUF_INIT};
+
+	f.some = arena_get(&r->arena, RULES_KEY_BITS / 8);
+	f.names = arena_get(&r->arena, words * sizeof *f.names);
+	f.literal = arena_get(&r->arena, words * sizeof *f.literal);
 	for (size_t p = 0; p < PATTERN_PARTS; p++)
-		free(s->free[p]);
+		s->free[p] = f.free[p] = arena_get(&r->arena, words * sizeof *f.free[p]);
+	for (size_t i = 0; i < r->n; i++)
+		if ((r->v[i].is != RULES_REASON) == lines && r->v[i].is != RULES_SITE)
+			v[s->n++] = (uint16_t)i;
+	for (size_t i = 0; i < s->n; i++)
+		pattern_count(r->v[v[i]].pattern, count);
+	for (size_t i = 0; i < s->n; i++)
+		file_under(&f, i, r->v[v[i]].pattern, count);
+	sort_keys(r, s, &f);
+	s->v = v;
+	s->some = f.some;
+	s->names = f.names;
+	s->literal = f.literal;
+	s->literals = arena_dup(&r->arena, (struct span){f.literals.s, f.literals.len});
+	buf_free(&f.literals);
+	free(f.key);
+	free(f.owner);
+	free(count);
 }
 
 /* A header has few fields that matter and many that do not: those are told apart by name. */
@@ -429,11 +616,10 @@ field_bit(struct span name)
 
 /* What a field can tell; the other words are about lines of the text alone. */
 static bool
-about_header(struct span what)
+about_header(const struct rule *rule)
 {
-	return span_eq(what, SPAN("@bounce")) || span_eq(what, SPAN("@auto")) ||
-	    span_eq(what, SPAN("@daemon")) || span_eq(what, SPAN("@delayed")) ||
-	    span_eq(what, SPAN("@feedback"));
+	return rule->is == RULES_BOUNCE || rule->is == RULES_AUTO || rule->is == RULES_DAEMON ||
+	    rule->is == RULES_DELAYED || rule->is == RULES_FEEDBACK;
 }
 
 static void
@@ -443,7 +629,7 @@ note_field(struct rules *r, const struct rule *rule)
 	struct span name;
 	size_t bit;
 
-	if (!about_header(rule->what) || !cur_ch(&c, '^'))
+	if (!about_header(rule) || !cur_ch(&c, '^'))
 		return;
 	name = cur_until(&c, ':');
 	bit = field_bit(name);
@@ -462,28 +648,69 @@ rules_field(const struct rules *r, struct span name)
 void
 rules_ready(struct rules *r)
 {
+	uint16_t *sites;
+
+	if (r->reasons.v) /* they came so */
+		return;
 	set_ready(r, &r->reasons, false);
 	set_ready(r, &r->lines, true);
-	r->sites = mem_alloc((r->n + 1) * sizeof *r->sites);
+	sites = arena_get(&r->arena, (r->n + 1) * sizeof *sites);
 	for (size_t i = 0; i < r->n; i++) {
-		if (is_site(&r->v[i]))
-			r->sites[r->n_sites++] = (uint16_t)i;
+		if (r->v[i].is == RULES_SITE)
+			sites[r->n_sites++] = (uint16_t)i;
 		note_field(r, &r->v[i]);
 	}
+	r->sites = sites;
 }
 
 void
 rules_free(struct rules *r)
 {
-	free(r->v);
-	free(r->sites);
-	set_free(&r->reasons);
-	set_free(&r->lines);
+	free(r->grown);
 	arena_free(&r->arena);
 	memset(r, 0, sizeof *r);
 }
 
 /* --- asking */
+
+/* What stands around the key in the pattern stands around it in the text. */
+static inline bool
+stands_at(const struct rules_set *s, const struct rules_key *k, struct span text, size_t at)
+{
+	return at >= k->before && text.n - at >= PATTERN_GRAM + (size_t)k->behind &&
+	    memcmp(text.p + at - k->before, s->literals.p + k->literal,
+	        (size_t)k->before + PATTERN_GRAM + k->behind) == 0;
+}
+
+#define WORDS (RULES_MAX / 64 + 1)
+
+static inline void
+mark(const struct rules_set *s, const struct rules_key *k, uint64_t found[PATTERN_PARTS][WORDS])
+{
+	for (size_t i = k->owner; i < (size_t)k->owner + k->owners; i++)
+		set_bit(found[s->owner[i] % PATTERN_PARTS], s->owner[i] / PATTERN_PARTS);
+}
+
+/* Once over the text, for all rules. */
+static void
+look_up(const struct rules_set *s, struct span text, uint64_t found[PATTERN_PARTS][WORDS])
+{
+	const uint64_t *some = s->some;
+	const char *last;
+
+	if (text.n < PATTERN_GRAM)
+		return;
+	last = text.p + text.n - PATTERN_GRAM;
+	for (const char *p = text.p; p <= last; p++) {
+		uint32_t g = pattern_gram(p), h = key_bit(g);
+
+		if (!(some[h / 64] >> h % 64 & 1))
+			continue;
+		for (size_t b = pattern_bucket(g), k = s->at[b]; k < s->at[b + 1]; k++)
+			if (s->key[k].gram == g && stands_at(s, &s->key[k], text, (size_t)(p - text.p)))
+				mark(s, &s->key[k], found);
+	}
+}
 
 /* The rules of which all parts are in the text; with_key: not those that have none. */
 static void
@@ -491,7 +718,7 @@ find_parts(struct rules_scan *c, bool with_key)
 {
 	const struct rules_set *s = c->s;
 	size_t words = s->n / 64 + 1;
-	uint64_t found[PATTERN_PARTS][RULES_MAX / 64 + 1];
+	uint64_t found[PATTERN_PARTS][WORDS];
 	bool at = memchr(c->text.p, '@', c->text.n) != NULL;
 
 	if (with_key)
@@ -500,18 +727,7 @@ find_parts(struct rules_scan *c, bool with_key)
 		memcpy(found[0], s->free[0], words * sizeof *found[0]);
 	for (size_t p = 1; p < PATTERN_PARTS; p++)
 		memcpy(found[p], s->free[p], words * sizeof *found[p]);
-	for (size_t i = 0; i + PATTERN_GRAM <= c->text.n; i++) {
-		uint32_t g = pattern_gram(c->text.p + i), h = key_bit(g);
-
-		if (!(s->some[h / 64] >> h % 64 & 1))
-			continue;
-		for (uint16_t k = s->bucket[pattern_bucket(g)]; k; k = s->key[k - 1].next) {
-			const struct rules_key *key = &s->key[k - 1];
-
-			if (key->gram == g)
-				set_bit(found[key->part], key->rule);
-		}
-	}
+	look_up(s, c->text, found);
 	for (size_t w = 0; w < words; w++) {
 		c->bits[w] = found[0][w] & (at ? ~(uint64_t)0 : ~s->names[w]);
 		for (size_t p = 1; p < PATTERN_PARTS; p++)
@@ -534,28 +750,19 @@ rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set 
 	c->begins_address = pattern_address(&start, NULL);
 }
 
-/* What most rules fail by comes first. */
+/* What most rules fail by comes first.  found: that it is in the text is known. */
 static bool
-holds(struct rules_scan *c, const struct rule *rule)
+holds(struct rules_scan *c, const struct rule *rule, bool found)
 {
-	struct span p = rule->pattern, bad;
-
-	if (p.n == 1 && *p.p == '*') {
-		if (c->f->site_only)
-			return false;
-	} else if (p.n > 2 && p.p[0] == '^') {
-		if (p.p[1] == '%' && p.p[2] == 'a') {
-			if (!c->begins_address)
-				return false;
-		} else if (pattern_plain((unsigned char)p.p[1]) && (c->text.n == 0 || *c->text.p != p.p[1]))
-			return false;
-	}
+	if (rule->code.n == 0 && c->f->site_only) /* "*" */
+		return false;
+	if (!c->begins_address && pattern_begins_address(rule->code))
+		return false;
 	/* Of a line's rule the site is what it tells, not what it asks. */
-	if (c->s != &c->r->lines && !site_is(rule->site, c->f))
+	if (rule->is == RULES_REASON && !site_is(rule->site, c->f))
 		return false;
-	if (!(rule->when.n == 1 && *rule->when.p == '*') && !rules_when(rule->when, c->f, &bad))
-		return false;
-	return (p.n == 1 && *p.p == '*') || pattern_matches(p, rule->skip, c->text, &c->addr);
+	return all_hold(rule->conds, rule->n_conds, c->f) &&
+	    (found || pattern_matches(rule->code, c->text, &c->addr));
 }
 
 const struct rule *
@@ -570,7 +777,7 @@ rules_next(struct rules_scan *c)
 
 			c->bits[c->word] &= c->bits[c->word] - 1;
 			c->addr = (struct span){"", 0};
-			if (holds(c, rule))
+			if (holds(c, rule, c->s->literal[c->word] >> bit & 1))
 				return rule;
 		}
 	return NULL;

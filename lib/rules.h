@@ -24,14 +24,32 @@
 #include <stdint.h>
 
 #define RULES_MAX 8192      /* lines with a rule in all texts together */
+#define RULES_KEYS_MAX 65535 /* what is over it is not looked for before a rule is asked */
 #define RULES_FIELD_BITS 1024
 #define RULES_KEY_BITS 65536
 
+/* What a rule tells: a reason, or, by its word with "@", what a line is. */
+enum rules_is { RULES_REASON, RULES_BOUNCE, RULES_AUTO, RULES_FEEDBACK, RULES_DAEMON, RULES_JSON,
+	RULES_DELAYED, RULES_ORIGINAL, RULES_HEADER, RULES_DSN, RULES_ALIAS, RULES_TO, RULES_SKIP, RULES_END,
+	RULES_SITE, RULES_AT_CONN, RULES_AT_HELO, RULES_AT_MAIL, RULES_AT_RCPT, RULES_AT_DATA, RULES_NO_WORD };
+
+enum rules_cond_is { RULES_CODE = 1, RULES_STATUS, RULES_CLASS, RULES_NO_CODE, RULES_NO_STATUS, RULES_PHASE,
+	RULES_ACTION };
+
+struct rules_cond {         /* of WHEN, one alternative */
+	struct span w;
+	unsigned char is, phase;
+	bool negated, more; /* the next is an alternative to it */
+};
+
 struct rule {
 	struct span what, site, when, pattern, sample;
-	uint16_t *skip;     /* of the pattern, if it has groups */
-	const char *file;   /* where it stands */
+	struct span code;   /* of the pattern (pattern.h); empty: it is "*" */
+	const struct rules_cond *conds;
+	unsigned n_conds;
+	enum rules_is is;
 	unsigned line;
+	const char *file;   /* where it stands */
 };
 
 struct rules_words {        /* "@words": what {=NAME} in a pattern stands for */
@@ -41,39 +59,51 @@ struct rules_words {        /* "@words": what {=NAME} in a pattern stands for */
 
 struct rules_key {
 	uint32_t gram;
-	uint16_t rule, part; /* whose it is: which of the set, and which part of it */
-	uint16_t next;      /* of the same bucket, plus 1 */
+	uint32_t literal;   /* where in literals it begins */
+	uint32_t owner;     /* where its owners stand */
+	uint16_t owners;    /* so many */
+	uint8_t before, behind; /* bytes of its literal around it */
 };
 
-struct rules_set {          /* rules that are asked together, in their order */
-	uint16_t *v;        /* numbers of rules */
+/* Rules that are asked together, in their order.  All that a set and its rules point to is made by
+ * rules_ready(), or, for the shipped rules alone, when this is built (scripts/rulesc.c). */
+struct rules_set {
+	const uint16_t *v;  /* numbers of rules */
 	size_t n;
-	struct rules_key *key;
-	size_t n_keys, cap;
-	uint16_t bucket[PATTERN_BUCKETS]; /* the last of key, plus 1 */
-	uint64_t some[RULES_KEY_BITS / 64]; /* a bit a hash: some key has it.  Most bytes of a text end here */
-	uint64_t *names;    /* a bit a rule: it has %a */
-	uint64_t *free[PATTERN_PARTS]; /* a bit a rule: that part is in every text */
+	const struct rules_key *key;
+	size_t n_keys;
+	const uint16_t *at; /* where in key a bucket begins */
+	const uint16_t *owner; /* which rule of the set times PATTERN_PARTS, plus which part of it */
+	size_t n_owners;
+	const uint64_t *some; /* a bit a hash: some key has it.  Most bytes of a text end here */
+	const uint64_t *names; /* a bit a rule: it has %a */
+	const uint64_t *literal; /* a bit a rule: where its key's literal stands it holds */
+	const uint64_t *free[PATTERN_PARTS]; /* a bit a rule: that part is in every text */
+	struct span literals;
 };
 
 struct rules {
-	struct rule *v;
-	size_t n, cap;
+	const struct rule *v;
+	size_t n;
 	struct rules_set reasons, lines;
-	struct rules_words *words;
-	struct arena arena; /* of patterns with words in them */
-	uint16_t *sites;    /* numbers of the @site rules */
+	const uint16_t *sites; /* numbers of the @site rules */
 	size_t n_sites;
 	uint64_t fields[RULES_FIELD_BITS / 64]; /* which header fields any rule asks about: rules_field() */
+	struct rule *grown; /* v, while texts are added */
+	size_t cap;
+	struct rules_words *words;
+	struct arena arena; /* of all but v */
 };
 
 extern const char rules_shipped[]; /* the text of share/bounce.rules, without samples */
 extern const size_t rules_shipped_len;
 
+extern const struct rules rules_shipped_ready; /* the same, ready: to read a thousand lines costs a start a millisecond */
+
 /* text and file are lent until rules_free().  EX_CONFIG "FILE:LINE: what".  rules_ready() comes behind
- * the last text.  The shipped text is not checked again: its test did that, and it costs a start 0.5 ms. */
+ * the last text. */
 int rules_add(struct rules *r, struct span text, const char *file, struct err *e);
-void rules_add_shipped(struct rules *r);
+void rules_add_shipped(struct rules *r); /* the last text; where it is the only one it is ready at once */
 void rules_ready(struct rules *r);
 void rules_free(struct rules *r);
 
@@ -83,6 +113,8 @@ void rules_fold(struct span text, struct buf *out);
 /* What a rule is asked about; empty spans and zeroes: not known. */
 enum rules_phase { RULES_NO_PHASE, RULES_CONN, RULES_HELO, RULES_MAIL, RULES_RCPT, RULES_DATA };
 extern const char *const rules_phases[]; /* "", "conn", "helo", ... */
+
+enum rules_phase rules_at(const struct rule *rule); /* that "@rcpt" and so on tell; RULES_NO_PHASE: another word */
 
 #define RULES_SITES 6
 struct rules_facts {

@@ -1,7 +1,16 @@
 #include "rules.h"
 
-/* share/bounce.rules, as the Makefile quotes it. */
-const char rules_shipped[] =
+/* share/bounce.rules as scripts/rulesc.c writes it: rules_shipped and rules_shipped_ready. */
 #include <rules.inc>
-    ;
-const size_t rules_shipped_len = sizeof rules_shipped - 1;
+
+void
+rules_add_shipped(struct rules *r)
+{
+	struct err e = ERR_INIT;
+
+	if (!r->grown && !r->words)
+		*r = rules_shipped_ready;
+	else /* it cannot fail: that it is well was seen when this was built */
+		rules_add(r, (struct span){rules_shipped, rules_shipped_len}, "bounce.rules", &e);
+	err_free(&e);
+}

@@ -11,7 +11,7 @@
 static bool
 match(const char *pattern, const char *text, struct span *addr)
 {
-	struct buf b = BUF_INIT;
+	struct buf b = BUF_INIT, code = BUF_INIT;
 	static struct buf kept = BUF_INIT;
 	bool yes;
 
@@ -19,7 +19,9 @@ match(const char *pattern, const char *text, struct span *addr)
 	buf_cut(&kept, 0);
 	buf_add(&kept, b.s, b.len);
 	buf_free(&b);
-	yes = pattern_matches(span_of(pattern), NULL, (struct span){kept.s, kept.len}, addr);
+	pattern_code(span_of(pattern), &code);
+	yes = pattern_matches((struct span){code.s, code.len}, (struct span){kept.s, kept.len}, addr);
+	buf_free(&code);
 	if (!yes && !text) /* the last call gives it back */
 		buf_free(&kept);
 	return yes;
