@@ -215,9 +215,9 @@ as_of(const struct smtp_rcpt *r)
 	                               : JOURNAL_DEFERRED;
 }
 
-/* In memory; whether somebody has the message now. */
+/* In memory: of those who were refused for good, or of all others; whether somebody has the message now. */
 static bool
-mark_outcomes(struct attempt *a)
+mark_outcomes(struct attempt *a, bool refused)
 {
 	struct parcel *p = a->p;
 	bool delivered = false;
@@ -225,7 +225,7 @@ mark_outcomes(struct attempt *a)
 	for (size_t i = 0; i < a->m->n; i++) {
 		const struct smtp_rcpt *r = &a->m->rcpts[i];
 
-		if (r->is == SMTP_AGAIN)
+		if (r->is == SMTP_AGAIN || (r->is == SMTP_FAILED) != refused)
 			continue;
 		parcel_set(p, a->who[i], as_of(r));
 		delivered |= r->is == SMTP_DELIVERED;
@@ -279,35 +279,80 @@ note_successes(struct attempt *a)
 	free(v);
 }
 
+enum which { EVERYBODY, REFUSED_AS_DEFERRED, REFUSED };
+
+/* Pending: what was said to whom. */
+static void
+put_outcomes(struct attempt *a, enum which which)
+{
+	struct parcel *p = a->p;
+	size_t start = journal_outcome(&p->pending, io_time_us(), p->attempt, a->way->site, a->way->host,
+	    a->way->addr);
+
+	for (size_t i = 0; i < a->m->n; i++) {
+		const struct smtp_rcpt *r = &a->m->rcpts[i];
+		enum journal_is as = as_of(r);
+
+		if (r->is == SMTP_AGAIN || (which == REFUSED && as != JOURNAL_FAILED))
+			continue;
+		if (which == REFUSED_AS_DEFERRED && as == JOURNAL_FAILED)
+			as = JOURNAL_DEFERRED;
+		journal_outcome_rcpt(&p->pending, a->who[i], as, r->code, span_of(r->status),
+		    parcel_words((struct span){r->text.s, r->text.len}));
+	}
+	journal_outcome_end(&p->pending, start);
+}
+
+/* How many were refused for good and are on the suppression list, if that is where they belong.  Who could
+ * not be written there waits, to be refused once more. */
+static size_t
+learn_refusals(struct attempt *a)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->m->n; i++) {
+		struct smtp_rcpt *r = &a->m->rcpts[i];
+		const struct parcel_word w = {.as = JOURNAL_FAILED, .code = r->code, .status = span_of(r->status),
+		    .text = {r->text.s, r->text.len}, .site = a->way->site, .host = a->way->host,
+		    .addr = a->way->addr};
+
+		if (r->is != SMTP_FAILED)
+			continue;
+		if (a->way->ends ||
+		    parcel_learn(a->p, a->who[i], &w, r->at_rcpt ? RULES_RCPT : RULES_NO_PHASE, a->m->n == 1)) {
+			n++;
+		} else {
+			r->is = SMTP_DEFERRED;
+			a->p->tried = true;
+		}
+	}
+	return n;
+}
+
+/* Who has the message is written down at once, lest he gets it twice.  Who is dead is on the list before the
+ * journal says that he has had his answer, for nobody asks about him again; until then he is deferred, which
+ * leaves no doubt either. */
 static void
 note_outcomes(struct attempt *a, struct err *e)
 {
 	struct parcel *p = a->p;
-	bool delivered = mark_outcomes(a);
-	size_t start;
-	int rc = 0;
+	bool delivered = mark_outcomes(a, false);
+	size_t refused;
 
 	if (delivered)
 		note_successes(a);
-
 	if (remove_delivered(p, e))
 		return;
-	start = journal_outcome(&p->pending, io_time_us(), p->attempt, a->way->site, a->way->host,
-	    a->way->addr);
-	for (size_t i = 0; i < a->m->n; i++) {
-		const struct smtp_rcpt *r = &a->m->rcpts[i];
-
-		if (r->is != SMTP_AGAIN)
-			journal_outcome_rcpt(&p->pending, a->who[i], as_of(r), r->code,
-			    span_of(r->status), parcel_words((struct span){r->text.s, r->text.len}));
-	}
-	journal_outcome_end(&p->pending, start);
 	if (delivered) {
+		put_outcomes(a, REFUSED_AS_DEFERRED);
 		p->partial = true;
-		rc = parcel_write(p, e);
-		if (rc)
+		if (parcel_write(p, e))
 			parcel_unwritten(p, e);
 	}
+	refused = learn_refusals(a);
+	mark_outcomes(a, true);
+	if (!delivered || refused > 0)
+		put_outcomes(a, delivered ? REFUSED : EVERYBODY);
 }
 
 static void
@@ -329,8 +374,6 @@ tell_outcomes(struct attempt *a, uint64_t send_us)
 		w.status = span_of(r->status);
 		w.text = (struct span){r->text.s, r->text.len};
 		parcel_tell(a->p, a->who[i], &w);
-		if (r->is == SMTP_FAILED && !a->way->ends)
-			parcel_learn(a->p, a->who[i], &w, r->at_rcpt ? RULES_RCPT : RULES_NO_PHASE, a->m->n == 1);
 	}
 }
 

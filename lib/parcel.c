@@ -289,8 +289,7 @@ finish_untold(struct parcel *p)
 
 /* --- the suppression list */
 
-/* A list that cannot be written to is this machine's trouble; the message's outcome stands. */
-void
+bool
 parcel_learn(const struct parcel *p, uint32_t i, const struct parcel_word *w, enum rules_phase phase,
     bool alone)
 {
@@ -299,9 +298,12 @@ parcel_learn(const struct parcel *p, uint32_t i, const struct parcel_word *w, en
 	    .host = w->host, .phase = phase, .alone = alone};
 	struct err e = ERR_INIT;
 
-	if (p->d->guard && guard_learn(p->d->guard, &f, &e))
+	bool known = !p->d->guard || guard_learn(p->d->guard, &f, &e) == 0;
+
+	if (!known)
 		deliver_ails(p->d, &e);
 	err_free(&e);
+	return known;
 }
 
 /* Nobody is to be told of this failure: as if he had been. */
@@ -379,12 +381,13 @@ expire(struct parcel *p)
 			w.host = span_of(last->peer);
 			w.addr = span_of(last->addr);
 		}
+		if (!parcel_learn(p, open[i], &w, RULES_NO_PHASE, true))
+			continue; /* his time is over when this machine is well again */
 		start = journal_outcome(&p->pending, now, p->attempt, w.site, w.host, w.addr);
 		journal_outcome_rcpt(&p->pending, open[i], JOURNAL_EXPIRED, w.code, w.status, w.text);
 		journal_outcome_end(&p->pending, start);
 		parcel_set(p, open[i], JOURNAL_EXPIRED);
 		parcel_tell(p, open[i], &w);
-		parcel_learn(p, open[i], &w, RULES_NO_PHASE, true);
 	}
 	journal_free(&j);
 	free(open);

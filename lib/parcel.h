@@ -102,8 +102,9 @@ bool parcel_delivered(const struct parcel *p); /* to everybody */
 /* Delivered to these, whose sender wants to hear of it from us: as in journal_success(). */
 void parcel_answer(struct parcel *p, enum journal_told as, const uint32_t *rcpts, size_t n);
 int parcel_write(struct parcel *p, struct err *e); /* what is pending, into the journal */
-/* A recipient was refused for good: the suppression list hears of it. */
-void parcel_learn(const struct parcel *p, uint32_t rcpt, const struct parcel_word *w,
+/* A recipient was refused for good: the suppression list hears of it.  False: it cannot be written to, which is
+ * this machine's trouble, and the recipient is to stay open: what is forgotten now nobody tells again. */
+bool parcel_learn(const struct parcel *p, uint32_t rcpt, const struct parcel_word *w,
     enum rules_phase phase, bool alone);
 /* Those still open who are on it fail. */
 int parcel_guard(struct parcel *p, struct err *e);

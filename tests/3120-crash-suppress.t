@@ -62,4 +62,17 @@ verify() {
 }
 victim="bounce-parse --queue $T/q --threads 1 --apply $T/mbox"
 sweep 'bounce-parse --apply'
+
+# --- smtp-deliver: of two recipients one is delivered, which is written down at once, and one is dead
+trap_start
+{ printf 'connections = 1\nconnection_idle = 50ms\ntimeout_quit = 2s\nnotices { bounce = none }\n'; } >"$T/conf"
+printf 'Subject: x\n\nx\n' | smtp-submit --queue "$T/template" -odq -f a@example.org good@one.example \
+    reject-550@one.example defer-451@one.example >"$T/.out" 2>&1
+verify() {
+	$victim >"$T/.out" 2>&1 || echo "the next run: $(cat "$T/.out"); "
+	[ "$(there '^reject')" = 1 ] || echo 'who was refused for good is not on the list; '
+	[ "$(there '^good\|^defer')" = 0 ] || echo 'others are; '
+}
+victim="smtp-deliver -C $T/conf --queue $T/q --relay 127.0.0.1:$PORT --now --no-sandbox"
+sweep 'smtp-deliver'
 done_testing
