@@ -58,6 +58,16 @@ arena_dup(struct arena *a, struct span s)
 	return (struct span){p, s.n};
 }
 
+struct span
+arena_lower(struct arena *a, struct span s)
+{
+	char *p = arena_get(a, s.n + 1);
+
+	for (size_t i = 0; i < s.n; i++)
+		p[i] = (char)ascii_lower((unsigned char)s.p[i]);
+	return (struct span){p, s.n};
+}
+
 void
 arena_reset(struct arena *a)
 {

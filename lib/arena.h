@@ -19,6 +19,7 @@ struct arena {
 
 void *arena_get(struct arena *a, size_t n); /* zeroed, aligned for anything */
 struct span arena_dup(struct arena *a, struct span s); /* with a NUL behind */
+struct span arena_lower(struct arena *a, struct span s); /* the same in lower case, ASCII alone */
 void arena_reset(struct arena *a);
 void arena_free(struct arena *a);
 

@@ -23,16 +23,6 @@ joined(struct arena *a, struct span value)
 	return out;
 }
 
-static struct span
-lower(struct arena *a, struct span s)
-{
-	char *p = arena_get(a, s.n + 1);
-
-	for (size_t i = 0; i < s.n; i++)
-		p[i] = (char)ascii_lower((unsigned char)s.p[i]);
-	return (struct span){p, s.n};
-}
-
 static void
 add_rcpt(struct arf *out, struct span address)
 {
@@ -73,8 +63,8 @@ arf_parse(struct span text, struct arena *a, struct arf *out)
 			if (fields[i].into->n == 0 && span_ieq(f.name, span_of(fields[i].name)))
 				*fields[i].into = joined(a, f.value);
 	}
-	out->type = lower(a, out->type);
-	out->auth_failure = lower(a, out->auth_failure);
+	out->type = arena_lower(a, out->type);
+	out->auth_failure = arena_lower(a, out->auth_failure);
 	out->reporting = dsn_typed(out->reporting, NULL);
 	out->removal = dsn_address(out->removal, a);
 	return out->type.n > 0;

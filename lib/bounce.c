@@ -5,10 +5,10 @@
 #include "bouncetext.h"
 #include "charset.h"
 #include "dsn.h"
-#include "entry.h"
 #include "htmltext.h"
 #include "mimeread.h"
-#include "msg.h"
+#include "returned.h"
+#include "returnpath.h"
 #include "sesjson.h"
 
 #include <stdlib.h>
@@ -212,126 +212,21 @@ bounce_feed(struct bounce_reader *b, struct span piece)
 	mimeread_feed(b->mime, piece);
 }
 
-/* --- the returned message */
-
-/* A field's value, decoded. */
-static struct span
-words(struct bounce_reader *b, struct span value)
-{
-	buf_cut(&b->words, 0);
-	mimeread_words(value, charset_utf8, &b->words);
-	return arena_dup(&b->arena, span_trim((struct span){b->words.s, b->words.len}));
-}
-
-static struct span
-address(struct bounce_reader *b, struct span value)
-{
-	struct span v = words(b, value);
-	const char *comma = memchr(v.p, ',', v.n);
-	struct span first = {v.p, comma ? (size_t)(comma - v.p) : v.n};
-	struct span a = dsn_address(first, &b->arena);
-
-	return a.n > 0 ? a : dsn_address(v, &b->arena);
-}
-
-static struct span
-field(struct bounce_reader *b, struct span head, const char *name)
-{
-	struct msg_field f;
-
-	return msg_find(head, name, &f) ? words(b, f.value) : (struct span){"", 0};
-}
-
-static struct span
-field_address(struct bounce_reader *b, struct span head, const char *name)
-{
-	struct msg_field f;
-
-	return msg_find(head, name, &f) ? address(b, f.value) : (struct span){"", 0};
-}
-
-static struct span
-inside_angles(struct span s)
-{
-	return s.n > 2 && *s.p == '<' && s.p[s.n - 1] == '>' ? (struct span){s.p + 1, s.n - 2} : s;
-}
-
-/* Empty lines in front of it, blanks in front of each line: what a mailer indents it by. */
-static struct span
-header_text(struct bounce_reader *b, struct span s)
-{
-	while (s.n > 0 && (*s.p == '\n' || is_space((unsigned char)*s.p))) {
-		s.p++;
-		s.n--;
-	}
-	if (s.n > BOUNCE_TEXT_MAX)
-		s.n = BOUNCE_TEXT_MAX;
-	return arena_dup(&b->arena, s);
-}
-
-/* Of the newest Received field that is ours: "by HOST (relaykit...) id ID". */
-static struct span
-our_id(struct span head)
-{
-	struct cur c = cur_span(head);
-	struct msg_field f;
-	bool bad;
-
-	if (!memmem(head.p, head.n, "(relaykit", 9)) /* most are others' */
-		return (struct span){"", 0};
-	while (msg_field(&c, &f, &bad)) {
-		const char *id, *end = f.value.p + f.value.n;
-
-		if (!span_ieq(f.name, SPAN("Received")) || !memmem(f.value.p, f.value.n, "(relaykit", 9))
-			continue;
-		for (id = f.value.p; (id = memmem(id, (size_t)(end - id), "id ", 3)); id++) {
-			struct cur word = cur_of(id + 3, (size_t)(end - id - 3));
-			struct span text = cur_while(&word, is_alnum);
-
-			if (entry_id_ok(text))
-				return text;
-		}
-	}
-	return (struct span){"", 0};
-}
-
-/* The first of each field that is told, in one walk. */
-static void
-returned_fields(struct bounce_reader *b, struct span head)
-{
-	static const struct span names[] = {{"Message-ID", 10}, {"Subject", 7}, {"Date", 4}, {"From", 4}};
-	struct span value[] = {{NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}}, none = {"", 0};
-	struct cur c = cur_span(head);
-	struct msg_field f;
-	bool bad;
-
-	while (msg_field(&c, &f, &bad))
-		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-			if (!value[i].p && f.name.n == names[i].n && span_ieq(f.name, names[i]))
-				value[i] = f.value;
-	b->out.message_id = value[0].p ? inside_angles(words(b, value[0])) : none;
-	b->out.subject = value[1].p ? words(b, value[1]) : none;
-	b->out.date = value[2].p ? words(b, value[2]) : none;
-	b->out.sender = value[3].p ? address(b, value[3]) : none;
-}
-
 static void
 returned_message(struct bounce_reader *b)
 {
 	struct bounce *o = &b->out;
-	struct span at;
-	struct cur c;
+	struct returned r;
 
 	b->original = kept(b, KEEP_ORIGINAL);
 	if (b->original.n == 0 && b->text.original.n > 0)
-		b->original = header_text(b, b->text.original);
-	returned_fields(b, b->original);
-	c = cur_span(o->message_id);
-	at = cur_until(&c, '@');
-	if (entry_id_ok(at)) /* smtp-submit names a message after its entry */
-		o->queue_id = at;
-	else
-		o->queue_id = our_id(b->original);
+		b->original = returned_header(b->text.original, BOUNCE_TEXT_MAX, &b->arena);
+	returned_read(b->original, &b->arena, &b->words, &r);
+	o->message_id = r.message_id;
+	o->sender = r.sender;
+	o->subject = r.subject;
+	o->date = r.date;
+	o->queue_id = r.queue_id;
 }
 
 /* --- one recipient */
@@ -695,11 +590,11 @@ from_feedback(struct bounce_reader *b, struct span type)
 		return;
 	who = b->arf.removal;
 	if (who.n == 0)
-		who = field_address(b, head, "X-HmXmrOriginalRecipient");
+		who = returned_address(head, "X-HmXmrOriginalRecipient", &b->arena, &b->words);
 	if (who.n == 0)
-		who = field_address(b, head, "To");
+		who = returned_address(head, "To", &b->arena, &b->words);
 	if (who.n == 0) /* it is its writer who wants no more */
-		who = field_address(b, kept(b, KEEP_HEADER), "From");
+		who = returned_address(kept(b, KEEP_HEADER), "From", &b->arena, &b->words);
 	if (who.n > 0)
 		feedback_rcpt(b, who);
 }
@@ -708,7 +603,7 @@ from_feedback(struct bounce_reader *b, struct span type)
 static size_t
 failed_header(struct bounce_reader *b)
 {
-	struct span v = field(b, kept(b, KEEP_HEADER), "X-Failed-Recipients");
+	struct span v = returned_field(kept(b, KEEP_HEADER), "X-Failed-Recipients", &b->arena, &b->words);
 	struct cur c = cur_span(v);
 	size_t n = 0;
 
@@ -738,7 +633,7 @@ from_words(struct bounce_reader *b)
 		struct span who = b->out.proof == VERP_GOOD ? b->out.proved : b->text.alias;
 
 		if (who.n == 0)
-			who = field_address(b, b->original, "To");
+			who = returned_address(b->original, "To", &b->arena, &b->words);
 		if (who.n > 0)
 			bouncetext_only(&b->text, who);
 	}
@@ -754,7 +649,7 @@ from_words(struct bounce_reader *b)
 static void
 from_answer(struct bounce_reader *b)
 {
-	struct span who = field_address(b, kept(b, KEEP_HEADER), "From");
+	struct span who = returned_address(kept(b, KEEP_HEADER), "From", &b->arena, &b->words);
 
 	b->out.is = BOUNCE_AUTO;
 	if (who.n > 0)
@@ -764,34 +659,18 @@ from_answer(struct bounce_reader *b)
 /* --- the return path */
 
 static void
-look_for_proof(struct bounce_reader *b, struct span address)
-{
-	enum verp_is is;
-
-	buf_cut(&b->words, 0);
-	is = verp_read(b->key, address, b->now_s, &b->words);
-	if (is == VERP_NONE || b->out.proof == VERP_GOOD || (is != VERP_GOOD && b->out.proof != VERP_NONE))
-		return;
-	b->out.proof = is;
-	b->out.proved = arena_dup(&b->arena, is == VERP_SHORT ? address : (struct span){b->words.s, b->words.len});
-}
-
-/* Where a server writes whom it has delivered the bounce to. */
-static void
 return_path(struct bounce_reader *b)
 {
-	static const char *const fields[] = {"Delivered-To", "X-Original-To", "Envelope-To",
-	    "X-Envelope-To", "To"};
-	struct cur c = cur_span(kept(b, KEEP_HEADER));
-	struct msg_field f;
-	bool bad;
+	struct returnpath p = {.key = b->key, .now_s = b->now_s, .is = VERP_NONE};
 
-	while (b->key && msg_field(&c, &f, &bad))
-		for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-			if (span_ieq(f.name, span_of(fields[i])))
-				look_for_proof(b, dsn_address(span_trim(f.value), &b->arena));
-	if (b->key && b->kept[KEEP_REPORT].len > 0)
-		look_for_proof(b, field_address(b, b->original, "Return-Path"));
+	if (!b->key)
+		return;
+	returnpath_header(&p, kept(b, KEEP_HEADER), &b->arena, &b->words);
+	if (b->kept[KEEP_REPORT].len > 0)
+		returnpath_look(&p, returned_address(b->original, "Return-Path", &b->arena, &b->words), &b->arena,
+		    &b->words);
+	b->out.proof = p.is;
+	b->out.proved = p.proved;
 }
 
 /* Who is named, and who was mailed. */

@@ -35,14 +35,6 @@ code(char digits[4], int reply)
 	digits[3] = 0;
 }
 
-/* A member that is known. */
-static void
-maybe(struct buf *out, const char *key, struct span value)
-{
-	if (value.n > 0)
-		json_str(out, key, value);
-}
-
 static void
 json_derived(struct buf *out, unsigned derived)
 {
@@ -62,20 +54,20 @@ static const char *const proofs[] = {[VERP_NONE] = "", [VERP_GOOD] = "proved",
 static void
 json_about(struct buf *out, const struct bounce *b, const struct bounceout_more *more)
 {
-	maybe(out, "dialect", b->dialect);
-	maybe(out, "reporting_mta", b->reporting);
-	maybe(out, "arrival", b->arrival);
-	maybe(out, "envelope_id", b->envid);
-	maybe(out, "message_id", b->message_id);
-	maybe(out, "sender", b->sender);
-	maybe(out, "subject", b->subject);
-	maybe(out, "date", b->date);
-	maybe(out, "queue_id", b->queue_id);
+	json_maybe(out, "dialect", b->dialect);
+	json_maybe(out, "reporting_mta", b->reporting);
+	json_maybe(out, "arrival", b->arrival);
+	json_maybe(out, "envelope_id", b->envid);
+	json_maybe(out, "message_id", b->message_id);
+	json_maybe(out, "sender", b->sender);
+	json_maybe(out, "subject", b->subject);
+	json_maybe(out, "date", b->date);
+	json_maybe(out, "queue_id", b->queue_id);
 	if (more) {
-		maybe(out, "stream", (struct span){more->stream.s, more->stream.len});
-		maybe(out, "tag", (struct span){more->tag.s, more->tag.len});
+		json_maybe(out, "stream", (struct span){more->stream.s, more->stream.len});
+		json_maybe(out, "tag", (struct span){more->tag.s, more->tag.len});
 	}
-	maybe(out, "return_path", span_of(proofs[b->proof]));
+	json_maybe(out, "return_path", span_of(proofs[b->proof]));
 	if (b->cut)
 		json_bool(out, "cut", true);
 }
@@ -102,11 +94,11 @@ json_rcpt(struct buf *out, struct span file, size_t n, const struct bounce *b,
 	json_str(out, "feedback_type", b->feedback_type);
 	json_str(out, "class", span_of(reason_class(r->reason.word)));
 	json_derived(out, r->derived);
-	maybe(out, "original_recipient", r->original);
-	maybe(out, "actual_recipient", r->actual);
-	maybe(out, "command", span_of(rules_phases[r->phase]));
-	maybe(out, "remote_mta", r->remote);
-	maybe(out, "text", r->text);
+	json_maybe(out, "original_recipient", r->original);
+	json_maybe(out, "actual_recipient", r->actual);
+	json_maybe(out, "command", span_of(rules_phases[r->phase]));
+	json_maybe(out, "remote_mta", r->remote);
+	json_maybe(out, "text", r->text);
 	json_about(out, b, more);
 	if (explain) {
 		bounceout_rule(&rule, r->reason.rule);

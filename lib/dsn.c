@@ -141,16 +141,6 @@ dsn_code_in(struct span t)
 
 /* --- fields */
 
-static struct span
-lower(struct arena *a, struct span s)
-{
-	char *p = arena_get(a, s.n + 1);
-
-	for (size_t i = 0; i < s.n; i++)
-		p[i] = (char)ascii_lower((unsigned char)s.p[i]);
-	return (struct span){p, s.n};
-}
-
 static bool
 is_letter_or_dash(int c)
 {
@@ -261,7 +251,7 @@ set_diagnostic(struct dsn_rcpt *g, struct span value, struct arena *a)
 	value = dsn_typed(value, &type);
 	if (g->diagnostic.n == 0) { /* the first is the field's, repeats are other mailers' */
 		g->diagnostic = value;
-		g->diagnostic_type = lower(a, type);
+		g->diagnostic_type = arena_lower(a, type);
 	}
 }
 
@@ -292,7 +282,7 @@ set(struct reading *r, enum field is, struct span value)
 	if (is == FINAL || is == ORIGINAL || is == ACTUAL)
 		set_address(r, is, value);
 	else if (is == ACTION)
-		group(r)->action = lower(r->a, first_word(value));
+		group(r)->action = arena_lower(r->a, first_word(value));
 	else if (is == STATUS && group(r)->status.n == 0)
 		group(r)->status = dsn_status_in(value);
 	else if (is == DIAGNOSTIC)

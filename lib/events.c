@@ -61,13 +61,6 @@ stamp(struct buf *b, const char *key, uint64_t us)
 }
 
 static void
-str(struct buf *b, const char *key, struct span s)
-{
-	if (s.n > 0)
-		json_str(b, key, s);
-}
-
-static void
 num(struct buf *b, const char *key, uint64_t v)
 {
 	if (v > 0)
@@ -88,8 +81,8 @@ response(struct buf *b, const struct event *v)
 		return;
 	json_obj(b, "response");
 	num(b, "code", v->code > 0 ? (uint64_t)v->code : 0);
-	str(b, "enhanced_code", v->status);
-	str(b, "content", v->text);
+	json_maybe(b, "enhanced_code", v->status);
+	json_maybe(b, "content", v->text);
 	json_close(b);
 }
 
@@ -99,8 +92,8 @@ address(struct buf *b, const char *key, struct span name, struct span addr)
 	if (name.n == 0 && addr.n == 0)
 		return;
 	json_obj(b, key);
-	str(b, "name", name);
-	str(b, "addr", addr);
+	json_maybe(b, "name", name);
+	json_maybe(b, "addr", addr);
 	json_close(b);
 }
 
@@ -111,9 +104,9 @@ policy(struct buf *b, const struct event_policy *p)
 		return;
 	json_obj(b, "policy");
 	json_str(b, "type", p->type);
-	str(b, "domain", p->domain);
-	str(b, "id", p->id);
-	str(b, "mode", p->mode);
+	json_maybe(b, "domain", p->domain);
+	json_maybe(b, "id", p->id);
+	json_maybe(b, "mode", p->mode);
 	if (p->n > 0) {
 		json_arr(b, "lines");
 		for (size_t i = 0; i < p->n; i++)
@@ -139,24 +132,24 @@ events_text(struct buf *out, const struct event *v, uint64_t now_us)
 	json_open(out);
 	json_str(out, "type", span_of(names[v->type]));
 	stamp(out, "timestamp", now_us);
-	str(out, "id", v->id);
+	json_maybe(out, "id", v->id);
 	if (v->has_sender || v->sender.n > 0)
 		json_str(out, "sender", v->sender);
-	str(out, "recipient", v->rcpt);
-	str(out, "site", v->site);
-	str(out, "domain", v->domain);
-	str(out, "stream", v->stream);
-	str(out, "tag", v->tag);
+	json_maybe(out, "recipient", v->rcpt);
+	json_maybe(out, "site", v->site);
+	json_maybe(out, "domain", v->domain);
+	json_maybe(out, "stream", v->stream);
+	json_maybe(out, "tag", v->tag);
 	num(out, "size", v->size);
 	num(out, "attempts", v->attempts);
-	str(out, "notice", v->notice);
-	str(out, "user", v->user);
+	json_maybe(out, "notice", v->notice);
+	json_maybe(out, "user", v->user);
 	address(out, "peer_address", v->peer, v->peer_addr);
 	address(out, "source_address", v->source, v->source_addr);
 	response(out, v);
 	policy(out, v->policy);
-	str(out, "result", v->result);
-	str(out, "tls", v->tls);
+	json_maybe(out, "result", v->result);
+	json_maybe(out, "tls", v->tls);
 	if (v->queue_us > 0 || v->connect_us > 0 || v->send_us > 0) {
 		json_obj(out, "timings");
 		ms(out, "queue_ms", v->queue_us);
@@ -168,7 +161,7 @@ events_text(struct buf *out, const struct event *v, uint64_t now_us)
 		stamp(out, "next_attempt", v->next_s * SECOND_US);
 	if (v->accepted_us > 0)
 		stamp(out, "accepted", v->accepted_us);
-	str(out, "feedback_type", v->feedback);
+	json_maybe(out, "feedback_type", v->feedback);
 	reason(out, v); /* last: reclass.h */
 	json_close(out);
 	buf_ch(out, '\n');

@@ -115,6 +115,13 @@ json_str(struct buf *b, const char *key, struct span value)
 	json_text(b, value);
 }
 
+void
+json_maybe(struct buf *b, const char *key, struct span value)
+{
+	if (value.n > 0)
+		json_str(b, key, value);
+}
+
 static void
 escaped(struct buf *b, unsigned char c)
 {

@@ -25,6 +25,7 @@ void json_open(struct buf *b);  /* "{", with a comma before where a value stands
 void json_close(struct buf *b); /* "}" */
 void json_key(struct buf *b, const char *key); /* the comma where needed, "key": */
 void json_str(struct buf *b, const char *key, struct span value);
+void json_maybe(struct buf *b, const char *key, struct span value); /* if it is not empty */
 void json_num(struct buf *b, const char *key, int64_t value);
 void json_ms(struct buf *b, const char *key, uint64_t us); /* as milliseconds, 3 decimals */
 void json_bool(struct buf *b, const char *key, bool value);
