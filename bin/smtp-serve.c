@@ -53,6 +53,7 @@ struct program {
 	const char **listen;
 	size_t n_listen;
 	bool sandbox, verbose;
+	bool hall;              /* of the sandbox only each client's part is to come */
 	struct conf conf;
 	struct door_house house;
 	struct tls_identity *identity;
@@ -62,6 +63,7 @@ struct program {
 	struct quota *quota;
 	struct locals *locals;
 	struct resolve *dns;
+	struct owner owner;     /* of the queue, where there are listeners */
 	struct stat *seen;      /* of the files of certificates, two each */
 	int *listeners;
 	size_t n_listeners;
@@ -182,6 +184,7 @@ renew(void *arg)
 	struct err e = ERR_INIT;
 
 	read_addresses(p);
+	owner_find(&p->owner, p->conf.queue);
 	if (p->login && login_refresh(p->login, &e))
 		prog_trouble(NULL, &e);
 	err_free(&e);
@@ -219,7 +222,7 @@ first_identity(struct program *p, struct err *e)
 static int
 open_queue(struct program *p, struct err *e)
 {
-	int rc = owner_become(p->conf.queue, e);
+	int rc = p->n_listeners > 0 ? owner_be(&p->owner, p->conf.queue, e) : owner_become(p->conf.queue, e);
 
 	if (!rc)
 		rc = queue_open(&p->house.queue, p->conf.queue, QUEUE_WORK, e);
@@ -293,7 +296,7 @@ one_client(struct program *p, int in, int out, struct err *e)
 	if (!rc)
 		rc = serve_look(&c, in, out, e);
 	if (!rc && p->sandbox)
-		rc = sandbox_enter(p->conf.queue, e);
+		rc = p->hall ? sandbox_client(p->conf.queue, e) : sandbox_enter(p->conf.queue, e);
 	if (!rc)
 		rc = serve(&c, e);
 	events_close(p->events);
@@ -321,6 +324,7 @@ release(struct program *p)
 	tls_identity_free(p->identity);
 	conf_free(&p->conf);
 	free(p->listen);
+	owner_free(&p->owner);
 	free(p->listeners);
 	free(p->seen);
 }
@@ -416,6 +420,10 @@ run(struct program *p, struct err *e)
 		    client >= 0 ? client : STDOUT_FILENO, e);
 	}
 	if (needs_dns(p) && dnsmsg_load(e)) /* once for all clients */
+		return e->code;
+	owner_find(&p->owner, p->conf.queue); /* before nobody can be asked any more */
+	p->hall = p->sandbox && !asks_commands(p); /* which each client's process starts by itself */
+	if (p->hall && sandbox_hall(e))
 		return e->code;
 	h.listeners = p->listeners;
 	h.n = p->n_listeners;

@@ -22,41 +22,81 @@ owner_in_group(gid_t gid)
 	return yes;
 }
 
-/* The groups of a user, and the submitters': their entries are to be read. */
-static int
-take_groups(const struct passwd *pw, gid_t gid, const char *dir)
+#define NO_GROUP ((gid_t)-1)
+
+/* Of new/: their entries are to be read. */
+static gid_t
+submitters(const char *dir)
 {
 	struct buf path = BUF_INIT;
 	struct stat st;
-	int n = 0, rc;
-	gid_t *v;
+	bool shared;
+
+	buf_fmt(&path, "%s/new", dir);
+	shared = stat(path.s, &st) == 0 && st.st_mode & 020;
+	buf_free(&path);
+	return shared ? st.st_gid : NO_GROUP;
+}
+
+static void
+find_groups(struct owner *o, const struct passwd *pw)
+{
+	int n = 0;
 
 	if (pw)
-		getgrouplist(pw->pw_name, gid, NULL, &n);
-	v = mem_alloc((size_t)(n + 1) * sizeof *v);
-	if (pw && getgrouplist(pw->pw_name, gid, v, &n) < 0)
+		getgrouplist(pw->pw_name, o->gid, NULL, &n);
+	o->groups = mem_alloc((size_t)(n + 1) * sizeof *o->groups);
+	if (pw && getgrouplist(pw->pw_name, o->gid, o->groups, &n) < 0)
 		n = 0;
-	buf_fmt(&path, "%s/new", dir);
-	if (stat(path.s, &st) == 0 && st.st_mode & 020)
-		v[n++] = st.st_gid;
-	rc = setgroups((size_t)n, v);
-	buf_free(&path);
-	free(v);
-	return rc;
+	o->n = (size_t)n;
+	if (o->submitters != NO_GROUP)
+		o->groups[o->n++] = o->submitters;
+}
+
+void
+owner_find(struct owner *o, const char *dir)
+{
+	const struct passwd *pw;
+	struct stat st;
+	gid_t group;
+
+	if (geteuid() != 0 || stat(dir, &st) < 0)
+		return;
+	group = submitters(dir);
+	if (o->other && o->uid == st.st_uid && o->submitters == group)
+		return;
+	owner_free(o);
+	if (st.st_uid == 0)
+		return;
+	pw = getpwuid(st.st_uid);
+	*o = (struct owner){.other = true, .uid = st.st_uid, .gid = pw ? pw->pw_gid : st.st_gid,
+	    .submitters = group};
+	find_groups(o, pw);
+}
+
+int
+owner_be(const struct owner *o, const char *dir, struct err *e)
+{
+	if (o->other && (setgroups(o->n, o->groups) < 0 || setgid(o->gid) < 0 || setuid(o->uid) < 0))
+		return err_sys(e, "become uid %u, the owner of %s", (unsigned)o->uid, dir);
+	return 0;
+}
+
+void
+owner_free(struct owner *o)
+{
+	free(o->groups);
+	*o = (struct owner){.other = false};
 }
 
 int
 owner_become(const char *dir, struct err *e)
 {
-	const struct passwd *pw;
-	struct stat st;
-	gid_t gid;
+	struct owner o = {.other = false};
+	int rc;
 
-	if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
-		return 0;
-	pw = getpwuid(st.st_uid);
-	gid = pw ? pw->pw_gid : st.st_gid;
-	if (take_groups(pw, gid, dir) < 0 || setgid(gid) < 0 || setuid(st.st_uid) < 0)
-		return err_sys(e, "become uid %u, the owner of %s", (unsigned)st.st_uid, dir);
-	return 0;
+	owner_find(&o, dir);
+	rc = owner_be(&o, dir, e);
+	owner_free(&o);
+	return rc;
 }

@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -39,36 +40,38 @@ struct rule {
 	uint32_t arg; /* which */
 	uint32_t value, other;
 	int error;
+	bool hall; /* a process that makes one for each client has to be let */
 };
-#define NEVER(name) {SYS_##name, ALWAYS, 0, 0, 0, EPERM}
-#define OWN_PID 0xffffffff /* value: replaced by this process's id */
+#define NEVER(name) {SYS_##name, ALWAYS, 0, 0, 0, EPERM, false}
+#define HALL(name) {SYS_##name, ALWAYS, 0, 0, 0, EPERM, true}
+#define OWN_PID 0xffffffff /* value: replaced by this process's id, or by nobody's for those to come */
 
 /* What a process that moves mail never does, and one that was taken over would want to. */
 static const struct rule deliverer[] = {
     /* No memory that is both written and run, now or later. */
-    {SYS_mmap, IF_ANY, 2, PROT_EXEC, 0, EPERM},
-    {SYS_mprotect, IF_ANY, 2, PROT_EXEC, 0, EPERM},
-    {SYS_pkey_mprotect, IF_ANY, 2, PROT_EXEC, 0, EPERM},
+    {SYS_mmap, IF_ANY, 2, PROT_EXEC, 0, EPERM, false},
+    {SYS_mprotect, IF_ANY, 2, PROT_EXEC, 0, EPERM, false},
+    {SYS_pkey_mprotect, IF_ANY, 2, PROT_EXEC, 0, EPERM, false},
     /* No file that gives our identity to whoever runs it. */
-    {SYS_openat, IF_ANY, 3, SET_UID_BIT, 0, EPERM},
+    {SYS_openat, IF_ANY, 3, SET_UID_BIT, 0, EPERM, false},
     SYS_OLD_OPEN(IF_ANY, SET_UID_BIT, EPERM)
-    {SYS_fchmod, IF_ANY, 1, SET_UID_BIT, 0, EPERM},
-    {SYS_fchmodat, IF_ANY, 2, SET_UID_BIT, 0, EPERM},
-    {SYS_openat2, ALWAYS, 0, 0, 0, ENOSYS},
+    {SYS_fchmod, IF_ANY, 1, SET_UID_BIT, 0, EPERM, false},
+    {SYS_fchmodat, IF_ANY, 2, SET_UID_BIT, 0, EPERM, false},
+    {SYS_openat2, ALWAYS, 0, 0, 0, ENOSYS, false},
     /* The internet, and not D-Bus or a container's manager, unless one is configured; and no server. */
-    {SYS_socket, UNLESS_EITHER, 0, AF_INET, AF_INET6, EAFNOSUPPORT},
-    NEVER(socketpair), NEVER(listen), NEVER(accept), NEVER(accept4),
+    {SYS_socket, UNLESS_EITHER, 0, AF_INET, AF_INET6, EAFNOSUPPORT, false},
+    NEVER(socketpair), NEVER(listen), HALL(accept), HALL(accept4),
     /* Threads, but no process, and no namespace; clone3 hides its flags, and then clone is used. */
-    {SYS_clone, UNLESS_ALL, 0, CLONE_THREAD, 0, EPERM},
-    {SYS_clone, IF_ANY, 0, NAMESPACES, 0, EPERM},
-    {SYS_clone3, ALWAYS, 0, 0, 0, ENOSYS},
+    {SYS_clone, UNLESS_ALL, 0, CLONE_THREAD, 0, EPERM, true},
+    {SYS_clone, IF_ANY, 0, NAMESPACES, 0, EPERM, false},
+    {SYS_clone3, ALWAYS, 0, 0, 0, ENOSYS, false},
     /* Signals to ourselves at most (abort), also by way of descriptors; no keys typed for others. */
-    {SYS_tgkill, UNLESS_EQUAL, 0, OWN_PID, 0, EPERM},
-    {SYS_prlimit64, UNLESS_EQUAL, 0, 0, 0, EPERM},
-    {SYS_fcntl, IF_EQUAL, 1, F_SETOWN, 0, EPERM},
-    {SYS_fcntl, IF_EQUAL, 1, F_SETOWN_EX, 0, EPERM},
-    {SYS_ioctl, IF_EQUAL, 1, TIOCSTI, 0, EPERM},
-    {SYS_ioctl, IF_EQUAL, 1, TIOCLINUX, 0, EPERM},
+    {SYS_tgkill, UNLESS_EQUAL, 0, OWN_PID, 0, EPERM, false},
+    {SYS_prlimit64, UNLESS_EQUAL, 0, 0, 0, EPERM, false},
+    {SYS_fcntl, IF_EQUAL, 1, F_SETOWN, 0, EPERM, false},
+    {SYS_fcntl, IF_EQUAL, 1, F_SETOWN_EX, 0, EPERM, false},
+    {SYS_ioctl, IF_EQUAL, 1, TIOCSTI, 0, EPERM, false},
+    {SYS_ioctl, IF_EQUAL, 1, TIOCLINUX, 0, EPERM, false},
     NEVER(kill), NEVER(tkill), NEVER(rt_sigqueueinfo), NEVER(rt_tgsigqueueinfo),
     NEVER(pidfd_open), NEVER(pidfd_send_signal), NEVER(pidfd_getfd),
     /* Other programs and processes. */
@@ -78,15 +81,15 @@ static const struct rule deliverer[] = {
     NEVER(remap_file_pages), NEVER(sched_setaffinity), NEVER(sched_setscheduler),
     NEVER(sched_setparam), NEVER(sched_setattr), NEVER(setpriority), NEVER(ioprio_set),
     NEVER(shmget), NEVER(shmat), NEVER(semget), NEVER(msgget), NEVER(mq_open), NEVER(mq_unlink),
-    SYS_OLD_CALLS(NEVER)
+    SYS_OLD_FORKS(HALL) SYS_OLD_CALLS(NEVER)
     /* Files that landlock does not speak of, and ways around it. */
     NEVER(symlinkat), NEVER(mknodat), NEVER(utimensat), NEVER(setxattr), NEVER(lsetxattr),
     NEVER(fsetxattr), NEVER(removexattr), NEVER(lremovexattr), NEVER(fremovexattr),
     NEVER(name_to_handle_at), NEVER(open_by_handle_at), NEVER(fanotify_init),
     NEVER(io_uring_setup), NEVER(io_uring_enter), NEVER(io_uring_register),
     /* Identity. */
-    NEVER(setuid), NEVER(setgid), NEVER(setreuid), NEVER(setregid), NEVER(setresuid),
-    NEVER(setresgid), NEVER(setfsuid), NEVER(setfsgid), NEVER(setgroups), NEVER(capset),
+    HALL(setuid), HALL(setgid), HALL(setreuid), HALL(setregid), HALL(setresuid),
+    HALL(setresgid), HALL(setfsuid), HALL(setfsgid), HALL(setgroups), NEVER(capset),
     NEVER(unshare), NEVER(setns), NEVER(keyctl), NEVER(add_key), NEVER(request_key),
     /* The machine. */
     NEVER(mount), NEVER(umount2), NEVER(pivot_root), NEVER(chroot), NEVER(fsopen), NEVER(fsconfig),
@@ -109,6 +112,7 @@ struct program {
 	struct sock_filter f[RULE_MAX * N_RULES(deliverer) + 10];
 	unsigned short n;
 	uint32_t family; /* of sockets, beside the internet's; 0: none */
+	uint32_t own_pid;
 };
 
 static void
@@ -136,7 +140,7 @@ static void
 add_rule(struct program *p, const struct rule *r)
 {
 	static const size_t args = offsetof(struct seccomp_data, args);
-	uint32_t value = r->value == OWN_PID ? (uint32_t)getpid() : r->value;
+	uint32_t value = r->value == OWN_PID ? p->own_pid : r->value;
 	unsigned char rest = r->when == ALWAYS ? 1 : r->when == UNLESS_EITHER ? 6 : 4;
 
 	test(p, BPF_JEQ, r->call, 0, rest);
@@ -190,17 +194,20 @@ add_rules(struct program *p, const struct rule *const *v, size_t n)
 	add_rules(p, v + half, n - half);
 }
 
-/* For all threads there may be. */
+/* For all threads there may be; in a hall: for processes to come. */
 static int
-forbid_calls(const struct rule *list, size_t count, uint32_t last, uint32_t family, struct err *e)
+forbid_calls(const struct rule *list, size_t count, bool hall, uint32_t last, uint32_t family,
+    struct err *e)
 {
-	struct program p = {.family = family};
+	struct program p = {.family = family, .own_pid = hall ? 0 : (uint32_t)getpid()};
 	struct sock_fprog prog = {0, p.f};
 	const struct rule *sorted[N_RULES(deliverer)];
+	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++)
-		sorted[i] = &list[i];
-	qsort(sorted, count, sizeof *sorted, by_call);
+		if (!hall || !list[i].hall)
+			sorted[n++] = &list[i];
+	qsort(sorted, n, sizeof *sorted, by_call);
 	load(&p, offsetof(struct seccomp_data, arch));
 	test(&p, BPF_JEQ, SYS_ARCH, 1, 0);
 	answer(&p, SECCOMP_RET_KILL_PROCESS);
@@ -208,7 +215,7 @@ forbid_calls(const struct rule *list, size_t count, uint32_t last, uint32_t fami
 	/* x32's numbers would walk around the list; they are higher than all. */
 	test(&p, BPF_JGT, last, 0, 1);
 	answer(&p, SECCOMP_RET_ERRNO | ENOSYS);
-	add_rules(&p, sorted, count);
+	add_rules(&p, sorted, n);
 	prog.len = p.n;
 	if (SYS_ARCH != 0 &&
 	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &prog) != 0)
@@ -308,16 +315,21 @@ confine_files(const char *queue_dir, const struct sandbox_also *also, struct err
 	return rc;
 }
 
+static int
+no_more_rights(struct err *e)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? err_sys(e, "no_new_privs") : 0;
+}
+
 int
 sandbox_enter_also(const char *queue_dir, const struct sandbox_also *also, struct err *e)
 {
 	uint32_t family = also && also->unix_sockets ? AF_UNIX : 0;
-	int rc;
+	int rc = no_more_rights(e);
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_sys(e, "no_new_privs");
-	rc = confine_files(queue_dir, also, e);
-	return rc ? rc : forbid_calls(deliverer, N_RULES(deliverer), LAST_KNOWN, family, e);
+	if (!rc)
+		rc = confine_files(queue_dir, also, e);
+	return rc ? rc : forbid_calls(deliverer, N_RULES(deliverer), false, LAST_KNOWN, family, e);
 }
 
 int
@@ -327,10 +339,28 @@ sandbox_enter(const char *queue_dir, struct err *e)
 }
 
 int
+sandbox_hall(struct err *e)
+{
+	int rc = no_more_rights(e);
+
+	return rc ? rc : forbid_calls(deliverer, N_RULES(deliverer), true, LAST_KNOWN, 0, e);
+}
+
+int
+sandbox_client(const char *queue_dir, struct err *e)
+{
+	static const struct rlimit none = {0, 0};
+
+	if (setrlimit(RLIMIT_NPROC, &none) < 0)
+		return err_sys(e, "limit of processes");
+	return confine_files(queue_dir, NULL, e);
+}
+
+int
 sandbox_receive_only(struct err *e)
 {
+	int rc = no_more_rights(e);
+
 	_Static_assert(sizeof ways_out <= sizeof deliverer, "the filter has room for the longer list");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_sys(e, "no_new_privs");
-	return forbid_calls(ways_out, N_RULES(ways_out), X32 - 1, 0, e);
+	return rc ? rc : forbid_calls(ways_out, N_RULES(ways_out), false, X32 - 1, 0, e);
 }

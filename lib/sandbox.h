@@ -19,7 +19,17 @@
 
 int sandbox_enter(const char *queue_dir, struct err *e);
 
-/* The same, and what deliveries on this machine need. */
+/* The same for a process that makes another by fork for each client, before the first of them, which
+ * inherit it; and in each of these, for its files, when it is the queue's user.  To put a filter in place is
+ * not for every client: it is compiled, and newer kernels make all processors forget their branches when
+ * one is (measured, the half of what a client with one message cost).
+ * Left, since the first process needs them: fork, but for root alone once sandbox_client was called
+ * (RLIMIT_NPROC is 0; threads too, therefore); accept, with nothing that listens; identities, with no right to
+ * another.  abort() ends with another signal: nobody may send one. */
+int sandbox_hall(struct err *e);
+int sandbox_client(const char *queue_dir, struct err *e);
+
+/* As sandbox_enter, and what deliveries on this machine need. */
 struct sandbox_also {
 	struct sandbox_drop { /* files are made, linked and removed below, and none is read */
 		const char *dir;  /* missing: nothing can be done there */

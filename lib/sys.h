@@ -24,11 +24,12 @@
 #if defined(__x86_64__)
 #define SYS_ARCH AUDIT_ARCH_X86_64
 #define SYS_OLD_OPEN(when, bits, error)                                                            \
-	{SYS_open, when, 2, bits, 0, error}, {SYS_creat, when, 1, bits, 0, error},
+	{SYS_open, when, 2, bits, 0, error, false}, {SYS_creat, when, 1, bits, 0, error, false},
+#define SYS_OLD_FORKS(never) never(fork), never(vfork),
 #define SYS_OLD_CALLS(never)                                                                       \
-	never(fork), never(vfork), never(modify_ldt), never(iopl), never(ioperm), never(uselib),   \
-	    never(chmod), never(chown), never(lchown), never(symlink), never(mknod),               \
-	    never(utime), never(utimes), never(futimesat),
+	never(modify_ldt), never(iopl), never(ioperm), never(uselib), never(chmod), never(chown),  \
+	    never(lchown), never(symlink), never(mknod), never(utime), never(utimes),              \
+	    never(futimesat),
 #else
 #if defined(__aarch64__)
 #define SYS_ARCH AUDIT_ARCH_AARCH64
@@ -36,6 +37,7 @@
 #define SYS_ARCH 0
 #endif
 #define SYS_OLD_OPEN(when, bits, error)
+#define SYS_OLD_FORKS(never)
 #define SYS_OLD_CALLS(never)
 #endif
 /* The same number everywhere, and younger than some headers. */

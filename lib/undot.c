@@ -87,6 +87,7 @@ undot(struct undot *u, struct span in, size_t *taken, struct buf *out)
 	size_t start = out->len;
 	bool over = false;
 
+	buf_room(out, in.n); /* at once; more only where lines are repaired */
 	while (p < end && !over)
 		over = step(u, &p, end, out);
 	*taken = (size_t)(p - in.p);

@@ -53,6 +53,25 @@ is "$? $(cat "$T/err")" '0 ' 'a kernel without landlock: it is entered all the s
 is "$(tried read-outside write-outside)" ok 'files are not guarded then'
 is "$(tried execve ptrace fork kill-parent setuid unshare mount exec-memory socketpair)" EPERM 'the rest is as before'
 
+# --- inherited by the processes of clients
+arena
+confined "$T/q" "$T/o" </dev/null 2>&1 | sed '/^memory /,$d' >"$T/entered"
+arena
+confined hall "$T/q" "$T/o" </dev/null >"$T/out" 2>"$T/err"
+is "$? $(cat "$T/err")" '0 ' 'a client of a hall'
+is "$(wc -l <"$T/entered") $(grep -vE '^(fork|setuid|setgroups) ' "$T/entered" | diff - "$T/out" | grep -c '^<')" '53 0' \
+    'what one alone may not, it may not: but for processes and identities'
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	chmod 755 "$T"
+	arena
+	chown -R nobody "$T/q" "$T/o"
+	setpriv --reuid nobody --regid nogroup --clear-groups confined hall "$T/q" "$T/o" </dev/null >"$T/out" 2>&1
+	is "$(tried fork) $(tried setuid) $(tried setgroups)" 'EAGAIN ok EPERM' \
+	    'who is not root makes no process and becomes nobody else'
+else
+	result 0 'as a user # SKIP not root, or no setpriv'
+fi
+
 # --- with maildirs and a socket of an LMTP server
 arena
 mkdir -p "$T/d/tmp" "$T/d/new"

@@ -41,6 +41,24 @@ serve_raw() {
 	raw_new
 	rawqueue "$RAW" "$SERVE" 20 4096
 }
+# bare_once MODE [OPTION...]: the same client at a server that does nothing but what it must, or not even that
+bare_once() {
+	mode=$1
+	shift
+	raw_new
+	# shellcheck disable=SC2086 # a word or none
+	rawserve "$RAW" $mode >"$W/bare" &
+	DOOR_PID=$!
+	for _ in $(seq 100); do
+		[ -s "$W/bare" ] && break
+		sleep 0.05
+	done
+	start=$(date +%s%N)
+	source_mail "$(cat "$W/bare")" "$@"
+	since "$start"
+	serve_end
+	rm -f "$W/bare"
+}
 # In, through the queue, and out to a sink that throws away
 through_once() {
 	queue_new
@@ -108,6 +126,14 @@ row_serve() {
 		row "$SERVE x 4 KiB into smtp-serve, $what (1/s)" "$ours" "$raw" "$theirs" \
 		    "$(percent "$ours" "$raw") $(ratio "$ours" "$theirs")" '>= 80% of create+link+fsync, >= x 4 Postfix' \
 		    "$(holds "$ours >= 0.8 * $raw" "$ours >= 4 * $theirs ")"
+		# shellcheck disable=SC2086
+		bare=$(best bare_once '' $how)
+		# shellcheck disable=SC2086
+		client=$(best bare_once nofile $how)
+		row '  beside a bare server: fork, link, fsync, 250' "$ours" "$bare" - "$(percent "$ours" "$bare")" \
+		    "the same client; itself $(percent "$bare" "$raw") of them" ''
+		row '  beside one that keeps nothing' "$ours" "$client" - "$(percent "$ours" "$client")" \
+		    'what the client can do here' ''
 	done
 	sink
 	ours=$(best through_once)

@@ -1,12 +1,13 @@
 /* confined - goes into the deliverer's sandbox and tries what it should not be able to do.
  *
  * usage: confined QUEUE OUTSIDE [DROP]
+ *        confined hall QUEUE OUTSIDE
  *        confined without-landlock COMMAND [ARGUMENT ...]
  *
  * Prints a line for each attempt: its name, and "ok" or the name of the error.  OUTSIDE is a
  * directory in which a file "file" stands, owned by whoever calls.  DROP is one that letters are put
- * into, with "tmp", "new" and in it a letter "read": then only what that allows is tried.  without-landlock: as on a
- * kernel that has none. */
+ * into, with "tmp", "new" and in it a letter "read": then only what that allows is tried.  hall: by a
+ * process that one made which lets clients in.  without-landlock: as on a kernel that has none. */
 #include "buf.h"
 #include "prog.h"
 #include "sandbox.h"
@@ -226,10 +227,33 @@ enter(const char *drop, struct err *e)
 	return drop ? sandbox_enter_also(queue, &also, e) : sandbox_enter(queue, e);
 }
 
+/* Threads are processes to RLIMIT_NPROC, hence none is tried. */
+static int
+hall(struct err *e)
+{
+	pid_t child;
+	int status = 0;
+
+	if (sandbox_hall(e))
+		return e->code;
+	child = fork();
+	if (child == 0) {
+		if (sandbox_client(queue, e))
+			_exit(75);
+		try_files();
+		try_processes();
+		try_sockets();
+		_exit(out_close());
+	}
+	waitpid(child, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 75;
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct err e = ERR_INIT;
+	bool is_hall;
 
 	prog_start("confined");
 	if (argc < 3)
@@ -239,9 +263,13 @@ main(int argc, char *argv[])
 		execvp(argv[2], argv + 2);
 		return 127;
 	}
+	is_hall = strcmp(argv[1], "hall") == 0 && argc == 4;
+	argv += is_hall;
 	queue = argv[1];
 	outside = argv[2];
 	old_fd = open(at(outside, "file"), O_RDWR | O_APPEND | O_CLOEXEC);
+	if (is_hall)
+		return hall(&e);
 	if (old_fd < 0 || enter(argv[3], &e)) {
 		prog_warn("%s", err_text(&e));
 		return 75;
