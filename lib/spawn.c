@@ -17,10 +17,12 @@
 #define SAFE_FD 16      /* where descriptors wait to be put in their places */
 #define MANY_FDS 65536  /* closed one by one where the kernel has no close_range(2) */
 #define N_PASSED 3      /* input, output, where the status goes */
+#define N_HELD 5        /* and the input's other end, and where it is said that all is in */
 #define END_MS 5000     /* a program that was killed is gone by then */
 #define STEP 4096       /* PIPE_BUF: a pipe that is POLLOUT takes as much without waiting */
 #define READ_STEP 16384
 #define HEED_MS 250
+#define KILL_AGAIN_MS 10
 #define REQUEST_MAX (SPAWN_TEXT_MAX + sizeof(struct request))
 
 /* What goes over the socket: this, then n_args and n_env texts, each with its NUL. */
@@ -45,6 +47,7 @@ struct spawn {
 struct child {
 	pid_t pid; /* 0: this place is free */
 	int tell;
+	int held, whole; /* -1: its input has come to its end, or ends by itself */
 	int64_t until_ms, grace_ms;
 };
 
@@ -130,7 +133,15 @@ tell(int fd, int status)
 #define NOT_STARTED (127 << 8) /* as wait(2) tells of a shell that found no program */
 
 static void
-start(struct spawner *s, const struct request *r, char **texts, const int fds[N_PASSED])
+shut(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void
+start(struct spawner *s, const struct request *r, char **texts, int fds[N_HELD])
 {
 	struct child *c = s->children;
 	pid_t pid;
@@ -144,7 +155,8 @@ start(struct spawner *s, const struct request *r, char **texts, const int fds[N_
 		tell(fds[2], NOT_STARTED);
 		return;
 	}
-	*c = (struct child){pid, fds[2], io_now_ms() + r->ms, r->grace_ms};
+	*c = (struct child){pid, fds[2], fds[3], fds[4], io_now_ms() + r->ms, r->grace_ms};
+	fds[3] = fds[4] = -1;
 	s->running++;
 }
 
@@ -166,7 +178,7 @@ split(char *p, size_t n, char **texts, size_t count)
 }
 
 static void
-obey(struct spawner *s, char *message, size_t n, const int fds[N_PASSED])
+obey(struct spawner *s, char *message, size_t n, int fds[N_HELD])
 {
 	struct request r;
 	size_t count;
@@ -193,29 +205,32 @@ receive(struct spawner *s, char *message)
 {
 	union {
 		struct cmsghdr h;
-		char room[CMSG_SPACE(N_PASSED * sizeof(int))];
+		char room[CMSG_SPACE(N_HELD * sizeof(int))];
 	} control;
 	struct iovec v = {message, REQUEST_MAX};
 	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = &control,
 	    .msg_controllen = sizeof control};
 	struct cmsghdr *c;
 	ssize_t n = recvmsg(SOCK_FD, &m, MSG_CMSG_CLOEXEC);
-	int fds[N_PASSED];
+	int fds[N_HELD] = {-1, -1, -1, -1, -1};
 
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN;
 	if (n == 0)
 		return false;
 	c = CMSG_FIRSTHDR(&m);
-	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof fds))
+	if (!c || c->cmsg_type != SCM_RIGHTS ||
+	    (c->cmsg_len != CMSG_LEN(sizeof fds) && c->cmsg_len != CMSG_LEN(N_PASSED * sizeof fds[0])))
 		return true;
-	memcpy(fds, CMSG_DATA(c), sizeof fds);
+	memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
 	if (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		tell(fds[2], NOT_STARTED);
 	else
 		obey(s, message, (size_t)n, fds);
 	close(fds[0]);
 	close(fds[1]);
+	shut(&fds[3]);
+	shut(&fds[4]);
 	return true;
 }
 
@@ -236,6 +251,8 @@ reap(struct spawner *s)
 				/* What it has left behind in its session goes with it. */
 				kill(-pid, SIGKILL);
 				tell(c->tell, status);
+				shut(&c->held);
+				shut(&c->whole);
 				c->pid = 0;
 				s->running--;
 			}
@@ -245,7 +262,7 @@ reap(struct spawner *s)
 static int
 kill_late(struct spawner *s, int64_t now_ms)
 {
-	int64_t next = INT32_MAX;
+	int64_t next = INT32_MAX, wait_ms;
 
 	for (struct child *c = s->children; c < s->children + SPAWN_MAX; c++) {
 		if (!c->pid)
@@ -256,9 +273,9 @@ kill_late(struct spawner *s, int64_t now_ms)
 			c->grace_ms = 0;
 		}
 		if (c->until_ms <= now_ms)
-			kill(-c->pid, SIGKILL);
-		else if (c->until_ms - now_ms < next)
-			next = c->until_ms - now_ms;
+			kill(-c->pid, SIGKILL); /* its session may not be its own yet: it is tried again */
+		wait_ms = c->until_ms <= now_ms ? KILL_AGAIN_MS : c->until_ms - now_ms;
+		next = wait_ms < next ? wait_ms : next;
 	}
 	return next == INT32_MAX ? -1 : (int)next;
 }
@@ -279,12 +296,31 @@ kill_unwanted(struct spawner *s, const struct pollfd *p)
 			s->children[i].until_ms = s->children[i].grace_ms = 0;
 }
 
+/* A pipe ends for its reader when those who write to it are gone, for whatever reason, and then half a
+ * message looks like a whole one.  So we hold its other end until it is said that all is in; one of whom
+ * nobody will say so any more is killed, and until it is dead it waits. */
+static void
+let_end(struct spawner *s, const struct pollfd *p)
+{
+	for (size_t i = 0; i < SPAWN_MAX; i++) {
+		struct child *c = &s->children[i];
+
+		if (p[i].fd < 0 || !p[i].revents || !c->pid)
+			continue;
+		if (!(p[i].revents & POLLIN))
+			c->until_ms = c->grace_ms = 0;
+		else
+			shut(&c->held);
+		shut(&c->whole);
+	}
+}
+
 static _Noreturn void
 serve(const struct program *programs, size_t n)
 {
 	struct spawner *s = mem_alloc(sizeof *s);
 	char *message = mem_alloc(REQUEST_MAX);
-	struct pollfd p[2 + SPAWN_MAX];
+	struct pollfd p[2 + 2 * SPAWN_MAX];
 	sigset_t child;
 
 	s->programs = programs;
@@ -296,16 +332,18 @@ serve(const struct program *programs, size_t n)
 	for (;;) {
 		int wait_ms = kill_late(s, io_now_ms());
 
-		/* A session that is killed may not be its own yet: it is tried again. */
-		if (wait_ms < 0 && s->running > 0)
-			wait_ms = 10;
 		p[0] = (struct pollfd){s->running < SPAWN_MAX ? SOCK_FD : -1, POLLIN, 0};
 		p[1] = (struct pollfd){s->signals, POLLIN, 0};
-		for (size_t i = 0; i < SPAWN_MAX; i++)
-			p[2 + i] = (struct pollfd){wanted(&s->children[i]) ? s->children[i].tell : -1, 0, 0};
-		if (poll(p, 2 + SPAWN_MAX, wait_ms) < 0 && errno != EINTR)
+		for (size_t i = 0; i < SPAWN_MAX; i++) {
+			const struct child *c = &s->children[i];
+
+			p[2 + i] = (struct pollfd){wanted(c) ? c->tell : -1, 0, 0};
+			p[2 + SPAWN_MAX + i] = (struct pollfd){c->pid ? c->whole : -1, POLLIN, 0};
+		}
+		if (poll(p, sizeof p / sizeof p[0], wait_ms) < 0 && errno != EINTR)
 			break;
 		kill_unwanted(s, p + 2);
+		let_end(s, p + 2 + SPAWN_MAX);
 		if (p[1].revents)
 			reap(s);
 		if (p[0].revents && !receive(s, message))
@@ -380,25 +418,17 @@ spawn_stop(struct spawn *s)
 	free(s);
 }
 
-/* Our ends of a job's three pipes, and the program's; -1: there is none, or it is closed. */
+/* Our ends of a job's pipes, and the program's and the spawner's; -1: there is none, or it is closed. */
 struct ends {
-	int in, out, status, theirs[N_PASSED];
+	int in, out, status, whole, theirs[N_HELD];
 };
-
-static void
-shut(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
 
 static int
 open_ends(struct ends *x, const struct spawn_job *j, struct err *e)
 {
 	int p[2];
 
-	*x = (struct ends){-1, -1, -1, {-1, -1, -1}};
+	*x = (struct ends){-1, -1, -1, -1, {-1, -1, -1, -1, -1}};
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return err_sys(e, "pipe");
 	x->status = p[0];
@@ -415,7 +445,25 @@ open_ends(struct ends *x, const struct spawn_job *j, struct err *e)
 		return err_sys(e, "pipe");
 	x->theirs[0] = p[0];
 	x->in = p[1];
+	x->theirs[3] = fcntl(p[1], F_DUPFD_CLOEXEC, 3);
+	if (x->theirs[3] < 0 || pipe2(p, O_CLOEXEC) < 0)
+		return err_sys(e, "pipe");
+	x->theirs[4] = p[0];
+	x->whole = p[1];
 	return 0;
+}
+
+/* All is in: it may see the end. */
+static void
+end_input(struct ends *x)
+{
+	struct err ignored = ERR_INIT;
+
+	shut(&x->in);
+	if (x->whole >= 0)
+		io_write(x->whole, "", 1, &ignored); /* a spawner that is gone holds nothing */
+	err_free(&ignored);
+	shut(&x->whole);
 }
 
 static uint32_t
@@ -436,11 +484,12 @@ ask(const struct spawn *s, const struct spawn_job *j, const struct ends *x, stru
 	    .err_too = j->err_too};
 	union {
 		struct cmsghdr h;
-		char room[CMSG_SPACE(N_PASSED * sizeof(int))];
+		char room[CMSG_SPACE(N_HELD * sizeof(int))];
 	} control = {.room = {0}};
+	size_t passed = (x->theirs[3] >= 0 ? N_HELD : N_PASSED) * sizeof x->theirs[0];
 	struct iovec v[2];
 	struct msghdr m = {.msg_iov = v, .msg_iovlen = 2, .msg_control = &control,
-	    .msg_controllen = sizeof control};
+	    .msg_controllen = CMSG_SPACE(passed)};
 	struct buf texts = BUF_INIT;
 	int rc = 0;
 
@@ -448,8 +497,8 @@ ask(const struct spawn *s, const struct spawn_job *j, const struct ends *x, stru
 	r.n_env = add_texts(&texts, j->env);
 	v[0] = (struct iovec){&r, sizeof r};
 	v[1] = (struct iovec){texts.s, texts.len};
-	control.h = (struct cmsghdr){CMSG_LEN(sizeof x->theirs), SOL_SOCKET, SCM_RIGHTS};
-	memcpy(CMSG_DATA(&control.h), x->theirs, sizeof x->theirs);
+	control.h = (struct cmsghdr){CMSG_LEN(passed), SOL_SOCKET, SCM_RIGHTS};
+	memcpy(CMSG_DATA(&control.h), x->theirs, passed);
 	if (texts.len > SPAWN_TEXT_MAX)
 		rc = err_set(e, EX_DATAERR, "arguments over %d bytes", SPAWN_TEXT_MAX);
 	while (!rc && sendmsg(s->sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
@@ -495,7 +544,7 @@ give_input(struct ends *x, const struct spawn_job *j, struct span *in, struct er
 	if (rc && errno != EPIPE)
 		err_set(e, rc, "its input: %s", err_text(&why));
 	else if (rc || n == 0 || (n == in->n && !j->next))
-		shut(&x->in);
+		end_input(x);
 	*in = (struct span){in->p + n, in->n - n};
 	err_free(&why);
 	return e->code;
@@ -539,7 +588,7 @@ attend(struct ends *x, const struct spawn_job *j, struct buf *out, int *status, 
 	int rc = 0;
 
 	if (in.n == 0 && !j->next)
-		shut(&x->in);
+		end_input(x);
 	while (!rc && !ended) {
 		int64_t left = last - io_now_ms();
 		int wait_ms = left > INT32_MAX ? INT32_MAX : (int)left;
@@ -583,11 +632,12 @@ spawn_run(struct spawn *s, const struct spawn_job *j, struct buf *out, int *stat
 	*status = 0;
 	if (!rc)
 		rc = ask(s, j, &x, e);
-	for (size_t i = 0; i < N_PASSED; i++)
+	for (size_t i = 0; i < N_HELD; i++)
 		shut(&x.theirs[i]);
 	if (!rc)
 		rc = attend(&x, j, out, status, e);
 	shut(&x.in);
+	shut(&x.whole);
 	shut(&x.out);
 	shut(&x.status);
 	return rc;

@@ -5,7 +5,8 @@
  * them, and for nothing else.  A program is started without a shell, in a session of its own, with its
  * standard input and output as told, standard error ours or as told, an environment of PATH, HOME, LANG and
  * what the caller adds, and nothing else that is open.  When its time is over it and its session
- * are killed.  When we die the spawner sees it and kills what it started.
+ * are killed.  When we die the spawner sees it and kills what it started; none of them takes what it has got
+ * by then for the whole, for the spawner holds its input open until all of it was given.
  *
  * Safe for many threads; programs run beside each other, SPAWN_MAX at most.
  */
@@ -39,7 +40,7 @@ struct spawn_job {
 	int64_t deadline_ms;
 	const _Atomic bool *stop;   /* NULL, or whoever sets it ends the wait: EX_TEMPFAIL "the run ends" */
 	/* What it reads when `in` is empty, a block at a time; an empty block ends it.  Where this fails the
-	 * program is killed before it can take what it has got for the whole. */
+	 * program is killed. */
 	int (*next)(void *arg, struct span *block, struct err *e);
 	void *arg;
 	bool err_too;               /* standard error goes where standard output goes */

@@ -164,6 +164,73 @@ test_deliveries(struct buf *out)
 	ok(WIFSIGNALED(status), "is killed");
 }
 
+struct half {
+	pid_t group;         /* the spawner's; 0: nothing was given yet */
+	const char *running; /* a file that is there when the program is */
+};
+
+/* Half of the input; then we are gone, before the spawner can know it. */
+static int
+half(void *arg, struct span *block, struct err *e)
+{
+	struct half *h = arg;
+
+	(void)e;
+	*block = SPAN("half\n");
+	if (h->group == 0) {
+		h->group = getpgrp();
+		return 0;
+	}
+	for (int i = 0; i < 2000 && access(h->running, F_OK) < 0; i++)
+		usleep(20000);
+	setpgid(0, getpgid(getppid()));
+	kill(-h->group, SIGSTOP);
+	_exit(0);
+}
+
+static void
+test_whole(struct buf *out)
+{
+	char dir[] = "/tmp/spawn.XXXXXX";
+	struct spawn_job j = SPAWN_JOB_INIT;
+	struct buf script = BUF_INIT, path = BUF_INIT, text = BUF_INIT;
+	struct err e = ERR_INIT;
+	struct half h = {0, NULL};
+	pid_t asker;
+	int status;
+
+	ok(mkdtemp(dir) != NULL, "a directory");
+	buf_fmt(&script, "echo $$ >%s/new; mv %s/new %s/pid; cat; echo >%s/whole", dir, dir, dir,
+	    dir);
+	buf_fmt(&text, "%s/pid", dir);
+	h.running = text.s;
+	asker = fork();
+	if (asker == 0) {
+		setpgid(0, 0);
+		if (spawn_start(&s, programs, 4, &e))
+			_exit(1);
+		j.next = half;
+		j.arg = &h;
+		j.deadline_ms = io_now_ms() + 60000;
+		run_job(script.s, &j, out, &status);
+		_exit(1);
+	}
+	ok(waitpid(asker, &status, 0) == asker && status == 0, "who gives it its input dies half-way");
+	buf_fmt(&path, "%s/whole", dir);
+	usleep(300000); /* for whoever would take that for the end */
+	kill(-asker, SIGCONT);
+	is_num(io_slurp_at(AT_FDCWD, text.s, 100, out, &e), 0, "the program ran");
+	ok(gone(out->s), "it is killed");
+	ok(access(path.s, F_OK) < 0, "and has not taken what it had for all of it");
+	unlink(path.s);
+	unlink(text.s);
+	rmdir(dir);
+	buf_free(&script);
+	buf_free(&path);
+	buf_free(&text);
+	err_free(&e);
+}
+
 int
 main(void)
 {
@@ -176,6 +243,7 @@ main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	test_words();
+	test_whole(&out);
 	is_num(spawn_start(&s, programs, 4, &e), 0, "started");
 	is_num(run(ECHO, "a b;c", SPAN(""), 0, 100, 10000, &out, &status), 0, "a program");
 	is_str(out.s, "a b;c", "its argument, without a shell");
