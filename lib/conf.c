@@ -304,7 +304,7 @@ static const struct conftab_key route_keys[] = {
     ROUTE_TEXT("maildir", maildir, mailbox_pattern_ok, MAILDIR_IS),
     ROUTE_TEXT("lmtp", lmtp, is_lmtp, "unix:/PATH, " RELAY_IS),
     ROUTE_TEXT("pipe", pipe, is_command, "the absolute path of a program, with its arguments"),
-    {"delimiter", CONFTAB_TEXT, "+", offsetof(struct conf_route, delimiter), 0, 0, NULL, is_delimiter,
+    {"delimiter", CONFTAB_TEXT, NULL, offsetof(struct conf_route, delimiter), 0, 0, NULL, is_delimiter,
 	"characters that can part a user from an extension"},
     {"create", CONFTAB_BOOL, "no", offsetof(struct conf_route, create), 0, 0, NULL, NULL, NULL},
     {"pipe_line_ends", CONFTAB_WORDS, "lf", offsetof(struct conf_route, pipe_line_ends), 0, 0, "lf crlf",

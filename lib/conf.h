@@ -36,7 +36,7 @@ struct conf_route {    /* route "MATCH" { relay = "HOST:PORT" ... } */
 	char *maildir; /* a pattern of mailbox.h */
 	char *lmtp;    /* "unix:/PATH", or as relay */
 	char *pipe;    /* a program's absolute path and its arguments, spawn_words() */
-	char *delimiter; /* of user and extension, mailbox.h */
+	char *delimiter; /* of user and extension, mailbox.h; NULL: that of the domain's local section, else "+" */
 	bool create;   /* a maildir that is not there is made */
 	enum conf_line_ends { CONF_LF, CONF_CRLF } pipe_line_ends;
 	uint64_t pipe_time_s;

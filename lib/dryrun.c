@@ -280,7 +280,7 @@ say_here(struct work *w, struct known *k, const struct queue_entry *t, struct sp
 	if (rc)
 		memcpy(status, "4.2.0", 6);
 	else
-		rc = local_look(k->m.route.ends, rcpt, &where, status, &e);
+		rc = local_look(w->r->conf, k->m.route.ends, rcpt, &where, status, &e);
 	l.verdict = verdict_of(rc);
 	l.where = where.len > 0 ? where.s : l.where;
 	l.status = status;

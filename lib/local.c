@@ -3,6 +3,7 @@
 #include "addr.h"
 #include "io.h"
 #include "letter.h"
+#include "locals.h"
 #include "mailbox.h"
 #include "maildir.h"
 #include "msg.h"
@@ -16,8 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#define USUAL_DELIMITER "+"
+
 struct local {
 	const struct conf *conf;
+	struct locals *locals; /* NULL: no domain is called ours; for their delimiters */
 	struct spawn *spawn;
 	const struct conf_route **programs; /* whose programs the spawner knows, in its order */
 	uint32_t n;
@@ -88,7 +92,9 @@ local_open(struct local **out, const struct conf *c, struct err *e)
 
 	l->conf = c;
 	l->programs = mem_alloc((c->n_routes + 1) * sizeof *l->programs);
-	rc = start_spawner(l, e);
+	rc = locals_open(&l->locals, &c->sections, e);
+	if (!rc)
+		rc = start_spawner(l, e);
 	*out = NULL;
 	if (rc)
 		local_close(l);
@@ -103,6 +109,7 @@ local_close(struct local *l)
 	if (!l)
 		return;
 	spawn_stop(l->spawn);
+	locals_free(l->locals);
 	free(l->programs);
 	free(l);
 }
@@ -125,6 +132,15 @@ local_ready(const struct conf_route *r, struct err *e)
 	}
 	buf_free(&base);
 	return rc;
+}
+
+/* The route's own, or what smtp-serve goes by when it asks who is there: it need not be said twice. */
+static const char *
+delimiter(const struct locals *l, const struct conf_route *r, struct span rcpt)
+{
+	const char *of_domain = l ? locals_delimiter(l, addr_domain(rcpt)) : NULL;
+
+	return r->delimiter ? r->delimiter : of_domain ? of_domain : USUAL_DELIMITER;
 }
 
 /* --- one recipient */
@@ -337,14 +353,17 @@ is_maildir(const char *path)
 }
 
 int
-local_look(const struct conf_route *r, struct span rcpt, struct buf *where, char status[12],
-    struct err *e)
+local_look(const struct conf *c, const struct conf_route *r, struct span rcpt, struct buf *where,
+    char status[12], struct err *e)
 {
-	struct mailbox m;
+	struct mailbox m = MAILBOX_INIT;
+	struct locals *locals;
 	int rc = 0;
 
 	buf_cut(where, 0);
-	if (mailbox_of(rcpt, r->delimiter, &m, e)) {
+	if (locals_open(&locals, &c->sections, e)) {
+		rc = nowhere(status, "4.3.5", EX_TEMPFAIL, e);
+	} else if (mailbox_of(rcpt, delimiter(locals, r, rcpt), &m, e)) {
 		rc = nowhere(status, "5.1.3", EX_NOUSER, e);
 	} else if (r->maildir && find_path(r->maildir, &m, where, e)) {
 		rc = nowhere(status, "5.1.1", EX_NOUSER, e);
@@ -355,6 +374,7 @@ local_look(const struct conf_route *r, struct span rcpt, struct buf *where, char
 		buf_add(where, r->pipe, strcspn(r->pipe, " \t"));
 	}
 	mailbox_free(&m);
+	locals_free(locals);
 	return rc;
 }
 
@@ -364,7 +384,7 @@ static int
 deliver(struct delivery *d, struct err *e)
 {
 	bool again;
-	int rc = mailbox_of(d->to->addr, d->r->delimiter, &d->box, e);
+	int rc = mailbox_of(d->to->addr, delimiter(d->l->locals, d->r, d->to->addr), &d->box, e);
 
 	if (rc) {
 		say(d->to, SMTP_FAILED, "5.1.3", span_of(err_text(e)));

@@ -24,7 +24,8 @@
 int local_confine(const struct conf *c, struct err *e);
 
 /* Where there are routes with a program they are started by a spawner (spawn.h), which is forked now:
- * before threads and sandbox.  c is kept.  EX_CONFIG: a command that is none. */
+ * before threads and sandbox.  c is kept.  EX_CONFIG: a command that is none; a local domain that stands
+ * twice. */
 struct local;
 int local_open(struct local **l, const struct conf *c, struct err *e);
 void local_close(struct local *l);
@@ -34,8 +35,8 @@ int local_ready(const struct conf_route *r, struct err *e);
 
 /* What would become of a recipient, as far as can be seen without delivering: 0, EX_TEMPFAIL or EX_NOUSER
  * with its status.  where receives the maildir or the program. */
-int local_look(const struct conf_route *r, struct span rcpt, struct buf *where, char status[12],
-    struct err *e);
+int local_look(const struct conf *c, const struct conf_route *r, struct span rcpt, struct buf *where,
+    char status[12], struct err *e);
 
 /* By smtp_send()'s contract, with no connection: the first recipient of m is decided, the others are
  * SMTP_AGAIN.  *halt: as in struct parcel_way. */

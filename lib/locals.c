@@ -123,6 +123,16 @@ locals_has(const struct locals *l, struct span domain)
 }
 
 const char *
+locals_delimiter(const struct locals *l, struct span domain)
+{
+	struct buf ascii = BUF_INIT;
+	const struct place *p = place_of(l, domain, &ascii);
+
+	buf_free(&ascii);
+	return p ? p->conf->delimiter : NULL;
+}
+
+const char *
 locals_domain(const struct locals *l, size_t i)
 {
 	return i < l->n_domains ? l->domains[i] : NULL;

@@ -26,6 +26,9 @@ bool locals_has(const struct locals *l, struct span domain);
 /* The i-th of them as A-labels, in the order of the configuration; NULL past the last. */
 const char *locals_domain(const struct locals *l, size_t i);
 
+/* What parts a user from an extension in a domain, UTF-8 or A-labels; NULL: it is not ours. */
+const char *locals_delimiter(const struct locals *l, struct span domain);
+
 /* Where mail for local@domain, as addr_put() writes it, goes: each address once it is found (and it may
  * be found again), of which domains that are ours are A-labels.  A callback that returns non-zero ends
  * it with that code.

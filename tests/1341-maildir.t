@@ -51,6 +51,22 @@ bounced '"'a/../all'"'@x.example 1 5.1.1 the user has a character that no mailbo
 deferred nobody@x.example 1 4.2.1 maildir T/mail/nobody: No such file or directory' 'who has no mailbox'
 is "$(find "$mail" -type f | wc -l)" 8 'and nothing lies anywhere else'
 
+# --- what parts a user from an extension is said once, where the domain is called ours
+fresh
+rm -rf "$mail"/*
+routes "route \"*\" { maildir = \"$mail/%u/.%e\" }" "route \"own.example\" { maildir = \"$mail/%u/.%e\" delimiter = \"+\" }" \
+    'local "z.example, BÜCHER.example" { addresses = "/nonexistent" delimiter = "-" }' \
+    'local "own.example" { addresses = "/nonexistent" delimiter = "-" }' 'local "none.example" { addresses = "/nonexistent" delimiter = "" }'
+a_maildir ann/.lists
+letter ann-lists@z.example Ann-Lists@xn--bcher-kva.example ann+lists@own.example ann+lists@other.example
+run_all 'delimiters of local sections'
+is "$(copies "$mail/ann/.lists")" 'Ann-Lists@xn--bcher-kva.example ann+lists@other.example ann+lists@own.example ann-lists@z.example' \
+    'the section'"'"'s, or the route'"'"'s own, or a plus'
+letter ann+lists@z.example ann-lists@own.example ann-lists@other.example ann+lists@none.example
+is "$(smtp-deliver $sandbox --dry-run=connect | grep -c "$mail/ann[+-]lists")" 4 'a dry run knows them'
+echo 'local "Z.example" { addresses = "/x" }' >>"$RELAYKIT_CONFIG"
+fails 'a domain twice' 78 'smtp-deliver: local: domain z.example stands twice' smtp-deliver $sandbox
+
 # --- made where that is wanted, below the directory that is there
 fresh
 rm -rf "$mail"/*
