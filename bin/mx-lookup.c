@@ -327,7 +327,7 @@ put_json_host(const struct tool *t, struct buf *b, const struct mxlook *m, const
 	} else if (h->policy.host) {
 		json_str(b, "policy", span_of(tlspolicy_name(h->policy.level)));
 		put_tlsa(b, &h->policy);
-		put_sts(b, m->sts, &h->policy);
+		put_sts(b, h->sts ? h->sts : m->sts, &h->policy);
 	}
 	if (t->with.connect && h->addr.len > 0)
 		put_json_connection(b, h);

@@ -7,12 +7,9 @@
 #include "knock.h"
 #include "prog.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define BUSY_MS 20 /* between two looks for a policy that is being fetched */
 
 /* --- what is asked for */
 
@@ -234,11 +231,61 @@ connect_host(struct mxlook_host *h, const struct mxlook_with *with)
 	}
 }
 
+/* And which of the hosts are in it, from the first to before the end-th. */
+static void
+say_sts(struct mxlook *m, const struct stsfile *f, size_t first, size_t end)
+{
+	const struct stsfile *valid = stskeep_valid(f);
+	uint64_t now_s = io_time_us() / 1000000;
+
+	if (valid)
+		buf_fmt(&m->told, "MTA-STS policy of %s: %s, id %s, fetched %llu s ago, max_age %llu s\n", f->domain,
+		    sts_mode_name(f->policy.mode), f->id.s,
+		    (unsigned long long)(now_s > f->fetched_s ? now_s - f->fetched_s : 0),
+		    (unsigned long long)f->policy.max_age_s);
+	for (size_t i = first; valid && i < end; i++)
+		buf_fmt(&m->told, "%s is %sin it\n", m->route.hosts[i].name,
+		    sts_policy_has(&valid->policy, m->route.hosts[i].name) ? "" : "not ");
+	if (stskeep_why(f))
+		buf_fmt(&m->told, "MTA-STS policy of %s: %s%s\n", f->domain, valid ? "no newer one: " : "none: ",
+		    f->why.s);
+}
+
+static void
+find_sts(struct mxlook *m, const struct mxlook_with *with, struct dns *d, int64_t deadline)
+{
+	bool old;
+
+	if (m->route.configured || !with->sts || !route_heeds_sts(&m->route))
+		return;
+	stskeep_wait(with->sts, m->domain.s, d, deadline, &m->sts, &old);
+	if (m->explain)
+		say_sts(m, m->sts, 0, m->route.n);
+}
+
+/* What is known of the policy that a host is held to: the domain's, or a relay's own. */
+static const struct stsfile *
+find_known(struct mxlook *m, size_t i, const struct mxlook_with *with, struct dns *d, int64_t deadline)
+{
+	struct mxlook_host *h = &m->hosts[i];
+	bool old;
+
+	if (!m->route.configured)
+		return m->sts;
+	if (!route_heeds_sts(&m->route))
+		return NULL;
+	stskeep_relay(with->sts, m->route.hosts[i].name, d, deadline, &h->sts, &old);
+	if (m->explain)
+		say_sts(m, h->sts, i, i + 1);
+	return h->sts;
+}
+
 static void
 find_host(struct mxlook *m, size_t i, const struct mxlook_with *with, struct dns *d, int64_t deadline)
 {
 	struct mxlook_host *h = &m->hosts[i];
 	const char *name = m->route.hosts[i].name;
+	const struct stsfile *known;
 	struct err e = ERR_INIT;
 	int rc = route_addrs(&m->route, i, with->self, d, deadline, &h->addrs, &h->loop, &e);
 
@@ -262,8 +309,9 @@ find_host(struct mxlook *m, size_t i, const struct mxlook_with *with, struct dns
 		keep_error(h, "4.3.5", &e);
 		return;
 	}
-	rc = tlspolicy_find(&m->route, i, &h->addrs, stskeep_valid(m->sts), d, deadline, &h->policy,
-	    h->status, &e);
+	known = find_known(m, i, with, d, deadline);
+	rc = tlspolicy_find(&m->route, i, &h->addrs, stskeep_valid(known), stskeep_why(known), d, deadline,
+	    &h->policy, h->status, &e);
 	h->policy.domain = m->route.configured ? NULL : m->domain.s;
 	h->policy.cas = with->cas;
 	h->policy.sts_cas = with->sts_cas;
@@ -273,39 +321,6 @@ find_host(struct mxlook *m, size_t i, const struct mxlook_with *with, struct dns
 		keep_error(h, "4.7.5", &e);
 	else if (with->connect)
 		connect_host(h, with);
-}
-
-static void
-say_sts(struct mxlook *m)
-{
-	const struct stsfile *f = m->sts, *valid = stskeep_valid(f);
-	uint64_t now_s = io_time_us() / 1000000;
-
-	if (valid)
-		buf_fmt(&m->told, "MTA-STS policy of %s: %s, id %s, fetched %llu s ago, max_age %llu s\n", f->domain,
-		    sts_mode_name(f->policy.mode), f->id.s,
-		    (unsigned long long)(now_s > f->fetched_s ? now_s - f->fetched_s : 0),
-		    (unsigned long long)f->policy.max_age_s);
-	for (size_t i = 0; valid && i < m->route.n; i++)
-		buf_fmt(&m->told, "%s is %sin it\n", m->route.hosts[i].name,
-		    sts_policy_has(&valid->policy, m->route.hosts[i].name) ? "" : "not ");
-	if (f && f->tried_s > 0)
-		buf_fmt(&m->told, "MTA-STS policy of %s: %s%s\n", f->domain, valid ? "no newer one: " : "none: ",
-		    f->why.s);
-}
-
-static void
-find_sts(struct mxlook *m, const struct mxlook_with *with, struct dns *d, int64_t deadline)
-{
-	bool old;
-
-	if (!with->sts || !route_heeds_sts(&m->route))
-		return;
-	while (stskeep_find(with->sts, m->domain.s, d, deadline, &m->sts, &old) == STSKEEP_BUSY &&
-	    io_now_ms() < deadline)
-		poll(NULL, 0, BUSY_MS);
-	if (m->explain)
-		say_sts(m);
 }
 
 /* RFC 5321 5.1: behind a host that is ourselves nobody is tried. */
@@ -385,6 +400,7 @@ mxlook_free(struct mxlook *m)
 
 		dns_addrs_free(&h->addrs);
 		tlspolicy_free(&h->policy);
+		stsfile_drop(h->sts);
 		buf_free(&h->why);
 		buf_free(&h->addr);
 		buf_free(&h->keywords);

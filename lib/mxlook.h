@@ -29,6 +29,7 @@ struct mxlook_with { /* shared by threads */
 struct mxlook_host { /* beside route.hosts[i] */
 	bool lmtp;
 	struct dns_addrs addrs;
+	struct stsfile *sts;     /* what is known of the MTA-STS policy of a relay's own; NULL: nothing */
 	struct tlspolicy policy; /* where code is 0 */
 	bool loop;               /* an address of it is ours: neither it nor any behind is tried */
 	const struct conf_route *by; /* the route's */

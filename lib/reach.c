@@ -7,14 +7,12 @@
 #include "tlstell.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define HOST_BAD_MS 60000    /* a host that failed is passed over for so long */
-#define BUSY_MS 100          /* between two looks for a policy that is being fetched */
 #define HOST_CLEAR_MS 600000 /* one whose handshake failed is not offered TLS for so long */
 
 void
@@ -204,26 +202,22 @@ mark_bad(const struct reach_env *r, struct plan_site *s, size_t host)
 	pthread_mutex_unlock(r->lock);
 }
 
-/* RFC 8461 3.4: the policy of a relay is its own; one that the DNS does not know has none. */
+/* The policy that a host is held to: the domain's, or a relay's own. */
 static const struct stsfile *
-relay_policy(struct reach *c, const struct route *r, const char *host, int64_t deadline)
+find_sts(struct reach *c, const struct route *r, const char *host, int64_t deadline, const char **why)
 {
-	const struct reach_env *v = c->env;
-	struct net_addr probe;
 	bool old = false;
 
+	*why = stskeep_why(c->sts);
+	if (!r->configured)
+		return c->held ? c->sts : NULL;
 	stsfile_drop(c->relay_sts);
 	c->relay_sts = NULL;
-	if (!v->sts || r->kind != ROUTE_SMTP || (r->tls != CONF_TLS_AUTO && r->tls != CONF_TLS_STS) ||
-	    !strchr(host, '.') || net_addr_parse(&probe, span_of(host), 0) || dns_in_hosts(c->dns, host))
-		return NULL;
-	while (stskeep_find(v->sts, host, c->dns, deadline, &c->relay_sts, &old) == STSKEEP_BUSY) {
-		if (*v->stop || io_now_ms() >= deadline)
-			return NULL;
-		poll(NULL, 0, BUSY_MS);
-	}
+	if (route_heeds_sts(r))
+		stskeep_relay(c->env->sts, host, c->dns, deadline, &c->relay_sts, &old);
 	if (old)
-		stskeep_refresh(v->sts, host);
+		stskeep_refresh(c->env->sts, host);
+	*why = stskeep_why(c->relay_sts);
 	return stskeep_valid(c->relay_sts);
 }
 
@@ -248,11 +242,10 @@ find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addr
 		rc = err_set(e, EX_UNAVAILABLE, "%s leads back to this machine",
 		    s->route.hosts[i].name);
 	} else {
-		const struct stsfile *sts = s->route.configured
-		    ? relay_policy(c, &s->route, s->route.hosts[i].name, deadline)
-		    : c->held ? c->sts : NULL;
+		const char *why;
+		const struct stsfile *sts = find_sts(c, &s->route, s->route.hosts[i].name, deadline, &why);
 
-		rc = tlspolicy_find(&s->route, i, addrs, sts, c->dns, deadline, p, status, e);
+		rc = tlspolicy_find(&s->route, i, addrs, sts, why, c->dns, deadline, p, status, e);
 		p->domain = s->route.configured ? NULL : c->next_hop;
 		p->cas = r->cas;
 		p->sts_cas = r->sts_cas;

@@ -588,6 +588,7 @@ route_resolve(const struct conf *c, const struct conf_route *found, const struct
 		add_login(out, found);
 	out->by = found;
 	out->tls = tls_of(c, found, out->limits);
+	out->mta_sts = c->mta_sts;
 	out->login = found && (found->user || found->auth) && out->configured ? found : NULL;
 	if (out->n > 0 && out->hosts[0].port == 0)
 		out->tls = CONF_TLS_NONE; /* no wire */
@@ -637,8 +638,8 @@ route_may_want(const struct conf *c, enum conf_tls tls)
 bool
 route_heeds_sts(const struct route *r)
 {
-	return !r->configured && !r->literal && r->kind == ROUTE_SMTP &&
-	    (r->tls == CONF_TLS_AUTO || r->tls == CONF_TLS_STS);
+	return !r->literal && r->kind == ROUTE_SMTP &&
+	    ((r->tls == CONF_TLS_AUTO && r->mta_sts) || r->tls == CONF_TLS_STS);
 }
 
 void

@@ -58,6 +58,7 @@ struct route {
 	const struct conf_route *ends;  /* the section, where the mail's way ends by it: all kinds but SMTP */
 	const struct conf_route *by; /* the section that covers it, or NULL */
 	enum conf_tls tls; /* of the route section, the site's, or the configuration's */
+	bool mta_sts;      /* the configuration's: with auto, policies count */
 };
 
 /* What this machine is called and where it lives, for loop protection. */
@@ -108,7 +109,7 @@ int route_addrs(const struct route *r, size_t host, const struct route_self *sel
 
 /* Whether some destination may be held to that: by the configuration, a route or a site of it. */
 bool route_may_want(const struct conf *c, enum conf_tls tls);
-/* Whether an MTA-STS policy of the domain counts (RFC 8461): not for relays, whose own would (3.4). */
+/* Whether an MTA-STS policy counts (RFC 8461): of the domain, or, for relays, of each one's name (3.4). */
 bool route_heeds_sts(const struct route *r);
 struct sts_policy;
 /* RFC 8460 5.3.1: what has to arrive all the same: neither DANE nor MTA-STS, whoever asks for it. */

@@ -2,10 +2,12 @@
 
 #include "io.h"
 #include "launch.h"
+#include "net.h"
 #include "route.h"
 #include "spawn.h"
 #include "tagtext.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #define SHARE 4 /* of the connections, at most so many wait for policies */
 #define RECORD_MAX (STS_POLICY_MAX + 8192)
 #define SECOND_US 1000000
+#define BUSY_MS 50 /* between two looks for a policy that is being fetched */
 
 struct stskeep {
 	struct spawn *spawn;   /* NULL: there is no mta-sts to start */
@@ -228,6 +231,10 @@ stskeep_find(struct stskeep *k, const char *domain, struct dns *d, int64_t deadl
 		stsfile_drop(*f);
 		*f = NULL;
 	}
+	if (!rc && !k->spawn && !*f) { /* our own want, of which nobody else is told */
+		*f = stsfile_new(domain);
+		buf_str(&(*f)->why, "mta-sts is not installed");
+	}
 	if (known)
 		return STSKEEP_KNOWN;
 	if (!enter(k, domain, &place)) {
@@ -239,6 +246,29 @@ stskeep_find(struct stskeep *k, const char *domain, struct dns *d, int64_t deadl
 	leave(k, place);
 	*old = false;
 	return STSKEEP_KNOWN;
+}
+
+void
+stskeep_wait(struct stskeep *k, const char *domain, struct dns *d, int64_t deadline_ms, struct stsfile **f,
+    bool *old)
+{
+	while (stskeep_find(k, domain, d, deadline_ms, f, old) == STSKEEP_BUSY) {
+		if ((k->stop && *k->stop) || io_now_ms() >= deadline_ms)
+			return;
+		poll(NULL, 0, BUSY_MS);
+	}
+}
+
+void
+stskeep_relay(struct stskeep *k, const char *host, struct dns *d, int64_t deadline_ms, struct stsfile **f,
+    bool *old)
+{
+	struct net_addr probe;
+
+	*f = NULL;
+	*old = false;
+	if (k && strchr(host, '.') && !net_addr_parse(&probe, span_of(host), 0) && !dns_in_hosts(d, host))
+		stskeep_wait(k, host, d, deadline_ms, f, old);
 }
 
 void
@@ -258,4 +288,10 @@ const struct stsfile *
 stskeep_valid(const struct stsfile *f)
 {
 	return f && stsfile_valid(f, now_s()) ? f : NULL;
+}
+
+const char *
+stskeep_why(const struct stsfile *f)
+{
+	return f && f->why.len > 0 ? f->why.s : NULL;
 }

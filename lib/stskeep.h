@@ -30,7 +30,7 @@ int stskeep_open(struct stskeep **k, const struct conf *c, int state_dir, const 
 void stskeep_close(struct stskeep *k);
 
 enum stskeep_is {
-	STSKEEP_KNOWN, /* in *f: a policy that is valid, or one that is not, which says why there is no better;
+	STSKEEP_KNOWN, /* in *f: a policy that is valid, or one that is not, whose `why` says why there is none;
 	                * NULL: the domain has none.  The caller drops it */
 	STSKEEP_BUSY   /* it is being fetched, or too many others are */
 };
@@ -40,13 +40,21 @@ enum stskeep_is stskeep_find(struct stskeep *k, const char *domain, struct dns *
     struct stsfile **f, bool *old);
 void stskeep_refresh(struct stskeep *k, const char *domain);
 
+/* The same, and while it is being fetched this thread waits; *f is NULL where that takes too long.  Of a
+ * relay, which is its own policy domain (RFC 8461 3.4): what the DNS does not know has none. */
+void stskeep_wait(struct stskeep *k, const char *domain, struct dns *d, int64_t deadline_ms,
+    struct stsfile **f, bool *old);
+void stskeep_relay(struct stskeep *k, const char *host, struct dns *d, int64_t deadline_ms,
+    struct stsfile **f, bool *old);
+
 /* Fetched now, whatever is remembered, and told: a policy that is valid, or one that is not, which says why.
  * overlay: a file of records that come before the DNS's, or NULL.  EX_UNAVAILABLE: there is no mta-sts to
  * start; EX_TEMPFAIL: it has not said anything. */
 int stskeep_fetch(struct stskeep *k, const char *domain, const char *overlay, int64_t deadline_ms,
     struct stsfile **f, struct err *e);
 
-/* The policy that counts now, of what stskeep_find() has given; NULL: none. */
+/* The policy that counts now, of what stskeep_find() has given; NULL: none, and why, as far as that is known. */
 const struct stsfile *stskeep_valid(const struct stsfile *f);
+const char *stskeep_why(const struct stsfile *f);
 
 #endif

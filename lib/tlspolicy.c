@@ -114,8 +114,8 @@ tlspolicy_sni(const struct tlspolicy *p)
 
 /* RFC 8461 5.  It adds to what DANE has left open, and overrides nothing that DANE says (2). */
 static int
-heed_sts(const struct route *r, const struct stsfile *sts, struct tlspolicy *p, char status[12],
-    struct err *e)
+heed_sts(const struct route *r, const struct stsfile *sts, const char *no_sts, struct tlspolicy *p,
+    char status[12], struct err *e)
 {
 	bool must = r->tls == CONF_TLS_STS;
 
@@ -123,8 +123,10 @@ heed_sts(const struct route *r, const struct stsfile *sts, struct tlspolicy *p, 
 		if (!must)
 			return 0;
 		memcpy(status, "4.7.5", 6);
-		return err_set(e, EX_TEMPFAIL, sts ? "the MTA-STS policy of %s has mode none, and tls = sts"
-		    : "%s has no MTA-STS policy that can be had, and tls = sts", sts ? sts->domain : p->host);
+		if (sts)
+			return err_set(e, EX_TEMPFAIL, "the MTA-STS policy of %s has mode none, and tls = sts", sts->domain);
+		return err_set(e, EX_TEMPFAIL, "%s has no MTA-STS policy that can be had, and tls = sts%s%s", p->host,
+		    no_sts ? ": " : "", no_sts ? no_sts : "");
 	}
 	p->sts = sts;
 	p->stranger = !sts_policy_has(&sts->policy, p->host);
@@ -143,7 +145,7 @@ heed_sts(const struct route *r, const struct stsfile *sts, struct tlspolicy *p, 
 
 int
 tlspolicy_find(const struct route *r, size_t host, const struct dns_addrs *addrs, const struct stsfile *sts,
-    struct dns *d, int64_t deadline_ms, struct tlspolicy *p, char status[12], struct err *e)
+    const char *no_sts, struct dns *d, int64_t deadline_ms, struct tlspolicy *p, char status[12], struct err *e)
 {
 	static const struct {
 		enum tlspolicy_level level;
@@ -166,7 +168,7 @@ tlspolicy_find(const struct route *r, size_t host, const struct dns_addrs *addrs
 		    p->host);
 	}
 	return (r->tls == CONF_TLS_AUTO && p->n == 0) || r->tls == CONF_TLS_STS
-	    ? heed_sts(r, sts, p, status, e) : 0;
+	    ? heed_sts(r, sts, no_sts, p, status, e) : 0;
 }
 
 int

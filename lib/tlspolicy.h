@@ -41,12 +41,13 @@ struct tlspolicy {
 };
 #define TLSPOLICY_INIT {.because = "", .tlsa = ANSWERS_INIT, .by = BUF_INIT, .is_why = BUF_INIT}
 
-/* addrs: the host's.  sts: a policy that is valid, of the route's domain
- * (RFC 8461 3.4: or relay), NULL: there is none; it must outlive out.  EX_TEMPFAIL: the host must not be used now, for
+/* addrs: the host's.  sts: the policy that counts, of the route's domain
+ * (RFC 8461 3.4: or relay), and must outlive out; NULL: there is none, and why there is none where that is known
+ * (else NULL).  EX_TEMPFAIL: the host must not be used now, for
  * whether there are TLSA records cannot be found out (RFC 7672 2.1.3), or tls = dane or sts and there is
  * none, or the policy does not name it.  status: the enhanced code.  tlspolicy_free() in any case. */
 int tlspolicy_find(const struct route *r, size_t host, const struct dns_addrs *addrs, const struct stsfile *sts,
-    struct dns *d, int64_t deadline_ms, struct tlspolicy *out, char status[12], struct err *e);
+    const char *no_sts, struct dns *d, int64_t deadline_ms, struct tlspolicy *out, char status[12], struct err *e);
 void tlspolicy_free(struct tlspolicy *p);
 
 /* The CAs that some route of the configuration asks for; NULL where none does: reading the system's takes

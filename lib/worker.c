@@ -193,7 +193,7 @@ find_sts(struct worker *w, const char *domain, struct route *route, struct stsfi
 	int64_t until = io_now_ms() + (int64_t)w->r->d.conf->timeouts.dns * 1000;
 	const struct stsfile *valid;
 
-	if (!route_heeds_sts(route))
+	if (route->configured || !route_heeds_sts(route))
 		return true;
 	if (stskeep_find(w->r->env.sts, domain, w->c.dns, until, sts, old) == STSKEEP_BUSY) {
 		route_free(route);

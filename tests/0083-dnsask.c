@@ -283,7 +283,7 @@ policy_test(void)
 		return skip("no socket to be had");
 	d = open_at(&s);
 	err_set(&e, EX_NOHOST, "mx1.example: no such host");
-	is_num(tlspolicy_find(&r, 0, &(struct dns_addrs){.secure = true}, NULL, d, io_now_ms() + 5000, &p, status, &e), 0,
+	is_num(tlspolicy_find(&r, 0, &(struct dns_addrs){.secure = true}, NULL, NULL, d, io_now_ms() + 5000, &p, status, &e), 0,
 	    "no TLSA records: that is no failure");
 	is_num(p.level, TLSPOLICY_MAY, "opportunistic");
 	tlspolicy_free(&p);

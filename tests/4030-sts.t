@@ -372,6 +372,43 @@ is "$(mx-lookup --json good.plain | python3 -c 'import json, sys; s = json.load(
 like "$(mx-lookup --connect good.plain | sed -n 2p)" 'sts:enforce$' '--connect'
 is "$(smtp-deliver --dry-run=connect --now | cut -f 2,3,7 | grep bare)" "user@bare.plain	defer	4.7.4" '--dry-run=connect'
 
+like "$(mx-lookup relayed.plain)" '^0 mx-old.plain [0-9.]*  sts:enforce$' 'a relay by its own policy'
+like "$(mx-lookup --explain relayed.plain | tr '\n' ' ')" 'MTA-STS policy of mx-old.plain: enforce.* mx-old.plain is in it ' 'and why'
+is "$(mx-lookup --json relayed.plain | python3 -c 'import json, sys; s = json.load(sys.stdin)["hosts"][0]["sts"]; print(s["domain"], s["match"])')" \
+    'mx-old.plain True' 'as JSON'
+is "$(smtp-deliver --dry-run=connect --now | cut -f 2,3,6,7 | grep relayed)" 'user@relayed.plain	defer		4.7.5' '--dry-run=connect'
+is "$(mx-lookup demanded.plain)" '4.7.5 mx-good.plain has no MTA-STS policy that can be had, and tls = sts' 'tls = sts without one'
+
+# --- mta_sts = no: where tls = sts asks for a policy it counts, and elsewhere none does
+sed 's/^delivery/mta_sts = no\ndelivery/' conf >conf.no
+is "$(mx-lookup -C conf.no --policy good.plain; mx-lookup -C conf.no --policy demand.plain; mx-lookup -C conf.no --policy relayed.plain)" \
+    'may
+sts:enforce
+may' 'mta_sts = no'
+mkdir -m 700 no
+sed "s|^queue.*|queue = \"$T/no\"|" conf.no >conf.no2
+for d in good demand; do printf 'Subject: x\n\ny\n' | smtp-submit -C conf.no2 -f sender@relay.test "user@$d.plain"; done
+smtp-deliver -C conf.no2 --now >out 2>err
+is "$(cat no/log/*.jsonl | sed -n 's/.*"type":"delivered".*"recipient":"user@\([a-z]*\).plain".*"tls":"[^ ]* [^ ]* *\([^"]*\)".*/\1 \2/p' | sort | tr '\n' ';')" \
+    'demand sts:enforce;good ;' 'the deliverer does the same'
+
+# --- without the program: what is remembered counts, and what asks for a policy waits
+mkdir -m 700 alone bare
+cp "$BUILD/bin/smtp-deliver" "$BUILD/bin/smtp-submit" "$BUILD/bin/mx-lookup" alone
+sed "s|^queue.*|queue = \"$T/bare\"|" conf >conf.alone
+is "$(PATH=/usr/bin:/bin alone/mx-lookup -C conf.alone --policy good.plain)" may 'without mta-sts: auto is as without a policy'
+like "$(PATH=/usr/bin:/bin alone/mx-lookup -C conf.alone --explain good.plain)" '^MTA-STS policy of good.plain: none: mta-sts is not installed$' '--explain says so'
+is "$(PATH=/usr/bin:/bin alone/mx-lookup -C conf.alone demand.plain)" \
+    '4.7.5 mx-good.plain has no MTA-STS policy that can be had, and tls = sts: mta-sts is not installed' 'tls = sts: deferred, with the reason'
+for d in old demand; do printf 'Subject: x\n\ny\n' | alone/smtp-submit -C conf.alone -f sender@relay.test "user@$d.plain"; done
+PATH=/usr/bin:/bin alone/smtp-deliver -C conf.alone -v >out 2>&1
+is "$(cat out)" 'delivered 1 deferred 1 failed 0 expired 0' 'and a run does as they say'
+like "$(grep -h '"type":"deferred"' bare/log/*.jsonl)" 'user@demand.plain.*and tls = sts: mta-sts is not installed' 'with the reason'
+is "$(grep -h '"type":"session"' bare/log/*.jsonl | grep -c sts-policy)" 0 'of which the domain is not told: it is no fault of its own'
+install -d -m 700 bare/state/sts
+cp queue/state/sts/good.plain bare/state/sts/
+is "$(PATH=/usr/bin:/bin alone/mx-lookup -C conf.alone --policy good.plain)" sts:enforce 'what is remembered counts'
+
 # --- what is remembered, when the world has changed
 n=$(requests)
 post good.plain
