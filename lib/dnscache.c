@@ -10,6 +10,7 @@ struct known {
 	char *key; /* two bytes of type, then the name */
 	size_t key_len;
 	struct answers is;
+	size_t bytes;
 	int64_t until_ms;
 	bool asking; /* somebody is; nothing is known yet */
 };
@@ -24,6 +25,7 @@ struct dnscache {
 	pthread_mutex_t lock; /* over all below */
 	pthread_cond_t put;
 	struct half young, old; /* the old half is forgotten when the young one is full */
+	size_t bytes; /* of all answers */
 	uint64_t seed;
 };
 
@@ -92,6 +94,27 @@ find(struct dnscache *c, const struct buf *key)
 	return NULL;
 }
 
+static size_t
+weigh(const struct answers *a)
+{
+	size_t n = a->n * sizeof *a->v + a->owner.len + a->why.len;
+
+	for (size_t i = 0; i < a->n; i++)
+		n += a->v[i].text.len;
+	return n;
+}
+
+static void
+forget_old(struct dnscache *c)
+{
+	for (uint32_t i = 0; i < c->old.n; i++)
+		c->bytes -= c->old.v[i].bytes;
+	half_free(&c->old);
+	c->old = c->young;
+	c->young = (struct half){0};
+	map_init(&c->young.map, c->seed);
+}
+
 /* A question that is on its way when its half is forgotten is asked twice, no more. */
 static struct known *
 add(struct dnscache *c, const struct buf *key)
@@ -99,16 +122,12 @@ add(struct dnscache *c, const struct buf *key)
 	struct half *h = &c->young;
 	struct known *k;
 
-	if (h->n >= DNSCACHE_MOST / 2) {
-		half_free(&c->old);
-		c->old = c->young;
-		*h = (struct half){0};
-		map_init(&h->map, c->seed);
-	}
+	if (h->n >= DNSCACHE_MOST / 2 || c->bytes >= DNSCACHE_BYTES)
+		forget_old(c);
 	if (!h->v || (h->n & (h->n - 1)) == 0) /* grown at powers of two */
 		h->v = mem_grow(h->v, h->n ? h->n * 2 : 1, sizeof *h->v);
 	k = &h->v[h->n];
-	*k = (struct known){mem_dup(key->s, key->len), key->len, ANSWERS_INIT, 0, false};
+	*k = (struct known){mem_dup(key->s, key->len), key->len, ANSWERS_INIT, 0, 0, false};
 	map_put(&h->map, (struct span){k->key, k->key_len}, h->n++);
 	return k;
 }
@@ -172,6 +191,9 @@ dnscache_put(struct dnscache *c, const char *name, unsigned type, int64_t now_ms
 	if (!k)
 		k = add(c, &key);
 	answers_copy(a, &k->is);
+	c->bytes -= k->bytes;
+	k->bytes = weigh(a);
+	c->bytes += k->bytes;
 	k->until_ms = now_ms + (int64_t)ttl * 1000;
 	k->asking = false;
 	pthread_cond_broadcast(&c->put);

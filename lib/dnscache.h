@@ -15,6 +15,7 @@ struct dnscache *dnscache_new(void);
 void dnscache_del(struct dnscache *c);
 
 #define DNSCACHE_MOST 65536   /* answers; past that the older half is forgotten */
+#define DNSCACHE_BYTES (32 << 20) /* likewise: whoever owns a zone says how large its answers are */
 #define DNSCACHE_FAILURE_S 5  /* for so long a server that failed is not asked the same again */
 #define DNSCACHE_TTL_MAX_S 86400
 

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static struct answers
@@ -28,6 +29,38 @@ get(struct dnscache *c, const char *name, unsigned type, int64_t now_ms, char *t
 	*ttl = out.secure ? out.ttl_s : 9999;
 	answers_free(&out);
 	return is;
+}
+
+#define LARGE (1 << 20)
+
+/* Whoever owns a zone says how large its answers are, not how much of our memory they take. */
+static void
+large_test(void)
+{
+	enum { MANY = 3 * DNSCACHE_BYTES / LARGE };
+	struct dnscache *c = dnscache_new();
+	struct answers a = answer("", 1000);
+	char name[64], text[64];
+	uint32_t ttl;
+	int known = 0;
+
+	memset(buf_room(&a.v[0].text, LARGE), 'x', LARGE);
+	buf_grew(&a.v[0].text, LARGE);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof name, "d%d.example", i);
+		dnscache_put(c, name, 16, 1000, &a);
+		dnscache_put(c, name, 16, 1000, &a); /* which counts once */
+		if (i == DNSCACHE_BYTES / LARGE / 2)
+			is_num(get(c, "d0.example", 16, 1000, text, &ttl), DNSCACHE_KNOWN, "half as much is remembered");
+	}
+	is_num(get(c, name, 16, 1000, text, &ttl), DNSCACHE_KNOWN, "a large answer is remembered");
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof name, "d%d.example", i);
+		known += get(c, name, 16, 1000, text, &ttl) == DNSCACHE_KNOWN;
+	}
+	ok(known > 0 && known * LARGE <= DNSCACHE_BYTES + LARGE, "but not more of them than fit: %d", known);
+	answers_free(&a);
+	dnscache_del(c);
 }
 
 static void
@@ -146,6 +179,7 @@ int
 main(void)
 {
 	ttl_test();
+	large_test();
 	size_test();
 	thread_test();
 	return tap_done();
