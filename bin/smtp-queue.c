@@ -6,6 +6,7 @@
 #include "file.h"
 #include "io.h"
 #include "json.h"
+#include "jsonread.h"
 #include "listing.h"
 #include "look.h"
 #include "names.h"
@@ -275,6 +276,38 @@ headers_text(const struct buf *header, struct buf *b)
 	}
 }
 
+/* What a terminal would obey: our own lines have none of it. */
+static bool
+has_controls(struct span s)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < s.n && !any; i++) {
+		unsigned char c = (unsigned char)s.p[i], next = i + 1 < s.n ? (unsigned char)s.p[i + 1] : 0;
+
+		any = c < ' ' || c == 127 || (c == 0xc2 && next < 0xa0);
+	}
+	return any;
+}
+
+/* A line of the journal is an object, if it is ours; of what a submitter has put into new/ it need not be. */
+static void
+journal_json(struct buf *b, struct span line)
+{
+	struct err ignored = ERR_INIT;
+	struct json_doc *d = NULL;
+
+	if (has_controls(line) || json_doc_parse(&d, line, &ignored)) {
+		json_text(b, line);
+	} else {
+		if (b->s[b->len - 1] != '[')
+			buf_ch(b, ',');
+		buf_add(b, line.p, line.n);
+	}
+	json_doc_free(d);
+	err_free(&ignored);
+}
+
 static void
 show_json(const struct look *k, const struct buf *header, struct buf *b)
 {
@@ -285,11 +318,8 @@ show_json(const struct look *k, const struct buf *header, struct buf *b)
 	buf_cut(b, b->len - 2); /* the closing brace and LF: more members follow */
 	json_str(b, "headers", (struct span){header->s, header->len});
 	json_arr(b, "journal");
-	for (bool first = true; cur_line(&c, &line); first = false) {
-		if (!first)
-			buf_ch(b, ',');
-		buf_add(b, line.p, line.n); /* objects of ours, sealed */
-	}
+	while (cur_line(&c, &line))
+		journal_json(b, line);
 	json_arr_end(b);
 	json_close(b);
 	buf_ch(b, '\n');

@@ -137,4 +137,17 @@ if faultrun -n true 2>/dev/null; then
 	ok 'each read of a directory was struck' test $n -gt 8
 	is "$quiet" '' '... and told'
 fi
+# --- a journal that a submitter has written by hand: what is no object of ours is text
+esc=$(printf '\033')
+forged=1795312377.361mxnchny6mb288,mail,25,x.example
+for line in '{"do":"held","by":"'"$esc"'[2J"}' '{"do":"held"} ,"x":[]' '{"do":"held","by":"'"$(printf '\302\233')"'31m"}'; do
+	rm -f "$T/q/new/$forged"
+	forge "$T/q/new/$forged" -k 'Subject: x\r\n\r\nx\r\n' -j "$line" 'sender=<a@x.example>\nrcpt=<b@x.example>\n' 2>/dev/null
+	is "$(smtp-queue show --json 361mxnchny6mb288 2>/dev/null | python3 -c 'import json, sys
+text = sys.stdin.buffer.read().decode()
+print(len(text.splitlines()), [type(l).__name__ for l in json.loads(text)["journal"]], any(c < " " for c in text[:-1]) or any("\x7f" <= c < "\xa0" for c in text))')" \
+	    "1 ['str'] False" 'show --json: one object, nothing for a terminal to obey'
+done
+rm -f "$T/q/new/$forged"
+
 done_testing
