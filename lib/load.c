@@ -360,19 +360,25 @@ load_next(struct run_state *r, uint32_t site, struct load *l)
 	return more;
 }
 
-/* Over its lifetime - or of a birth that cannot be true, so that only attempts count. */
+static const struct parcel *
+taken(const struct load *l)
+{
+	return l->p ? l->p : l->i.parcel;
+}
+
+/* Over its lifetime - or of a birth that cannot be true, so that only attempts count.  By its name alone
+ * it may look older than it is: its envelope may say until when it was to wait. */
 static bool
 too_old(const struct run_state *r, const struct load *l)
 {
 	const struct conf *c = r->d.conf;
 	struct retry_policy policy = {c->retry_min_s, c->retry_max_s, c->lifetime_s};
-	const char *name = l->i.parcel ? l->i.parcel->t.name : l->i.name;
 	struct entry_name n;
 	uint64_t born;
 
-	if (!r->d.may_expire || !entry_name_parse(span_of(name), &n))
+	if (!r->d.may_expire || (!taken(l) && !entry_name_parse(span_of(l->i.name), &n)))
 		return false;
-	born = entry_id_us(n.id.p) / 1000000;
+	born = taken(l) ? parcel_begins(taken(l)) : entry_id_us(n.id.p) / 1000000;
 	return !retry_born_ok(born, now_s()) || retry_expired(&policy, born, now_s());
 }
 
@@ -389,6 +395,8 @@ is_untold(const struct run_state *r, const struct load *l)
 
 	if (!r->d.may_expire || !n)
 		return false;
+	if (l->p)
+		return notify_late(n, &l->p->t, now_s()) && l->n > 0 && !l->p->j.rcpts[l->rcpts[0]].warned;
 	if (l->i.parcel)
 		return notify_late(n, &l->i.parcel->t, now_s()) && l->i.n_rcpts > 0 &&
 		    !l->i.parcel->j.rcpts[l->i.rcpts[0]].warned;
@@ -401,6 +409,21 @@ is_untold(const struct run_state *r, const struct load *l)
 	return untold;
 }
 
+enum closer { MOVES_ON, TELLS, GONE };
+
+static enum closer
+look_closer(struct run_state *r, struct load *l)
+{
+	bool old = too_old(r, l);
+
+	if (old && !taken(l)) {
+		if (!load_take(r, l))
+			return GONE;
+		old = too_old(r, l);
+	}
+	return old || is_untold(r, l) ? TELLS : MOVES_ON;
+}
+
 /* A wait that we choose: by name alone, and no attempt is counted.  Only what is over its lifetime, or late
  * and its sender does not know, is opened, and only after an attempt at this site has failed. */
 static void
@@ -410,6 +433,7 @@ move_on(struct run_state *r, struct plan_site *s, struct load *l, uint64_t until
 	struct buf why = BUF_INIT;
 	struct err e = ERR_INIT;
 	char status[sizeof s->status];
+	enum closer what;
 	bool failed;
 
 	pthread_mutex_lock(&r->lock);
@@ -418,13 +442,13 @@ move_on(struct run_state *r, struct plan_site *s, struct load *l, uint64_t until
 	if (failed && (s->failed ? s->why : s->budget->why)) /* its other connections may have news meanwhile */
 		buf_str(&why, s->failed ? s->why : s->budget->why);
 	pthread_mutex_unlock(&r->lock);
-	failed = failed && (too_old(r, l) || is_untold(r, l));
-	if (failed)
+	what = failed ? look_closer(r, l) : MOVES_ON;
+	if (what == TELLS)
 		load_verdict(r, l, JOURNAL_DEFERRED, 0, status, why.s, s->name);
 	buf_free(&why);
-	if (failed)
+	if (what != MOVES_ON)
 		return;
-	if (l->i.parcel) {
+	if (taken(l)) {
 		load_take(r, l);
 		parcel_wait(l->p, until_s);
 		load_finish(r, l);

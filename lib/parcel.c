@@ -57,6 +57,14 @@ policy_of(const struct parcel *p)
 	    p->t.env.lifetime_s ? p->t.env.lifetime_s : c->lifetime_s};
 }
 
+uint64_t
+parcel_begins(const struct parcel *p)
+{
+	uint64_t born = entry_id_us(p->t.is.id.p) / 1000000;
+
+	return born > p->t.env.hold_until_s ? born : p->t.env.hold_until_s;
+}
+
 /* The same for the event and for the name: jitter comes from the id, not from a dice. */
 uint64_t
 parcel_next(const struct parcel *p)
@@ -463,7 +471,7 @@ bool
 parcel_finish(struct parcel *p)
 {
 	struct retry_policy policy = policy_of(p);
-	uint64_t born = entry_id_us(p->t.is.id.p) / 1000000, now = io_time_us() / 1000000;
+	uint64_t born = parcel_begins(p), now = io_time_us() / 1000000;
 	struct err e = ERR_INIT;
 	bool last;
 	int rc = 0;

@@ -144,7 +144,9 @@ why_free(struct why *v, size_t n)
 static uint64_t
 expires(const struct why_facts *f)
 {
-	return entry_id_us(f->name->id.p) / SECOND_US +
+	uint64_t born = entry_id_us(f->name->id.p) / SECOND_US;
+
+	return (born > f->env->hold_until_s ? born : f->env->hold_until_s) +
 	    (f->env->lifetime_s ? f->env->lifetime_s : f->lifetime_s);
 }
 

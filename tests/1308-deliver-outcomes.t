@@ -131,6 +131,28 @@ young() {
 young 'younger than its lifetime' u@x.example
 again 'and then older'
 like "$(outcomes | tail -n 1)" '^expired u@x.example 2 (450)? ?4.4.7 ' 'expired in the second attempt'
+# Six days old, but its sender wanted it to go a minute ago: that is when its lifetime of five days began.
+wished() {
+	ID=$(env LD_PRELOAD="$BUILD/faults/clockshift" CLOCKSHIFT=-$((6 * 86400)) \
+	    smtp-submit -odq -v -f s@d.example -O holduntil=$(($(date +%s) - 60)) "$1" <"$T/letter" | cut -f 1)
+}
+script <<'E'
+RCPT 450 4.2.0 not now
+E
+configure 'lifetime = 5d'
+wished u@x.example
+like "$(smtp-queue why "$ID" | grep expires)" "$(date -u -d "@$(($(date +%s) - 60 + 5 * 86400))" +%Y-%m-%dT%H)" 'why: it has five days'
+run_all 'a message that had to wait for longer than its lifetime'
+like "$(outcomes)" '^deferred u@x.example 1 450 4.2.0 [^|]*$' 'is put off, not given up'
+script <<'E'
+connect 421 4.3.2 not now ; close
+E
+for rcpt in u@x.example v@x.example w@x.example; do wished $rcpt; done
+run_all 'three of them to a site that is down'
+is "$(outcomes | cut -d ' ' -f 1,3)" 'deferred 1' 'one makes an attempt'
+is "$(grep -l '"do":"deferred"' "$T"/queue/cur/*/* | wc -l) $(find "$T/queue/cur" -type f | wc -l)" '1 3' 'the others wait without one'
+configure 'lifetime = 6s'
+
 # What is told is what the attempt met that was the last, not an earlier one.
 script <<'E'
 RCPT 450 4.2.0 not now
