@@ -103,6 +103,18 @@ buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 }
 
 void
+buf_num(struct buf *b, uint64_t v)
+{
+	char digits[24];
+	char *p = digits + sizeof digits;
+
+	do
+		*--p = (char)('0' + v % 10);
+	while (v /= 10);
+	buf_add(b, p, (size_t)(digits + sizeof digits - p));
+}
+
+void
 buf_fmt(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;

@@ -12,6 +12,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct buf {
@@ -25,6 +26,7 @@ extern char buf_empty[1];
 static inline void buf_add(struct buf *b, const void *p, size_t n);
 static inline void buf_str(struct buf *b, const char *s);
 static inline void buf_ch(struct buf *b, char c);
+void buf_num(struct buf *b, uint64_t v); /* decimal; without printf, for what is done for each message */
 void buf_fmt(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vfmt(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 

@@ -80,15 +80,6 @@ date_rfc5322(struct buf *out, int64_t unix_s, int zone_minutes)
 	    zone_minutes < 0 ? '-' : '+', zone / 60, zone % 60);
 }
 
-void
-date_iso(struct buf *out, uint64_t unix_us)
-{
-	struct civil c = civil_of((int64_t)(unix_us / 1000000));
-
-	buf_fmt(out, "%04lld-%02u-%02uT%02u:%02u:%02u.%03uZ", (long long)c.year, c.month, c.day,
-	    c.hour, c.minute, c.second, (unsigned)(unix_us / 1000 % 1000));
-}
-
 /* The digits of v at out, as many as width. */
 static char *
 put_digits(char *out, unsigned width, uint64_t v)
@@ -96,6 +87,25 @@ put_digits(char *out, unsigned width, uint64_t v)
 	for (unsigned i = width; i > 0; i--, v /= 10)
 		out[i - 1] = (char)('0' + v % 10);
 	return out + width;
+}
+
+void
+date_iso(struct buf *out, uint64_t unix_us)
+{
+	struct civil c;
+	char text[] = "0000-00-00T00:00:00.000Z";
+
+	if (unix_us > YEAR_9999_S * 1000000ULL) /* four digits are all there are for a year, RFC 3339 5.6 */
+		unix_us = YEAR_9999_S * 1000000ULL;
+	c = civil_of((int64_t)(unix_us / 1000000));
+	put_digits(text, 4, (uint64_t)c.year);
+	put_digits(text + 5, 2, c.month);
+	put_digits(text + 8, 2, c.day);
+	put_digits(text + 11, 2, c.hour);
+	put_digits(text + 14, 2, c.minute);
+	put_digits(text + 17, 2, c.second);
+	put_digits(text + 20, 3, unix_us / 1000 % 1000);
+	buf_add(out, text, sizeof text - 1);
 }
 
 static char *

@@ -17,7 +17,6 @@
 #define LINE_ROOM 1024 /* most lines fit, so that one allocation does */
 #define SECOND_US 1000000
 #define DAY_US (86400ULL * SECOND_US)
-#define SECOND_TEXT 19 /* "2026-11-22T10:00:00" */
 
 struct events {
 	int dir, fd;           /* fd -1: today's file could not be opened */
@@ -34,30 +33,18 @@ static const char *const names[] = {[EVENT_ACCEPTED] = "accepted",
     [EVENT_LOGIN] = "login", [EVENT_NOTIFIED] = "notified", [EVENT_RETURNED] = "returned",
     [EVENT_COMPLAINED] = "complained", [EVENT_SESSION] = "session"};
 
-/* "2026-11-22T10:00:00.123456Z"; the second is formatted once a thread. */
+/* "2026-11-22T10:00:00.123456Z" */
 static void
 stamp(struct buf *b, const char *key, uint64_t us)
 {
-	static _Thread_local uint64_t cached;
-	static _Thread_local char second[SECOND_TEXT];
-	char part[] = ".000000Z";
-	unsigned v = (unsigned)(us % SECOND_US);
+	unsigned rest = (unsigned)(us % 1000);
+	char micros[] = {(char)('0' + rest / 100), (char)('0' + rest / 10 % 10), (char)('0' + rest % 10), 'Z', '"'};
 
-	if (us / SECOND_US != cached || second[0] == '\0') {
-		struct buf text = BUF_INIT;
-
-		date_iso(&text, us - v);
-		memcpy(second, text.s, text.len < SECOND_TEXT ? text.len : SECOND_TEXT);
-		cached = us / SECOND_US;
-		buf_free(&text);
-	}
-	for (int i = 6; i > 0; i--, v /= 10)
-		part[i] = (char)('0' + v % 10);
 	json_key(b, key);
 	buf_ch(b, '"');
-	buf_add(b, second, SECOND_TEXT);
-	buf_add(b, part, sizeof part - 1);
-	buf_ch(b, '"');
+	date_iso(b, us);
+	buf_cut(b, b->len - 1); /* its "Z" */
+	buf_add(b, micros, sizeof micros);
 }
 
 static void

@@ -60,19 +60,12 @@ json_arr_end(struct buf *b)
 	buf_ch(b, ']');
 }
 
-/* Without printf: events are written by the ten thousand a second. */
 static void
 number(struct buf *b, uint64_t v, bool negative)
 {
-	char digits[24];
-	char *p = digits + sizeof digits;
-
-	do
-		*--p = (char)('0' + v % 10);
-	while (v /= 10);
 	if (negative)
-		*--p = '-';
-	buf_add(b, p, (size_t)(digits + sizeof digits - p));
+		buf_ch(b, '-');
+	buf_num(b, v);
 }
 
 void

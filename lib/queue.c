@@ -46,7 +46,7 @@ queue_dir(const struct queue_at *at, char out[QUEUE_DIR_MAX])
 	} else if (at->place == IN_NEW && at->hour_s) {
 		snprintf(out, QUEUE_DIR_MAX, "new.%llu", (unsigned long long)at->hour_s);
 	} else {
-		snprintf(out, QUEUE_DIR_MAX, "%s", queue_place_names[at->place]);
+		strcpy(out, queue_place_names[at->place]);
 	}
 }
 

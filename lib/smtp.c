@@ -189,8 +189,10 @@ put_mail(struct smtp *s, const struct smtp_mail *m, bool utf8)
 {
 	buf_add(&s->out, "MAIL FROM:", 10);
 	put_path(s, m->sender, utf8);
-	if (s->can.size_known)
-		buf_fmt(&s->out, " SIZE=%llu", (unsigned long long)whole_size(m));
+	if (s->can.size_known) {
+		buf_str(&s->out, " SIZE=");
+		buf_num(&s->out, whole_size(m));
+	}
 	if (s->can.eightbitmime && m->eightbit)
 		buf_str(&s->out, " BODY=8BITMIME");
 	if (utf8)
@@ -332,6 +334,14 @@ ask_sending(struct smtp_mail *m, struct err *e)
 	return m->sending ? m->sending(m->arg, e) : 0;
 }
 
+static void
+put_bdat(struct smtp *s, const struct smtp_mail *m)
+{
+	buf_str(&s->out, "BDAT ");
+	buf_num(&s->out, whole_size(m));
+	buf_str(&s->out, " LAST\r\n");
+}
+
 static int
 send_chunk(struct smtp *s, const struct smtp_mail *m, struct err *e)
 {
@@ -339,7 +349,7 @@ send_chunk(struct smtp *s, const struct smtp_mail *m, struct err *e)
 	uint64_t at = 0;
 	int rc;
 
-	buf_fmt(&s->out, "BDAT %llu LAST\r\n", (unsigned long long)whole_size(m));
+	put_bdat(s, m);
 	s->c.heed = true;
 	if (m->content) {
 		struct iovec v[3];
@@ -415,7 +425,7 @@ send_group(struct smtp *s, struct smtp_mail *m, enum along along, struct err *e)
 	if (along == WITH_DATA)
 		buf_str(&s->out, "DATA\r\n");
 	if (along == WITH_BDAT)
-		buf_fmt(&s->out, "BDAT %llu LAST\r\n", (unsigned long long)whole_size(m));
+		put_bdat(s, m);
 	v[0] = (struct iovec){s->out.s, s->out.len};
 	if (along == WITH_BDAT)
 		n = with_content(s, m, v);

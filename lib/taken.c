@@ -301,7 +301,6 @@ queue_detach(struct queue_entry *t)
 {
 	int fd = t->fd;
 
-	file_unlock(fd);
 	t->fd = -1;
 	return fd;
 }

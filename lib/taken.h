@@ -55,7 +55,7 @@ int queue_peek(struct queue *q, const struct queue_at *at, const char *name,
 int queue_peek_sender(struct queue *q, const struct queue_at *at, const char *name, struct buf *sender,
     struct err *e);
 void queue_release(struct queue_entry *t); /* unlocks, closes, frees */
-int queue_detach(struct queue_entry *t);   /* the open file, unlocked, for the caller to close */
+int queue_detach(struct queue_entry *t);   /* the open file, locked until the caller closes it */
 
 /* Content in memory where it was read along (small entries), else NULL: use fd and content_off. */
 const char *queue_content(const struct queue_entry *t);

@@ -79,6 +79,12 @@ test_names(void)
 	buf_cut(&b, 0);
 	date_iso(&b, 0);
 	is_str(b.s, "1970-01-01T00:00:00.000Z", "iso of 0");
+	buf_cut(&b, 0);
+	date_iso(&b, 253402300799999999);
+	is_str(b.s, "9999-12-31T23:59:59.000Z", "the last second there is");
+	buf_cut(&b, 0);
+	date_iso(&b, UINT64_MAX);
+	is_str(b.s, "9999-12-31T23:59:59.000Z", "a year never has more than four digits");
 	buf_free(&b);
 	date_hour(hour, 1795345199);
 	is_str(hour, "2026112210", "hour");
