@@ -78,6 +78,26 @@ guard_close(struct guard *g)
 
 /* --- asked */
 
+/* Who opens a damaged one to write makes it whole, as far as it can be: that is told, as trouble with the message
+ * that has met it, and the next finds a list. */
+static int
+mend(struct guard *g, struct err *e)
+{
+	struct suppress_options o = g->options;
+	struct err again = ERR_INIT;
+	struct suppress *s = NULL;
+
+	o.write = true;
+	if (suppress_open(&s, &o, &again) == 0) { /* another run has done it */
+		g->list = s;
+		err_free(e);
+	} else if (again.code != EX_CONFIG) {
+		err_set(e, again.code, "%s", err_text(&again));
+	}
+	err_free(&again);
+	return e->code;
+}
+
 /* The list to be asked; NULL: there is none. */
 static int
 find_list(struct guard *g, struct err *e)
@@ -88,6 +108,8 @@ find_list(struct guard *g, struct err *e)
 	if (g->list || now_ms < g->look_ms)
 		return 0;
 	rc = suppress_open(&g->list, &g->options, e);
+	if (rc == EX_CONFIG)
+		return mend(g, e);
 	if (rc != EX_NOINPUT)
 		return rc;
 	err_free(e);

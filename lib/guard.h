@@ -2,8 +2,10 @@
  * told what servers refuse for good.
  *
  * Where there is no list a question costs nothing but, once a second, a look whether there is one now.
- * A list that is there and cannot be read stops what would be sent: who has complained or is dead
- * shall not be mailed for a bad disk's sake.  Safe for many threads.
+ * A list that is there and cannot be read, or is none, stops what would be sent: a message that waits is sent
+ * when somebody has seen to it, but one to who has complained cannot be called back.  A page that cannot be
+ * read stops only who would be on it, and a damaged list is made anew of what is whole (paged.h), which
+ * costs one message its attempt.  Safe for many threads.
  */
 #ifndef GUARD_H
 #define GUARD_H

@@ -17,6 +17,7 @@
 
 #define MODE 0600
 #define MAGIC "relaykit table 1 pages "
+#define ANY_MAGIC "relaykit table " /* and which, then a blank */
 #define PAGES_DIGITS 10
 #define PAGES_MAX 9999999999ULL
 #define CRC_BYTES 4
@@ -446,6 +447,116 @@ new_seed(struct paged *t)
 	}
 }
 
+/* --- what is damaged */
+
+/* A table of another version, or no table at all, is not ours to touch. */
+static bool
+may_mend(struct paged *t, struct err *e)
+{
+	struct cur c = cur_of(t->page, sizeof t->page);
+	struct sum whole = {t, 0};
+	struct stat st;
+
+	if (cur_lit(&c, ANY_MAGIC) && !cur_lit(&c, "1 ") && cur_while(&c, is_digit).n > 0)
+		return false;
+	if (fstat(t->fd, &st) < 0 || st.st_size == 0)
+		return false;
+	t->pages = ((uint64_t)st.st_size - 1) / PAGED_BYTES; /* without the head; the last may be cut */
+	return paged_each(t, add_up, &whole, e) == 0 && whole.bytes > 0;
+}
+
+struct copying {
+	struct paged *to;
+	uint64_t n;
+};
+
+static int
+copy_line(void *arg, const struct paged_line *v, size_t n, size_t i, struct err *e)
+{
+	struct copying *c = arg;
+
+	(void)n;
+	c->n++;
+	return paged_add(c->to, v[i].key, v[i].value, e);
+}
+
+/* The damaged one keeps its lines under another name, in case somebody can do more. */
+static int
+keep_damaged(const struct paged *t, struct err *e)
+{
+	struct buf kept = BUF_INIT;
+	int rc = 0;
+
+	name_with(t, &kept, ".damaged");
+	if (unlinkat(t->dir, kept.s, 0) < 0 && errno != ENOENT)
+		rc = err_sys(e, "remove %s", kept.s);
+	if (!rc && linkat(t->dir, t->name, t->dir, kept.s, 0) < 0)
+		rc = err_sys(e, "link %s", kept.s);
+	buf_free(&kept);
+	return rc;
+}
+
+/* With the lock held, its head not to be believed: a table beside it gets the lines that are whole, and then
+ * its name.  EX_TEMPFAIL: it is whole now, and that is to be told. */
+static int
+mend(struct paged *t, struct err *e)
+{
+	struct paged *n = mem_alloc(sizeof *n);
+	struct copying c = {n, 0};
+	struct buf name = BUF_INIT;
+	int rc;
+
+	name_with(t, &name, ".saved");
+	*n = (struct paged){.dir = t->dir, .fd = -1, .lock = -1, .name = name.s, .kind = t->kind,
+	    .write = true, .locked = true};
+	new_seed(n);
+	rc = make_anew(n, t->pages * PAGED_BYTES * FILL_PERCENT / 100, e);
+	if (!rc)
+		rc = paged_each(t, copy_line, &c, e);
+	if (!rc && fsync(n->fd) < 0)
+		rc = err_sys(e, "fsync %s", n->name);
+	if (!rc)
+		rc = keep_damaged(t, e);
+	if (!rc && renameat(t->dir, n->name, t->dir, t->name) < 0)
+		rc = err_sys(e, "rename %s", n->name);
+	if (!rc && fsync(t->dir) < 0)
+		rc = err_sys(e, "fsync its directory");
+	if (!rc)
+		rc = err_set(e, EX_TEMPFAIL, "%s was damaged: it is made anew of the %llu lines that were whole, and what it "
+		    "was is %s.damaged", t->name, (unsigned long long)c.n, t->name);
+	if (n->fd >= 0)
+		close(n->fd);
+	free(n);
+	buf_free(&name);
+	return rc;
+}
+
+/* What is damaged keeps nothing but itself from being known. */
+static int
+lock_or_mend(struct paged *t, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+	int rc = paged_lock(t, e);
+
+	if (rc != EX_CONFIG)
+		return rc;
+	/* Nobody has mended it meanwhile, under the same lock. */
+	rc = file_lock_until(t->lock, 0, io_now_ms() + PAGED_LOCK_MS, &ignored);
+	t->locked = rc == 0;
+	if (!rc)
+		rc = open_file(t, &ignored);
+	if (rc == EX_CONFIG && may_mend(t, &ignored)) {
+		err_free(e);
+		rc = mend(t, e);
+	} else if (!rc) {
+		err_free(e);
+	} else {
+		rc = e->code;
+	}
+	err_free(&ignored);
+	return rc;
+}
+
 static int
 open_to_write(struct paged *t, struct err *e)
 {
@@ -458,7 +569,7 @@ open_to_write(struct paged *t, struct err *e)
 		rc = err_sys(e, "open %s", name.s);
 	buf_free(&name);
 	if (!rc)
-		rc = paged_lock(t, e);
+		rc = lock_or_mend(t, e);
 	paged_unlock(t);
 	return rc;
 }

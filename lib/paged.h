@@ -45,7 +45,9 @@ struct paged_kind {
 };
 
 /* Where there is no file: EX_NOINPUT to read; to write it is made, in a directory that is there.
- * EX_CONFIG: it is no table, and a person must act. */
+ * EX_CONFIG: its head is damaged, pages are missing, or it is no table.  To write, one that has lines
+ * which are whole is made anew of them, and stays as NAME.damaged; EX_TEMPFAIL tells of it, once.
+ * EX_CONFIG then: there is nothing to be had of it, and a person must act. */
 int paged_open(struct paged **t, int dir, const char *name, const struct paged_kind *k, bool write,
     struct err *e);
 void paged_close(struct paged *t);

@@ -292,6 +292,94 @@ strangers(void)
 	err_free(&e);
 }
 
+static void
+fill(const char *name, int n)
+{
+	struct paged *t = NULL;
+	struct err e = ERR_INIT;
+	char key[16];
+
+	unlinkat(dir, name, 0);
+	paged_open(&t, dir, name, &kind, true, &e);
+	for (int i = 0; i < n; i++) {
+		snprintf(key, sizeof key, "key%d", i);
+		add(t, key, "old");
+		add(t, key, "new");
+	}
+	paged_close(t);
+	err_free(&e);
+}
+
+/* Of n keys those that are there, with their newest value. */
+static int
+are_there(struct paged *t, int n)
+{
+	struct buf v = BUF_INIT;
+	char key[16];
+	int there = 0;
+
+	for (int i = 0; i < n; i++) {
+		snprintf(key, sizeof key, "key%d", i);
+		buf_cut(&v, 0);
+		there += find(t, span_of(key), &v) > 0 && strcmp(v.s, "new") == 0;
+	}
+	buf_free(&v);
+	return there;
+}
+
+static void
+mended(const char *what, const char *name, const char *want, int keys, int least)
+{
+	struct paged *t = NULL;
+	struct err e = ERR_INIT;
+	int there;
+
+	is_num(paged_open(&t, dir, name, &kind, false, &e), EX_CONFIG, what);
+	is_num(paged_open(&t, dir, name, &kind, true, &e), EX_TEMPFAIL, "who writes makes it whole, and tells");
+	ok(strncmp(err_text(&e), want, strlen(want)) == 0, "%s", err_text(&e));
+	err_free(&e);
+	is_num(paged_open(&t, dir, name, &kind, true, &e), 0, "then it is a table");
+	there = are_there(t, keys);
+	ok(there >= least && there <= keys, "%d of %d are there, with what was newest", there, keys);
+	is_num(add(t, "more", "1"), 0, "and it takes more");
+	paged_close(t);
+	err_free(&e);
+}
+
+/* What is damaged is lost, and nothing else. */
+static void
+damage(void)
+{
+	struct stat was, is;
+	char page[PAGED_BYTES] = "";
+	struct err e = ERR_INIT;
+	int fd;
+
+	fill("hurt", 300);
+	fstatat(dir, "hurt", &was, 0);
+	fd = openat(dir, "hurt", O_RDWR | O_CLOEXEC);
+	io_pwrite(fd, page, sizeof page, 0, &e);
+	close(fd);
+	mended("a page of zeros in front", "hurt", "hurt was damaged: it is made anew of the ", 300, 300);
+	ok(fstatat(dir, "hurt.damaged", &is, 0) == 0 && is.st_ino == was.st_ino, "what it was is kept");
+	fill("hurt", 300);
+	fd = openat(dir, "hurt", O_RDWR | O_CLOEXEC);
+	memset(page, 'x', sizeof page);
+	io_pwrite(fd, page, sizeof page, PAGED_BYTES, &e);
+	if (ftruncate(fd, was.st_size - PAGED_BYTES - 100) < 0)
+		ok(false, "truncate");
+	close(fd);
+	mended("a page spoilt and more than one cut off", "hurt", "hurt was damaged: ", 300, 1);
+	fstatat(dir, "hurt", &was, 0);
+	fd = openat(dir, "hurt", O_RDWR | O_CLOEXEC);
+	io_pwrite(fd, "relaykit table 2 ", 17, 0, &e);
+	close(fd);
+	refuses("a table of another version", "hurt", "hurt: not a table of ours");
+	fstatat(dir, "hurt", &is, 0);
+	is_num((long long)is.st_ino, (long long)was.st_ino, "is left as it is");
+	err_free(&e);
+}
+
 /* Two who write by turns, each with what the other has made anew. */
 static void
 two(void)
@@ -326,7 +414,7 @@ int
 main(void)
 {
 	char path[] = "/tmp/relaykit-paged.XXXXXX";
-	static const char *const names[] = {"many", "dead", "limits", "torn", "two", "cut", "empty"};
+	static const char *const names[] = {"many", "dead", "limits", "torn", "two", "cut", "empty", "hurt"};
 	char name[32];
 
 	if (!mkdtemp(path) || (dir = open(path, O_RDONLY | O_DIRECTORY)) < 0)
@@ -338,12 +426,14 @@ main(void)
 	limits();
 	torn();
 	strangers();
+	damage();
 	two();
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		snprintf(name, sizeof name, "%s.lock", names[i]);
 		unlinkat(dir, names[i], 0);
 		unlinkat(dir, name, 0);
 	}
+	unlinkat(dir, "hurt.damaged", 0);
 	is_num(rmdir(path), 0, "nothing else was left in the directory");
 	return tap_done();
 }

@@ -149,6 +149,25 @@ is "$(suppress list | grep -c '5.1.1+x')" 0 'by another policy dead is not at on
 again reject-550-5.1.1+x@x.example
 is "$(suppress why reject-550-5.1.1+x@x.example | cut -f 2,6)" "userunknown${tab}-" 'but twice, for ever'
 
+# --- a list that is damaged is made anew of what is whole
+rm -rf "$T"/q/new/* "$T"/q/cur/* "$T"/q/log/* "$T"/q/failed/*
+suppress add --reason complaint angry@x.example
+submit bob@x.example
+rm -f "$T"/q/state/suppress/list.damaged
+mv "$T/q/state/suppress" "$T/q/state/away" # nobody is asked where it is taken
+submit angry@x.example
+mv "$T/q/state/away" "$T/q/state/suppress"
+listed=$(suppress list | sort)
+dd if=/dev/zero of="$T/q/state/suppress/list" bs=512 count=1 conv=notrunc 2>/dev/null
+fails 'nobody reads it' 78 'suppress: suppression list: list: not a table of ours' suppress list
+deliver
+like "$? $(cat "$T/err")" '^75 smtp-deliver: suppression list: list was damaged: it is made anew of the [0-9]+ lines that were whole, and what it was is list\.damaged$' \
+    'the run that meets it mends it, and tells'
+is "$(suppress list | sort)" "$listed" 'all of it is there'
+ok 'what it was is kept' test -s "$T/q/state/suppress/list.damaged"
+deliver
+is "$? $(events delivered | wc -l) $(events bounced | grep -c angry@)" '0 1 1' 'mail goes on, and not to those who are on it'
+
 # --- a list that cannot be read stops what it is asked about
 rm -rf "$T"/q/new/* "$T"/q/cur/* "$T"/q/log/*
 submit bob@x.example
