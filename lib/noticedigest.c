@@ -7,6 +7,7 @@
 #include "noticelimit.h"
 #include "noticeput.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,28 +171,61 @@ add(struct part *p, struct json_doc *d)
 	}
 }
 
-/* The id that the first of them gets: written down already, or now. */
-static int
-first_id(int fd, char id[ENTRY_ID + 1], struct err *e)
+/* Lines up to the one with an id are told under that id, which they got before they were told for the first
+ * time: what has come since gets another, at the end. */
+struct ids {
+	char (*v)[ENTRY_ID + 1];
+	size_t n;
+	bool more; /* there are lines behind the last of them */
+};
+
+static bool
+is_a(const struct json_doc *d, struct span what)
 {
-	struct buf line = BUF_INIT;
+	return span_eq(json_get_str(json_doc_root(d), "do"), what);
+}
+
+static bool
+is_id_line(const struct json_doc *d)
+{
+	return is_a(d, SPAN("digest")) && entry_id_ok(id_of(d));
+}
+
+static char *
+another(struct ids *ids)
+{
+	ids->v = mem_grow(ids->v, ids->n + 1, sizeof *ids->v);
+	ids->more = false;
+	return ids->v[ids->n++];
+}
+
+static int
+find_ids(int fd, struct ids *ids, struct err *e)
+{
 	struct json_doc *d;
 	struct lines l;
-	bool found = false;
 	int rc = 0;
 
 	lines_at(&l, fd);
 	while ((d = next_doc(&l, &rc, e))) {
-		if (span_eq(json_get_str(json_doc_root(d), "do"), SPAN("digest")) && entry_id_ok(id_of(d))) {
-			memcpy(id, id_of(d).p, ENTRY_ID);
-			id[ENTRY_ID] = '\0';
-			found = true;
-		}
+		if (is_id_line(d))
+			snprintf(another(ids), ENTRY_ID + 1, "%.*s", SPAN_ARG(id_of(d)));
+		else
+			ids->more |= is_a(d, SPAN("keep"));
 		json_doc_free(d);
 	}
 	buf_free(&l.in);
-	if (rc || found)
-		return rc;
+	return rc;
+}
+
+/* For what has none, written down. */
+static int
+add_id(int fd, struct ids *ids, struct err *e)
+{
+	struct buf line = BUF_INIT;
+	char *id = another(ids);
+	int rc;
+
 	entry_id(id, io_time_us(), (uint32_t)io_random());
 	json_open(&line);
 	json_str(&line, "do", SPAN("digest"));
@@ -239,33 +273,44 @@ end_part(const struct noticedigest *d, struct part *p, char id[ENTRY_ID + 1], st
 	return rc;
 }
 
+static int
+put_all(const struct noticedigest *d, int fd, struct ids *ids, struct err *e)
+{
+	struct part p = {.docs = NULL};
+	struct json_doc *doc;
+	struct lines l;
+	size_t k = 0;
+	int rc = 0;
+
+	lines_at(&l, fd);
+	while (!rc && k < ids->n && (doc = next_doc(&l, &rc, e))) {
+		const struct json_val *list = json_get(json_doc_root(doc), "rcpts");
+
+		if (is_a(doc, SPAN("keep"))) {
+			if (p.n > 0 && p.n + json_count(list) > NOTICEDIGEST_RCPTS)
+				rc = end_part(d, &p, ids->v[k], e);
+			add(&p, doc);
+			continue;
+		}
+		if (is_id_line(doc))
+			rc = end_part(d, &p, ids->v[k++], e);
+		json_doc_free(doc);
+	}
+	clear(&p);
+	buf_free(&l.in);
+	return rc;
+}
+
 int
 noticedigest_make(void *arg, int fd, struct err *e)
 {
-	const struct noticedigest *d = arg;
-	struct part p = {.docs = NULL};
-	char id[ENTRY_ID + 1];
-	struct json_doc *doc;
-	struct lines l;
-	int rc = first_id(fd, id, e);
+	struct ids ids = {.n = 0};
+	int rc = find_ids(fd, &ids, e);
 
-	if (rc)
-		return rc;
-	lines_at(&l, fd);
-	while (!rc && (doc = next_doc(&l, &rc, e))) {
-		const struct json_val *root = json_doc_root(doc);
-
-		if (!span_eq(json_get_str(root, "do"), SPAN("keep"))) {
-			json_doc_free(doc);
-			continue;
-		}
-		if (p.n > 0 && p.n + json_count(json_get(root, "rcpts")) > NOTICEDIGEST_RCPTS)
-			rc = end_part(d, &p, id, e);
-		add(&p, doc);
-	}
+	if (!rc && ids.more)
+		rc = add_id(fd, &ids, e);
 	if (!rc)
-		rc = end_part(d, &p, id, e);
-	clear(&p);
-	buf_free(&l.in);
+		rc = put_all(arg, fd, &ids, e);
+	free(ids.v);
 	return rc ? err_in(e, "digest") : 0;
 }

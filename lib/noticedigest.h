@@ -2,7 +2,7 @@
  *
  * A line a message is kept (noticelimit.h); of those of one address and hour come reports of at most
  * NOTICEDIGEST_RCPTS recipients each, without the messages themselves.  A digest's id is written down
- * before it is made, as notify.h does it.
+ * before it is made, behind what it tells of, as notify.h does it.
  */
 #ifndef NOTICEDIGEST_H
 #define NOTICEDIGEST_H

@@ -2,7 +2,8 @@
  *
  * One file an address and hour, state/notices/HOUR.KEY (relaykit-queue(5)): how many went, 10 digits and
  * a line feed, then, for each that was too many, a sealed line of what it would have said.  Locked for
- * a moment by whoever changes it, and for longer by whoever makes the digest and removes it.  Runs
+ * a moment by whoever changes it, and for longer by whoever makes the digest and gives it its other name,
+ * HOUR.KEY.told: by that it is known for a while what has been told, to who died before he knew.  Runs
  * and threads beside each other share it.
  */
 #ifndef NOTICELIMIT_H
@@ -21,10 +22,11 @@
 int noticelimit_take(int state_dir, struct span reader, uint64_t hourly, uint64_t now_s, bool *over,
     struct err *e);
 
-/* Sealed lines for the digest, durable when this returns 0; twice is no harm. */
-int noticelimit_keep(int state_dir, struct span reader, uint64_t now_s, struct span lines, struct err *e);
+/* A sealed line for the digest of that hour, durable when this returns 0; twice is no harm, for it has an
+ * "id", and where a digest has told of that already nothing is kept. */
+int noticelimit_keep(int state_dir, struct span reader, uint64_t at_s, struct span line, struct err *e);
 
-/* Each file whose hour is over, locked, and removed where the callback returns 0; fd is at no
+/* Each file whose hour is over, locked, and counted as told where the callback returns 0; fd is at no
  * particular place.  What somebody else has locked is left for another time. */
 typedef int noticelimit_each(void *arg, int fd, struct err *e);
 int noticelimit_due(int state_dir, uint64_t now_s, noticelimit_each *each, void *arg, struct err *e);

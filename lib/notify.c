@@ -344,7 +344,8 @@ keep(const struct work *w, struct err *e)
 	int rc;
 
 	noticedigest_line(&line, &w->notice, w->t->is.stream, w->t->env.wish.requiretls);
-	rc = noticelimit_keep(queue_state_fd(w->n->q), w->reader, io_time_us() / SECOND_US,
+	/* Of the hour in which it was begun, so that what is kept twice is kept together. */
+	rc = noticelimit_keep(queue_state_fd(w->n->q), w->reader, w->j->notice->at_us / SECOND_US,
 	    (struct span){line.s, line.len}, e);
 	buf_free(&line);
 	return rc;

@@ -37,7 +37,17 @@ verify() { told_verify 3 digest; }
 few 12
 sweep 'notices that are too many'
 
+# Who comes next comes in another hour: the digest may be on its way before the message is looked at.
+verify() {
+	base=3600
+	told_verify 3 digest
+}
+few 15
+sweep 'too many, and the hour is over'
+base=0
+
 # The digest itself is made of what is kept.
+verify() { told_verify 3 digest; }
 prepare
 $victim
 rm -rf "$T/template"
