@@ -509,7 +509,8 @@ main_loop(struct runner *r, struct run_result *res, struct err *e)
 		if (!rc && r->s.o->follow && r->clock_ms <= now)
 			rc = every_hour(r, res, e);
 		next = next_wake(r, next);
-		if (!rc && !r->renew)
+		/* Its last worker may have gone to sleep since: the end is not left to our being told. */
+		if (!rc && !r->renew && !is_over(r))
 			rc = wait_events(r, next, e);
 	}
 	return rc;
