@@ -205,13 +205,26 @@ is_number_or_dot(int c)
 	return is_digit(c) || c == '.';
 }
 
+static bool
+is_literal(int c)
+{
+	return is_atom(c) || c == ':';
+}
+
 /* RFC 3464 2.1.2: a domain, or an address in brackets; a socket's path is neither. */
 static void
 put_host(struct buf *out, const char *name, struct span host)
 {
-	struct cur c = cur_span(host), a = cur_span(host);
 	struct buf value = BUF_INIT;
+	struct cur c, a;
+	bool brackets = host.n > 2 && *host.p == '[' && host.p[host.n - 1] == ']';
 
+	c = brackets ? cur_of(host.p + 1, host.n - 2) : cur_span(host);
+	if (brackets && cur_while(&c, is_literal).n == host.n - 2) {
+		put_field(out, name, "dns", host, false);
+		return;
+	}
+	c = a = cur_span(host);
 	cur_while(&c, is_atom);
 	cur_while(&a, is_number_or_dot);
 	if (host.n > 0 && ((cur_end(&c) && cur_end(&a)) || memchr(host.p, ':', host.n)))

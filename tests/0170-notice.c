@@ -297,6 +297,10 @@ odd_words(void)
 	make(&n);
 	has(&body, "Final-Recipient: rfc822; an.address.that.is.not.short.at.all.and.fills.a.line@department.of.some.company.example\r\n",
 	    "an address stands in the line of its field's name");
+	n.host = S("[IPv6:2001:db8::1]");
+	make(&n);
+	has(&body, "Reporting-MTA: dns; [IPv6:2001:db8::1]\r\n", "who is called by his address");
+	n.host = S("h.example");
 	for (int i = 0; i < 3000; i++)
 		buf_str(&text, i % 500 ? "x" : " ");
 	r.text = (struct span){text.s, text.len};
