@@ -36,6 +36,18 @@ reject-550-5.1.1@one.example failed 5.1.1
 reject-552-5.2.2@two.example failed 5.2.2'
 is "$(bounce-parse "$T/m"/* | perl -MJSON::PP -ne 'my $o = JSON::PP->new->utf8->decode($_); binmode STDOUT, ":utf8";
 	print "$o->{recipient} $o->{action} $o->{status}\n"' | grep -v ' \(relayed\|delivered\) ' | sort)" "$want" 'bounce-parse'
+if perl -MMail::DeliveryStatus::BounceParser -e 1 2>/dev/null; then
+	# It knows failures and ASCII; lines end in LF for it.
+	for f in "$T/m"/*; do
+		tr -d '\r' <"$f" | perl -MMail::DeliveryStatus::BounceParser -e 'local $/;
+			my $b = Mail::DeliveryStatus::BounceParser->new(<STDIN>);
+			printf "%s %s %s\n", map { $_ // "" } $_->get("email"), $_->get("action"), $_->get("status") for $b->reports' 2>/dev/null
+	done | grep 'failed' | grep -v '\\x' | sort >"$T/parsed"
+	is "$(grep -v 'x{' "$T/parsed")" "$(echo "$want" | grep ' failed ' | grep -v ü)" 'Mail::DeliveryStatus::BounceParser'
+else
+	tap_n=$((tap_n + 1))
+	echo "ok $tap_n - Mail::DeliveryStatus::BounceParser # SKIP it is not here"
+fi
 if perl -MSisimai -e 1 2>/dev/null; then
 	# Sisimai does not know addresses of type utf-8, nor what they come in.
 	ascii=$(echo "$want" | grep -v ü)
