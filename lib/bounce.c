@@ -2,11 +2,10 @@
 
 #include "arena.h"
 #include "arf.h"
+#include "bouncekeep.h"
 #include "bouncetext.h"
-#include "charset.h"
 #include "dsn.h"
 #include "htmltext.h"
-#include "mimeread.h"
 #include "returned.h"
 #include "returnpath.h"
 #include "sesjson.h"
@@ -14,21 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is kept of a message, each kind in a buf of its own. */
-enum keep { KEEP_HEADER, KEEP_PLAIN, KEEP_HTML, KEEP_PREAMBLE, KEEP_STATUS, KEEP_REPORT,
-	KEEP_ORIGINAL,
-	KEEP_INNER, KEEP_INNER_HTML, KEEP_INNER_ORIGINAL, /* of a message that is attached */
-	KEEPS };
-
 struct bounce_reader {
 	const struct rules *rules;
-	struct mimeread *mime;
-	struct buf kept[KEEPS];
-	enum keep now;       /* where content goes */
-	struct buf raw, charset; /* of the part at hand, before it is UTF-8 */
-	bool inner;          /* KEEP_ORIGINAL has a message's header section already */
+	struct bouncekeep keep;
 	bool headed;         /* the header section has been asked what it is */
-	bool attached;       /* the message inside may be the bounce, sent on by a person */
 	bool stale;          /* the last message has been handed out */
 	struct arena arena;
 	struct bouncetext text;
@@ -42,59 +30,13 @@ struct bounce_reader {
 	struct bounce_rcpt **end;
 };
 
-static size_t
-keep_max(enum keep k)
-{
-	return k == KEEP_STATUS ? BOUNCE_STATUS_MAX : BOUNCE_TEXT_MAX;
-}
-
 static struct span
-kept(const struct bounce_reader *b, enum keep k)
+kept(const struct bounce_reader *b, enum bouncekeep_kind kind)
 {
-	return (struct span){b->kept[k].s, b->kept[k].len};
+	return bouncekeep_text(&b->keep, kind);
 }
 
 /* --- the message comes in */
-
-static void
-finish_part(struct bounce_reader *b)
-{
-	if (b->raw.len > 0) {
-		struct span charset = {b->charset.s, b->charset.len}, text = {b->raw.s, b->raw.len};
-
-		if (!charset_utf8(charset, text, &b->kept[b->now]))
-			mimeread_utf8(charset, text, &b->kept[b->now]);
-		buf_ch(&b->kept[b->now], '\n');
-	}
-	buf_cut(&b->raw, 0);
-}
-
-static void
-content(void *arg, struct span text)
-{
-	struct bounce_reader *b = arg;
-	size_t used = b->kept[b->now].len + b->raw.len, max = keep_max(b->now);
-	size_t n = used < max ? max - used : 0;
-
-	if (n < text.n)
-		b->out.cut = true;
-	buf_add(&b->raw, text.p, n < text.n ? n : text.n);
-}
-
-static bool
-keep_as(struct bounce_reader *b, enum keep k, struct span charset)
-{
-	b->now = k;
-	buf_cut(&b->charset, 0);
-	buf_add(&b->charset, charset.p, charset.n);
-	return true;
-}
-
-static bool
-has_report(const struct bounce_reader *b)
-{
-	return b->kept[KEEP_STATUS].len > 0 || b->kept[KEEP_REPORT].len > 0;
-}
 
 static void
 ask_header(struct bounce_reader *b)
@@ -104,73 +46,23 @@ ask_header(struct bounce_reader *b)
 	b->headed = true;
 }
 
-/* A header section: of the message, or of the first one inside, which is what came back; but where nothing says
- * that the message is a bounce, somebody may have sent one on. */
-static void
-header(struct bounce_reader *b, const struct mimeread_part *p)
-{
-	if (p->messages == 0)
-		buf_add(&b->kept[KEEP_HEADER], p->header.p, p->header.n);
-	else if (p->messages == 1 && !b->inner) {
-		b->inner = true;
-		buf_cut(&b->kept[KEEP_ORIGINAL], 0);
-		buf_add(&b->kept[KEEP_ORIGINAL], p->header.p, p->header.n);
-		ask_header(b);
-		b->attached = !b->text.bounce && !b->text.daemon && !b->text.automatic &&
-		    b->text.feedback.n == 0 && !has_report(b);
-	} else if (p->messages == 2 && b->attached && b->kept[KEEP_INNER_ORIGINAL].len == 0)
-		buf_add(&b->kept[KEEP_INNER_ORIGINAL], p->header.p, p->header.n);
-}
-
 static bool
-is(const struct mimeread_part *p, const char *type)
-{
-	return span_eq(p->type, span_of(type));
-}
-
-static bool
-part(void *arg, const struct mimeread_part *p)
+is_one(void *arg)
 {
 	struct bounce_reader *b = arg;
-	struct span none = {"", 0};
 
-	finish_part(b);
-	if (p->message)
-		header(b, p);
-	if (is(p, "message/delivery-status") || is(p, "message/global-delivery-status"))
-		return b->kept[KEEP_STATUS].len == 0 && keep_as(b, KEEP_STATUS, none);
-	if (is(p, "message/feedback-report"))
-		return b->kept[KEEP_REPORT].len == 0 && keep_as(b, KEEP_REPORT, none);
-	if (p->messages == 1 && b->attached && p->kind == MIMEREAD_LEAF && !p->attachment)
-		return (is(p, "text/plain") && keep_as(b, KEEP_INNER, p->charset)) ||
-		    (is(p, "text/html") && keep_as(b, KEEP_INNER_HTML, p->charset));
-	if (p->messages > 0)
-		return false;
-	if (is(p, "text/rfc822-headers") || is(p, "text/rfc822") || is(p, "message/global-headers") ||
-	    is(p, "message/rfc822") || is(p, "message/global"))
-		return !b->inner && p->kind == MIMEREAD_LEAF && b->kept[KEEP_ORIGINAL].len == 0 &&
-		    keep_as(b, KEEP_ORIGINAL, p->charset);
-	if (p->kind == MIMEREAD_MULTIPART)
-		return keep_as(b, KEEP_PREAMBLE, none);
-	if (p->attachment)
-		return false;
-	if (is(p, "text/html"))
-		return keep_as(b, KEEP_HTML, p->charset);
-	return span_ieq((struct span){p->type.p, p->type.n < 5 ? p->type.n : 5}, SPAN("text/")) &&
-	    keep_as(b, KEEP_PLAIN, p->charset);
+	ask_header(b);
+	return b->text.bounce || b->text.daemon || b->text.automatic || b->text.feedback.n > 0;
 }
 
 struct bounce_reader *
 bounce_new(const struct rules *r)
 {
 	struct bounce_reader *b = mem_alloc(sizeof *b);
-	struct mimeread_sink sink = {part, content, b};
 
 	b->rules = r;
-	b->mime = mimeread_new(&sink);
-	for (size_t i = 0; i < KEEPS; i++)
-		b->kept[i] = (struct buf)BUF_INIT;
-	b->raw = b->charset = b->scratch = b->words = (struct buf)BUF_INIT;
+	bouncekeep_init(&b->keep, is_one, b);
+	b->scratch = b->words = (struct buf)BUF_INIT;
 	bouncetext_init(&b->text, r, &b->arena);
 	return b;
 }
@@ -180,11 +72,7 @@ bounce_del(struct bounce_reader *b)
 {
 	if (!b)
 		return;
-	mimeread_del(b->mime);
-	for (size_t i = 0; i < KEEPS; i++)
-		buf_free(&b->kept[i]);
-	buf_free(&b->raw);
-	buf_free(&b->charset);
+	bouncekeep_free(&b->keep);
 	buf_free(&b->scratch);
 	buf_free(&b->words);
 	bouncetext_free(&b->text);
@@ -195,13 +83,12 @@ bounce_del(struct bounce_reader *b)
 static void
 reset(struct bounce_reader *b)
 {
-	for (size_t i = 0; i < KEEPS; i++)
-		buf_cut(&b->kept[i], 0);
+	bouncekeep_reset(&b->keep);
 	bouncetext_reset(&b->text);
 	arena_reset(&b->arena);
 	memset(&b->out, 0, sizeof b->out);
 	b->end = &b->out.rcpts;
-	b->inner = b->headed = b->attached = b->stale = false;
+	b->headed = b->stale = false;
 }
 
 void
@@ -209,7 +96,7 @@ bounce_feed(struct bounce_reader *b, struct span piece)
 {
 	if (b->stale || !b->end)
 		reset(b);
-	mimeread_feed(b->mime, piece);
+	bouncekeep_feed(&b->keep, piece);
 }
 
 static void
@@ -666,7 +553,7 @@ return_path(struct bounce_reader *b)
 	if (!b->key)
 		return;
 	returnpath_header(&p, kept(b, KEEP_HEADER), &b->arena, &b->words);
-	if (b->kept[KEEP_REPORT].len > 0)
+	if (b->keep.kept[KEEP_REPORT].len > 0)
 		returnpath_look(&p, returned_address(b->original, "Return-Path", &b->arena, &b->words), &b->arena,
 		    &b->words);
 	b->out.proof = p.is;
@@ -711,12 +598,12 @@ human_text(struct bounce_reader *b)
 {
 	if (span_trim(kept(b, KEEP_PLAIN)).n > 0)
 		return kept(b, KEEP_PLAIN);
-	if (b->kept[KEEP_HTML].len > 0) {
+	if (b->keep.kept[KEEP_HTML].len > 0) {
 		struct span html = kept(b, KEEP_HTML);
 
 		if (!html_has_tags(html)) /* some mailers only call it so */
 			return html;
-		html_text(html, &b->kept[KEEP_PLAIN]);
+		html_text(html, &b->keep.kept[KEEP_PLAIN]);
 		return kept(b, KEEP_PLAIN);
 	}
 	return kept(b, KEEP_PREAMBLE);
@@ -758,7 +645,7 @@ judge(struct bounce_reader *b)
 	dsn_parse(kept(b, KEEP_STATUS), &b->arena, &b->dsn);
 	if (!b->dsn.rcpts && (b->text.dsn_inside || (b->text.bounce && b->text.n == 0)))
 		dsn_parse(all_unquoted(b, text), &b->arena, &b->dsn);
-	if (b->kept[KEEP_REPORT].len > 0 && arf_parse(kept(b, KEEP_REPORT), &b->arena, &b->arf)) {
+	if (b->keep.kept[KEEP_REPORT].len > 0 && arf_parse(kept(b, KEEP_REPORT), &b->arena, &b->arf)) {
 		from_feedback(b, b->arf.type);
 		return;
 	}
@@ -783,20 +670,9 @@ judge(struct bounce_reader *b)
 static void
 judge_attached(struct bounce_reader *b)
 {
-	static const enum keep pairs[][2] = {{KEEP_HEADER, KEEP_ORIGINAL}, {KEEP_PLAIN, KEEP_INNER},
-	    {KEEP_HTML, KEEP_INNER_HTML}, {KEEP_ORIGINAL, KEEP_INNER_ORIGINAL}};
-	bool cut = b->out.cut;
-
-	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-		struct buf t = b->kept[pairs[i][0]];
-
-		b->kept[pairs[i][0]] = b->kept[pairs[i][1]];
-		b->kept[pairs[i][1]] = t;
-	}
-	buf_cut(&b->kept[KEEP_PREAMBLE], 0);
+	bouncekeep_take_attached(&b->keep);
 	bouncetext_reset(&b->text);
 	memset(&b->out, 0, sizeof b->out);
-	b->out.cut = cut;
 	b->end = &b->out.rcpts;
 	b->headed = false;
 	judge(b);
@@ -807,13 +683,12 @@ bounce_end(struct bounce_reader *b)
 {
 	if (b->stale || !b->end)
 		reset(b);
-	mimeread_end(b->mime);
-	finish_part(b);
-	b->out.cut |= mimeread_cut(b->mime);
-	if (!b->attached || !has_report(b)) /* else the report is that of the attached one */
+	bouncekeep_end(&b->keep);
+	if (!b->keep.attached || !bouncekeep_has_report(&b->keep)) /* else it is that of the attached one */
 		judge(b);
-	if (b->attached && b->out.is == BOUNCE_NONE)
+	if (b->keep.attached && b->out.is == BOUNCE_NONE)
 		judge_attached(b);
+	b->out.cut |= b->keep.cut;
 	name_proved(b);
 	b->stale = true;
 	return &b->out;

@@ -9,7 +9,7 @@
  * Of a message that is none, but has one attached (message/rfc822) that is, the attached one is read.
  *
  * Messages of any size take constant memory: of each kind of text so much is kept as the
- * limits below say, and the rest is read past (bounce.cut).
+ * limits of bouncekeep.h say, and the rest is read past (bounce.cut).
  */
 #ifndef BOUNCE_H
 #define BOUNCE_H
@@ -20,9 +20,6 @@
 #include "verp.h"
 
 #include <stdbool.h>
-
-#define BOUNCE_TEXT_MAX (128 * 1024)   /* words, a kind of them */
-#define BOUNCE_STATUS_MAX (1024 * 1024) /* delivery status: a thousand recipients */
 
 enum bounce_derived { BOUNCE_STATUS_DERIVED = 1, BOUNCE_ACTION_DERIVED = 2 };
 
