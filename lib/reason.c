@@ -106,23 +106,34 @@ is_repeated(struct span word, int code)
 	    (word.n == 3 || word.p[3] == '-');
 }
 
-/* "ann@example" becomes "x@example": nobody's name is to tell why he was refused. */
+static bool
+is_around(int c)
+{
+	return strchr("<>()[]:;,\"'=", c) != NULL;
+}
+
+/* "ann@full.example" becomes "x@xxxx.xxxxxxx": nobody's name is to tell why he was refused. */
 static size_t
 add_word(char *out, size_t n, struct span word)
 {
 	size_t start = n;
+	bool domain = false;
 
 	if (!memchr(word.p, '@', word.n)) {
 		memmove(out + n, word.p, word.n);
 		return n + word.n;
 	}
 	for (size_t i = 0; i < word.n; i++) {
-		if (word.p[i] == '@' && n > start && !strchr("<>()[]:;,\"'=", out[n - 1])) {
-			while (n > start && !strchr("<>()[]:;,\"'=", out[n - 1]))
+		char c = word.p[i];
+
+		if (c == '@' && n > start && !is_around(out[n - 1])) {
+			while (n > start && !is_around(out[n - 1]))
 				n--;
 			out[n++] = 'x';
-		}
-		out[n++] = word.p[i];
+			domain = true;
+		} else if (is_around(c) || (c == '.' && i > 0 && word.p[i - 1] == '.'))
+			domain = false; /* behind "ann@example...no" is a word */
+		out[n++] = domain && is_alnum((unsigned char)c) ? 'x' : c;
 	}
 	return n;
 }

@@ -245,6 +245,9 @@ plain_words(void)
 	} rows[] = {
 	    {"550 <full.house@a.example> refused", "onhold"},
 	    {"550 full house", "full"},
+	    {"550 <a@full.house> refused", "onhold"}, /* nor his host's */
+	    {"550 a@full.house...full.house", "full"},
+	    {"550 (a@b.example:full.house)", "full"},
 	    {"550 full@house full house", "full"},
 	    {"550-5.7.1 a full 550-5.7.1 house", "full"},
 	    {"550-5.7.1 a full 550 5.7.1 house", "full"},
