@@ -91,7 +91,7 @@ prepare(struct tool *t, struct err *e)
 
 	if (!rc)
 		rc = open_state(t, e);
-	if (!rc && !t->with.ca_file && t->conf.sts_ca_file[0])
+	if (!rc && !t->with.ca_file && t->conf.sts_ca_file && t->conf.sts_ca_file[0])
 		t->with.ca_file = t->conf.sts_ca_file;
 	if (!rc && t->with.ca_file && access(t->with.ca_file, R_OK) < 0)
 		rc = err_sys(e, "%s", t->with.ca_file);

@@ -577,7 +577,7 @@ name_proved(struct bounce_reader *b)
 	}
 	if (o->proof != VERP_GOOD)
 		o->proved = (struct span){"", 0};
-	else if (o->n == 1 && !span_ieq(r->recipient, o->proved)) {
+	else if (r && !r->next && !span_ieq(r->recipient, o->proved)) {
 		if (r->actual.n == 0)
 			r->actual = r->recipient;
 		r->recipient = o->proved;

@@ -722,7 +722,6 @@ paged_add(struct paged *t, struct span key, struct span value, struct err *e)
 		/* Some room more than what there is: the page may be full of what lives. */
 		rc = done ? write_line(t, page, used, &line, e) : paged_reserve(t, 0, e);
 		if (!rc && !done) {
-			page = 1 + page_of(hash_of(t, key), t->pages);
 			rc = paged_page(t, key, &c, e);
 			if (!rc && used_of(t->page) + line.len > ROOM)
 				rc = make_anew(t, t->pages * PAGED_BYTES * 3 / 5, e);

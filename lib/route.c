@@ -590,7 +590,7 @@ route_resolve(const struct conf *c, const struct conf_route *found, const struct
 	out->tls = tls_of(c, found, out->limits);
 	out->mta_sts = c->mta_sts;
 	out->login = found && (found->user || found->auth) && out->configured ? found : NULL;
-	if (out->n > 0 && out->hosts[0].port == 0)
+	if (!rc && out->n > 0 && out->hosts[0].port == 0)
 		out->tls = CONF_TLS_NONE; /* no wire */
 	return rc;
 }
