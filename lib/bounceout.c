@@ -5,19 +5,10 @@
 
 #include <string.h>
 
-static const char *const columns[] = {"file", "recipient", "reply", "status", "action", "reason",
-    "hard", "feedback_type", "text"};
 static const char *const hards[] = {"false", "true", "null"};
 
-void
-bounceout_columns(struct buf *out)
-{
-	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-		buf_fmt(out, "%s%s", i ? "\t" : "", columns[i]);
-	buf_ch(out, '\n');
-}
-
-void
+/* "bounce.rules:120", or "-". */
+static void
 bounceout_rule(struct buf *out, const struct rule *r)
 {
 	if (r)

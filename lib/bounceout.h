@@ -17,10 +17,4 @@ struct bounceout_more { /* what somebody else knows of the returned message */
 void bounceout(struct buf *out, enum bounceout_form form, struct span file, size_t n,
     const struct bounce *b, const struct bounceout_more *more, bool explain);
 
-/* The names of the columns, with TABs and a LF. */
-void bounceout_columns(struct buf *out);
-
-/* "bounce.rules:120", or "-". */
-void bounceout_rule(struct buf *out, const struct rule *r);
-
 #endif

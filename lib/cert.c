@@ -37,8 +37,9 @@ cert_failure(enum cert_is is)
 
 /* --- names */
 
-bool
-cert_name_matches(struct span pattern, const char *name)
+/* RFC 6125 6.4.3: "*.example.com" stands for one label, and only as the whole first one. */
+static bool
+name_matches(struct span pattern, const char *name)
 {
 	struct span n = span_of(name);
 	const char *dot = memchr(n.p, '.', n.n);
@@ -62,7 +63,7 @@ any_matches(struct span pattern, const struct cert_names *names)
 	if (pattern.n == 0 || memchr(pattern.p, '\0', pattern.n))
 		return false;
 	for (size_t i = 0; i < names->n; i++)
-		if (cert_name_matches(pattern, names->v[i]))
+		if (name_matches(pattern, names->v[i]))
 			return true;
 	return false;
 }

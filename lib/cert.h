@@ -69,7 +69,4 @@ void cert_store_free(struct cert_store *s);
 enum cert_is cert_ca(const struct cert_chain *c, const struct cert_store *s,
     const struct cert_names *names, struct buf *why);
 
-/* RFC 6125 6.4.3: "*.example.com" stands for one label, and only as the whole first one. */
-bool cert_name_matches(struct span pattern, const char *name);
-
 #endif

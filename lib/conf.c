@@ -479,12 +479,6 @@ conf_duration(const char *text, uint64_t *seconds, struct err *e)
 	return conftab_duration(text, seconds, e);
 }
 
-int
-conf_size(const char *text, uint64_t *bytes, struct err *e)
-{
-	return conftab_size(text, bytes, e);
-}
-
 void
 conf_set(char **field, const char *value)
 {

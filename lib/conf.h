@@ -116,7 +116,6 @@ int conf_relay(struct conf *c, const char *relay, struct err *e);
 
 /* "4h", "90" and so on, as in the file; EX_USAGE.  For options of the same meaning. */
 int conf_duration(const char *text, uint64_t *seconds, struct err *e);
-int conf_size(const char *text, uint64_t *bytes, struct err *e);
 
 /* A traffic class: 1 to 16 of a-z 0-9 and "-". */
 bool conf_stream_name_ok(const char *name);

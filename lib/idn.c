@@ -97,22 +97,3 @@ idn_to_ascii(struct span domain, struct buf *out, struct err *e)
 	return in_domain(e, domain);
 }
 
-int
-idn_to_unicode(struct span domain, struct buf *out, struct err *e)
-{
-	struct buf ascii = BUF_INIT;
-	char *result = NULL;
-	int rc = idn_to_ascii(domain, &ascii, e), r;
-
-	if (rc)
-		return rc;
-	r = idn2_to_unicode_8z8z(ascii.s, &result, 0);
-	buf_free(&ascii);
-	if (r != IDN2_OK) {
-		err_set(e, r == IDN2_MALLOC ? EX_TEMPFAIL : EX_DATAERR, "%s", idn2_strerror(r));
-		return in_domain(e, domain);
-	}
-	buf_str(out, result);
-	idn2_free(result);
-	return 0;
-}

@@ -12,6 +12,5 @@
 /* "Bücher.example" to "xn--bcher-kva.example"; ASCII domains are only lower-cased and checked
  * for length (63 a label, 253 in all).  EX_DATAERR where there is no such domain. */
 int idn_to_ascii(struct span domain, struct buf *out, struct err *e);
-int idn_to_unicode(struct span domain, struct buf *out, struct err *e);
 
 #endif

@@ -80,12 +80,6 @@ json_get_num(const struct json_val *v, const char *key, int64_t deflt)
 	return json_is_integer(n) ? json_integer_value(n) : deflt;
 }
 
-bool
-json_get_bool(const struct json_val *v, const char *key)
-{
-	return json_is_true(json_object_get(json(v), key));
-}
-
 const struct json_val *
 json_get(const struct json_val *v, const char *key)
 {

@@ -24,7 +24,6 @@ const struct json_val *json_doc_root(const struct json_doc *d);
 
 struct span json_get_str(const struct json_val *v, const char *key); /* empty where there is none */
 int64_t json_get_num(const struct json_val *v, const char *key, int64_t deflt);
-bool json_get_bool(const struct json_val *v, const char *key);
 const struct json_val *json_get(const struct json_val *v, const char *key); /* no scalar; NULL */
 size_t json_count(const struct json_val *array);                            /* 0 for NULL */
 const struct json_val *json_at(const struct json_val *array, size_t i); /* NULL past the end */

@@ -119,7 +119,7 @@ static void
 base_name(const struct maildir_letter *l, struct buf *out)
 {
 	buf_fmt(out, "%llu.Q%.*sR%u.", (unsigned long long)l->time_s, SPAN_ARG(l->id), l->number);
-	for (size_t i = 0; l->host[i] && i < HOST_MAX; i++) {
+	for (size_t i = 0; i < HOST_MAX && l->host[i]; i++) {
 		if (l->host[i] == '/' || l->host[i] == ':' || l->host[i] == ',')
 			buf_fmt(out, "\\%03o", (unsigned)l->host[i]); /* as maildir(5) would have it */
 		else

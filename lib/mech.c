@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#define NAME_MAX_BYTES 20 /* RFC 4422 3.1: sasl-mech = 1*20mech-char */
 
 static const char *const names[] = {
     [MECH_SCRAM_SHA_256_PLUS] = "SCRAM-SHA-256-PLUS",
@@ -81,35 +80,6 @@ mech_text(unsigned set, struct buf *out)
 		buf_fmt(out, "%s%s", first ? "" : " ", names[m]);
 		first = false;
 	}
-}
-
-/* mech-char = UPPER-ALPHA / DIGIT / HYPHEN / UNDERSCORE; lower case is let pass, as in all commands. */
-static bool
-is_mech(int c)
-{
-	return is_alnum(c) || c == '-' || c == '_';
-}
-
-int
-mech_args(struct span args, struct span *name, struct span *initial, bool *has_initial,
-    struct err *e)
-{
-	struct cur c = cur_span(args);
-
-	*initial = (struct span){NULL, 0};
-	*has_initial = false;
-	cur_while(&c, is_space);
-	*name = cur_while(&c, is_mech);
-	if (name->n == 0)
-		return err_set(e, EX_DATAERR, "no mechanism named");
-	if (name->n > NAME_MAX_BYTES)
-		return err_set(e, EX_DATAERR, "a mechanism's name over %d characters", NAME_MAX_BYTES);
-	if (!cur_end(&c) && !is_space(cur_peek(&c)))
-		return err_set(e, EX_DATAERR, "a mechanism's name has only letters, digits, \"-\" and \"_\"");
-	cur_while(&c, is_space);
-	*initial = span_trim(cur_rest(&c));
-	*has_initial = initial->n > 0;
-	return 0;
 }
 
 int

@@ -44,13 +44,6 @@ void mech_text(unsigned set, struct buf *out); /* the names, best first, a SP be
 
 /* --- the lines */
 
-#define MECH_LINE_MAX 12288 /* RFC 4954 4: octets of a line of the exchange, with its CRLF */
-
-/* What stands behind "AUTH": sasl-mech [SP initial-response].  *initial is lent by args, and
- * *has_initial tells "none" from "empty", which is "=".  EX_DATAERR. */
-int mech_args(struct span args, struct span *name, struct span *initial, bool *has_initial,
-    struct err *e);
-
 /* base64 of a line (initial: "=" stands for nothing, RFC 4954 4) to bytes: EX_DATAERR where it is
  * none.  *cancel: the line is "*", by which a client ends the exchange; never an initial response. */
 int mech_decode(struct span line, bool initial, struct buf *out, bool *cancel, struct err *e);

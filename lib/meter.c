@@ -98,26 +98,6 @@ meter_take(struct meter *m, const struct meter_limits *l, enum meter_what what, 
 	return true;
 }
 
-uint32_t
-meter_minute(struct meter *m, enum meter_what what, uint64_t now_s)
-{
-	uint64_t s;
-
-	roll(m, now_s);
-	s = sum(view(m, what, false));
-	return s < UINT32_MAX ? (uint32_t)s : UINT32_MAX;
-}
-
-uint32_t
-meter_day(struct meter *m, enum meter_what what, uint64_t now_s)
-{
-	uint64_t s;
-
-	roll(m, now_s);
-	s = sum(view(m, what, true));
-	return s < UINT32_MAX ? (uint32_t)s : UINT32_MAX;
-}
-
 /* --- failed logins */
 
 uint32_t

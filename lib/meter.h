@@ -39,9 +39,6 @@ struct meter { /* all zero: nothing is known */
  * how long it could be (UINT32_MAX: n is more than the limit itself). */
 bool meter_take(struct meter *m, const struct meter_limits *l, enum meter_what what, uint32_t n,
     uint64_t now_s, uint32_t *wait_s);
-/* What was counted within the last minute or day. */
-uint32_t meter_minute(struct meter *m, enum meter_what what, uint64_t now_s);
-uint32_t meter_day(struct meter *m, enum meter_what what, uint64_t now_s);
 
 void meter_failed(struct meter *m, uint64_t now_s);
 void meter_forgive(struct meter *m); /* a login that succeeded */

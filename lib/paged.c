@@ -321,7 +321,8 @@ move_page(struct anew *a, const char *page, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		if (!a->t->kind.dead || !a->t->kind.dead(a->t->kind.arg, v, n, i))
 			m[k++] = (struct moving){hash_of(a->t, v[i].key), v[i], i};
-	qsort(m, k, sizeof *m, by_hash);
+	if (k > 1)
+		qsort(m, k, sizeof *m, by_hash);
 	for (size_t i = 0; i < k && !rc && !a->full; i++) {
 		rc = flush_to(a, page_of(m[i].hash, a->pages), e);
 		put_line(&a->page, &m[i].line);

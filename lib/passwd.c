@@ -72,8 +72,8 @@ setting_ok(const char *hash)
 	return is == CRYPT_SALT_OK || is == CRYPT_SALT_TOO_CHEAP;
 }
 
-bool
-passwd_hash_ok(struct span hash)
+static bool
+hash_ok(struct span hash)
 {
 	char *text = mem_dup(hash.p ? hash.p : "", hash.n);
 	bool good = hash.n > 0 && hash.n < CRYPT_OUTPUT_SIZE && setting_ok(text);
@@ -91,7 +91,7 @@ passwd_check(struct span password, struct span hash, bool *good, struct err *e)
 	int rc = 0;
 
 	*good = false;
-	if (!passwd_hash_ok(hash))
+	if (!hash_ok(hash))
 		return err_set(e, EX_DATAERR, "not a hash that libcrypt checks");
 	if (!can_be_hashed(password))
 		return 0;

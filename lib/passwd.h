@@ -16,6 +16,5 @@
 int passwd_hash(struct span password, struct buf *out, struct err *e);
 /* *good only for the password.  EX_DATAERR: the hash is none, or of a kind libcrypt thinks too weak. */
 int passwd_check(struct span password, struct span hash, bool *good, struct err *e);
-bool passwd_hash_ok(struct span hash); /* it could be checked */
 
 #endif

@@ -109,7 +109,7 @@ route_find(const struct conf *c, const char *domain, const struct span *sender)
 bool
 route_by_sender(const struct conf *c, const char *domain)
 {
-	size_t best;
+	size_t best = SIZE_MAX;
 	bool any = false;
 
 	for (size_t i = 0; i < c->n_routes && !any; i++)

@@ -399,7 +399,7 @@ rule_line(struct rules *r, struct span line, const char *file, unsigned no, bool
 
 	for (; n < 5; n++) {
 		*columns[n] = cur_until(&c, '\t');
-		if (columns[n]->n == 0 && n < 4)
+		if (n < 4 && columns[n]->n == 0)
 			break;
 		if (!cur_ch(&c, '\t')) {
 			n++;

@@ -201,7 +201,7 @@ forbid_calls(const struct rule *list, size_t count, bool hall, uint32_t last, ui
 {
 	struct program p = {.family = family, .own_pid = hall ? 0 : (uint32_t)getpid()};
 	struct sock_fprog prog = {0, p.f};
-	const struct rule *sorted[N_RULES(deliverer)];
+	const struct rule *sorted[N_RULES(deliverer)] = {NULL};
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++)

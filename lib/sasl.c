@@ -562,18 +562,6 @@ sasl_server_step(struct sasl *s, struct span line, bool first, bool has_line, st
 	return is;
 }
 
-const char *
-sasl_reply(enum sasl_is is)
-{
-	switch (is) {
-	case SASL_YES: return "235 2.7.0 Authentication successful";
-	case SASL_NO: return "535 5.7.8 Authentication credentials invalid";
-	case SASL_BAD: return "501 5.5.2 Cannot decode response";
-	case SASL_CANCELLED: return "501 5.7.0 Authentication cancelled";
-	default: return "454 4.7.0 Temporary authentication failure";
-	}
-}
-
 /* --- the client's side */
 
 enum mech

@@ -102,9 +102,6 @@ enum sasl_is sasl_server_step(struct sasl *s, struct span line, bool first, bool
 const char *sasl_user(const struct sasl *s);
 enum mech sasl_mech(const struct sasl *s);
 
-/* "535 5.7.8 Authentication credentials invalid": the reply RFC 4954 6 gives; not for SASL_MORE. */
-const char *sasl_reply(enum sasl_is is);
-
 /* --- the client's side */
 
 struct sasl_client {

@@ -156,8 +156,8 @@ with(struct smtp *s, const struct smtpauth *a, enum mech m, const struct sasl_ch
 	return rc;
 }
 
-int
-smtpauth_login(struct smtp *s, const struct smtpauth *a, struct err *e)
+static int
+log_in(struct smtp *s, const struct smtpauth *a, struct err *e)
 {
 	struct channel c;
 	enum mech m;
@@ -214,5 +214,5 @@ smtpauth_route(struct smtp *s, const struct conf_route *by, const char *host, ui
 	if (!s->c.tls) /* there is nothing external to go by */
 		a.mechs &= ~MECH_BIT(MECH_EXTERNAL);
 	a.bare_clear = by->auth_clear;
-	return smtpauth_login(s, &a, e);
+	return log_in(s, &a, e);
 }

@@ -26,11 +26,9 @@ struct smtpauth {
 /* What the keys of a route allow where it does not say: all but tokens and EXTERNAL. */
 #define SMTPAUTH_USUAL (((1u << MECH_NONE) - 1) & ~(MECH_TOKEN | MECH_BIT(MECH_EXTERNAL)))
 
-/* After smtp_open().  EX_TEMPFAIL, EX_PROTOCOL: the connection is closed, e says why and
- * s->tls_status is what to report: "4.7.8" for a refusal, "4.7.9" where there is no mechanism to use. */
-int smtpauth_login(struct smtp *s, const struct smtpauth *a, struct err *e);
-
-/* The same as a route says, with its secret from the keyring; by NULL: nothing to do. */
+/* After smtp_open(): as a route says, with its secret from the keyring; by NULL: nothing to do.
+ * EX_TEMPFAIL, EX_PROTOCOL: the connection is closed, e says why and s->tls_status is what to report:
+ * "4.7.8" for a refusal, "4.7.9" where there is no mechanism to use. */
 int smtpauth_route(struct smtp *s, const struct conf_route *by, const char *host, uint16_t port,
     struct keyring *keys, struct err *e);
 

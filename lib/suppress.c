@@ -295,12 +295,6 @@ key_of(const struct suppress *s, struct span address, bool hashed, struct buf *o
 	return 0;
 }
 
-int
-suppress_key(const struct suppress *s, struct span address, struct buf *out, struct err *e)
-{
-	return key_of(s, address, s->hashed, out, e);
-}
-
 static struct span
 text_of(const struct buf *b)
 {

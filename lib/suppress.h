@@ -55,9 +55,6 @@ struct suppress *suppress_ask(int root, const struct suppressconf *c, const char
 /* The same, of one that suppress_ask() gave: NULL is nobody's. */
 bool suppress_asked(struct suppress *s, struct span address, struct span stream, struct buf *why);
 
-/* The form of an address that is compared.  EX_DATAERR: it is none. */
-int suppress_key(const struct suppress *s, struct span address, struct buf *out, struct err *e);
-
 /* Whether a stream's message to the address is not to be sent; why, as the text of a reply, is put
  * behind what is there.  Costs a few microseconds, however many there are. */
 int suppress_refuses(struct suppress *s, struct span address, struct span stream, uint64_t now_s,

@@ -473,8 +473,9 @@ tlsrpt_uri_free(struct tlsrpt_uri *u)
 
 /* --- as mail */
 
-void
-tlsrpt_filename(const struct tlsrpt_mail *m, struct buf *out)
+/* RFC 8460 5.1: "relay.example!example.com!1763683200!1763769599!001.json.gz" */
+static void
+put_filename(const struct tlsrpt_mail *m, struct buf *out)
 {
 	buf_fmt(out, "%s!%s!%llu!%llu!001.json.gz", m->submitter, m->domain, (unsigned long long)m->begin_s,
 	    (unsigned long long)m->end_s);
@@ -496,7 +497,7 @@ tlsrpt_message(const struct tlsrpt_mail *m, struct buf *out)
 {
 	struct buf name = BUF_INIT, date = BUF_INIT;
 
-	tlsrpt_filename(m, &name);
+	put_filename(m, &name);
 	date_rfc5322(&date, (int64_t)m->now_s, 0);
 	buf_fmt(out, "From: <%s>\nTo: <%s>\nDate: %s\n", m->from, m->to, date.s);
 	buf_fmt(out, "Subject: Report Domain: %s\n Submitter: %s\n Report-ID: <%s>\n", m->domain, m->submitter, m->id);

@@ -55,7 +55,5 @@ struct tlsrpt_mail {
 };
 /* RFC 8460 5.3: the whole message, with LF. */
 void tlsrpt_message(const struct tlsrpt_mail *m, struct buf *out);
-/* RFC 8460 5.1: "relay.example!example.com!1763683200!1763769599!001.json.gz" */
-void tlsrpt_filename(const struct tlsrpt_mail *m, struct buf *out);
 
 #endif

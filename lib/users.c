@@ -336,25 +336,3 @@ users_head_text(struct span seed, struct buf *out)
 	buf_ch(out, '\n');
 }
 
-static void
-scram_text(const char *name, const struct users_scram *k, struct buf *out)
-{
-	if (k->iter)
-		buf_fmt(out, " %s$%u:%.*s$%.*s:%.*s", name, k->iter, SPAN_ARG(k->salt),
-		    SPAN_ARG(k->stored), SPAN_ARG(k->server));
-}
-
-void
-users_text(const struct user *u, struct buf *out)
-{
-	buf_add(out, u->name.p, u->name.n);
-	if (u->crypt.n)
-		buf_fmt(out, " %.*s", SPAN_ARG(u->crypt));
-	scram_text("SCRAM-SHA-256", &u->sha256, out);
-	scram_text("SCRAM-SHA-1", &u->sha1, out);
-	if (u->cram.n)
-		buf_fmt(out, " CRAM-MD5$%.*s", SPAN_ARG(u->cram));
-	if (u->from.n)
-		buf_fmt(out, " from=%.*s", SPAN_ARG(u->from));
-	buf_str(out, u->disabled ? " disabled\n" : "\n");
-}

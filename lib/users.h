@@ -61,6 +61,5 @@ bool users_from_ok(struct span item);
 bool users_may_send(const struct user *u, struct span address);
 
 void users_head_text(struct span seed, struct buf *out); /* raw bytes; with its LF */
-void users_text(const struct user *u, struct buf *out);  /* with its LF */
 
 #endif

@@ -62,28 +62,9 @@ test_ascii(void)
 	err_free(&e);
 }
 
-static void
-test_unicode(void)
-{
-	struct buf b = BUF_INIT;
-	struct err e = ERR_INIT;
-
-	is_num(idn_to_unicode(SPAN("xn--bcher-kva.example"), &b, &e), 0, "to U-labels");
-	is_str(b.s, "b\xc3\xbc" "cher.example", "bücher");
-	buf_cut(&b, 0);
-	is_num(idn_to_unicode(SPAN("Example.com."), &b, &e), 0, "ASCII");
-	is_str(b.s, "example.com", "as to_ascii gives it");
-	buf_cut(&b, 0);
-	is_num(idn_to_unicode(SPAN("xn--99999999.example"), &b, &e), EX_DATAERR, "no punycode");
-	is_str(b.s, "", "nothing is left behind");
-	buf_free(&b);
-	err_free(&e);
-}
-
 int
 main(void)
 {
 	test_ascii();
-	test_unicode();
 	return tap_done();
 }

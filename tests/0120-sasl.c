@@ -13,25 +13,14 @@ static void
 test_mech(void)
 {
 	struct buf b = BUF_INIT;
-	struct span unknown, name, initial;
-	struct err e = ERR_INIT;
-	bool has;
+	struct span unknown;
 
 	is_num(mech_of(SPAN("scram-sha-256-plus")), MECH_SCRAM_SHA_256_PLUS, "names have no case");
 	is_num(mech_of(SPAN("SCRAM-SHA-512")), MECH_NONE, "one we do not have");
 	mech_text(mech_set(SPAN("LOGIN PLAIN GSSAPI,scram-sha-1"), &unknown), &b);
 	is_str(b.s, "SCRAM-SHA-1 PLAIN LOGIN", "a set, best first");
 	is_mem(unknown.p, unknown.n, B("GSSAPI"), "and what is not known");
-	is_num(mech_args(SPAN(" PLAIN AGFubgB4"), &name, &initial, &has, &e), 0, "AUTH with a response");
-	ok(has && span_eq(name, SPAN("PLAIN")) && span_eq(initial, SPAN("AGFubgB4")), "its parts");
-	is_num(mech_args(SPAN("CRAM-MD5"), &name, &initial, &has, &e), 0, "and without");
-	ok(!has && initial.n == 0, "none");
-	is_num(mech_args(SPAN("PLAIN="), &name, &initial, &has, &e), EX_DATAERR, "not a name");
-	is_num(mech_args(SPAN("A2345678901234567890"), &name, &initial, &has, &e), 0, "20 characters");
-	is_num(mech_args(SPAN("A23456789012345678901"), &name, &initial, &has, &e), EX_DATAERR, "21");
-	is_num(mech_args(SPAN(""), &name, &initial, &has, &e), EX_DATAERR, "no name");
 	buf_free(&b);
-	err_free(&e);
 }
 
 static const struct {

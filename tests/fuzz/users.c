@@ -17,24 +17,8 @@ want(bool good)
 static void
 check_user(const struct user *u)
 {
-	struct buf text = BUF_INIT;
-	struct err e = ERR_INIT;
-	struct user again;
-	struct cur c;
-	unsigned line = 0;
-	bool end;
-
 	want(users_name_ok(u->name));
-	users_text(u, &text);
-	want(memchr(text.s, '\n', text.len) == text.s + text.len - 1);
-	c = cur_of(text.s, text.len);
-	want(users_next(&c, &line, &again, &end, &e) == 0 && !end && cur_end(&c));
-	want(span_eq(again.name, u->name) && span_eq(again.crypt, u->crypt) && span_eq(again.cram, u->cram));
-	want(again.sha256.iter == u->sha256.iter && span_eq(again.sha1.stored, u->sha1.stored));
-	want(span_eq(again.from, u->from) && again.disabled == u->disabled);
 	want(users_may_send(u, SPAN("")));
-	buf_free(&text);
-	err_free(&e);
 }
 
 int
