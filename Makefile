@@ -1,5 +1,5 @@
 # relaykit - the whole build.  Targets: all check sanitize tsan torture bench fuzz lint
-# install install-sendmail clean.  CFLAGS, LDFLAGS, CC, PREFIX, DESTDIR are the user's.
+# install install-sendmail uninstall clean.  CFLAGS, LDFLAGS, CC, PREFIX, DESTDIR are the user's.
 
 PREFIX     = /usr/local
 BINDIR     = $(PREFIX)/bin
@@ -138,10 +138,14 @@ install: all
 install-sendmail:
 	scripts/install-sendmail '$(DESTDIR)' '$(BINDIR)' '$(SBINDIR)' '$(MANDIR)'
 
+uninstall:
+	scripts/install-sendmail -r '$(DESTDIR)' '$(BINDIR)' '$(SBINDIR)' '$(MANDIR)'
+	scripts/install -r '$(BUILD)' '$(DESTDIR)' '$(BINDIR)' '$(SBINDIR)' '$(MANDIR)' '$(EXAMPLEDIR)' '$(SHAREDIR)'
+
 clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all test-tools check sanitize tsan torture torture-tools bench bench-tools fuzz lint install install-sendmail clean FORCE
+.PHONY: all test-tools check sanitize tsan torture torture-tools bench bench-tools fuzz lint install install-sendmail uninstall clean FORCE
 
 -include $(lib_o:.o=.d) $(wildcard $(BUILD)/bin/*.d $(BUILD)/helpers/*.d $(BUILD)/tests/*.d $(BUILD)/replay/*.d $(BUILD)/fuzzer/*.d $(BUILD)/bench/*.d)

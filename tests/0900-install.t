@@ -51,4 +51,15 @@ fails "another system's mailq stays" 73 \
     "install-sendmail: $d/usr/bin/mailq belongs to another mail system; nothing changed" links
 is "$(cat "$d/usr/bin/mailq")" theirs 'as it was'
 ok 'and no sendmail beside it' test ! -e "$d/usr/sbin/sendmail"
+
+rm "$d/usr/bin/mailq"
+ok 'sendmail once more' links
+rm "$d/usr/bin/mailq"
+echo theirs >"$d/usr/bin/mailq"
+links() { "$TOP/scripts/install-sendmail" -r "$d" /usr/bin /usr/sbin /usr/share/man; }
+ok 'links are taken away' links
+ok 'and the rest' "$TOP/scripts/install" -r "$BUILD" "$d" /usr/bin /usr/sbin /usr/share/man \
+    /usr/share/doc/relaykit/examples /usr/share/relaykit
+is "$(cd "$d" && find . ! -type d)" ./usr/bin/mailq "another system's mailq is all that is left"
+ok 'no directory of ours' test ! -e "$d/usr/share/relaykit" -a ! -e "$d/usr/share/doc/relaykit"
 done_testing
