@@ -28,6 +28,15 @@ span_ieq(struct span a, struct span b)
 }
 
 bool
+span_is_ascii(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] > 127)
+			return false;
+	return true;
+}
+
+bool
 span_ends(struct span s, struct span tail)
 {
 	/* An empty tail first: an empty span may be NULL, and NULL + 0 is undefined. */

@@ -27,6 +27,7 @@ struct cur {
 struct span span_of(const char *s); /* of a C string; NULL is the empty span */
 bool span_eq(struct span a, struct span b);
 bool span_ieq(struct span a, struct span b); /* ASCII letters without case */
+bool span_is_ascii(struct span s); /* no byte over 127 */
 bool span_ends(struct span s, struct span tail); /* without case */
 struct span span_trim(struct span s);            /* without SP, TAB, CR, LF at both ends */
 

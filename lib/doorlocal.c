@@ -88,15 +88,6 @@ struct adding {
 	struct span original;  /* told by ORCPT where the client has told none; empty: it has */
 };
 
-static bool
-is_ascii(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] >= 128)
-			return false;
-	return true;
-}
-
 /* Whoever hears that it failed knows the address that he wrote to, and not where that leads. */
 static int
 add(void *arg, struct span address, struct err *e)
@@ -106,7 +97,7 @@ add(void *arg, struct span address, struct err *e)
 	int rc;
 
 	buf_add(&params, a->params.p, a->params.n);
-	if (a->original.n > 0 && !span_ieq(address, a->original) && is_ascii(a->original)) {
+	if (a->original.n > 0 && !span_ieq(address, a->original) && span_is_ascii(a->original)) {
 		buf_str(&params, params.len ? " ORCPT=rfc822;" : "ORCPT=rfc822;");
 		xtext_encode(a->original, &params);
 	}

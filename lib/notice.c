@@ -19,19 +19,10 @@
 const char *const notice_action_names[] = {[NOTICE_FAILED] = "failed", [NOTICE_DELAYED] = "delayed",
     [NOTICE_RELAYED] = "relayed", [NOTICE_DELIVERED] = "delivered"};
 
-static bool
-is_ascii(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] > 127)
-			return false;
-	return true;
-}
-
 bool
 notice_is_global(const struct notice *n)
 {
-	return !is_ascii(n->to);
+	return !span_is_ascii(n->to);
 }
 
 size_t
@@ -151,7 +142,7 @@ put_address(struct buf *out, const char *name, struct span addr, bool global)
 {
 	struct buf coded = BUF_INIT;
 
-	if (is_ascii(addr))
+	if (span_is_ascii(addr))
 		put_field(out, name, "rfc822", addr, false);
 	else if (global)
 		put_field(out, name, "utf-8", addr, true);
@@ -501,7 +492,7 @@ has_long_line(struct span text)
 static void
 put_text(struct buf *out, const char *type, struct span text)
 {
-	bool coded = !is_ascii(text) || has_long_line(text);
+	bool coded = !span_is_ascii(text) || has_long_line(text);
 
 	buf_fmt(out, "Content-Type: %s\r\n%s\r\n", type,
 	    coded ? "Content-Transfer-Encoding: quoted-printable\r\n" : "");
@@ -529,17 +520,17 @@ static void
 put_original_message(struct buf *out, const struct notice *n, bool global)
 {
 	struct span header = header_to_return(n);
-	bool ascii = is_ascii((struct span){n->original.p, notice_header_len(n->original)});
+	bool ascii = span_is_ascii((struct span){n->original.p, notice_header_len(n->original)});
 
 	if (n->whole && (ascii || global)) {
 		buf_fmt(out, "Content-Description: Message\r\nContent-Type: message/%s\r\n%s\r\n",
 		    ascii ? "rfc822" : "global",
-		    is_ascii(n->original) ? "" : "Content-Transfer-Encoding: 8bit\r\n");
+		    span_is_ascii(n->original) ? "" : "Content-Transfer-Encoding: 8bit\r\n");
 		buf_add(out, n->original.p, n->original.n);
 		return;
 	}
 	buf_str(out, "Content-Description: Message headers\r\n");
-	if (is_ascii(header) || !utf8_valid(header)) {
+	if (span_is_ascii(header) || !utf8_valid(header)) {
 		put_text(out, "text/rfc822-headers", header);
 	} else if (global && !has_long_line(header)) {
 		buf_str(out, "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
@@ -564,7 +555,7 @@ put_header(const struct notice *n, const struct words *w, struct buf *h)
 	    SPAN_ARG(n->to));
 	start = h->len;
 	buf_str(h, "Subject:");
-	if (is_ascii((struct span){w->title.s, w->title.len})) {
+	if (span_is_ascii((struct span){w->title.s, w->title.len})) {
 		put_words(h, start, (struct span){w->title.s, w->title.len}, false, false);
 	} else {
 		struct buf coded = BUF_INIT;
@@ -614,6 +605,6 @@ notice_write(const struct notice *n, struct buf *header, struct buf *body)
 	buf_fmt(header, "MIME-Version: 1.0\r\nContent-Type: multipart/report; "
 	    "report-type=%sdelivery-status;\r\n boundary=\"=_%.*s\"\r\n%s\r\n",
 	    global ? "global-" : "", SPAN_ARG(n->id),
-	    is_ascii((struct span){body->s, body->len}) ? "" : "Content-Transfer-Encoding: 8bit\r\n");
+	    span_is_ascii((struct span){body->s, body->len}) ? "" : "Content-Transfer-Encoding: 8bit\r\n");
 	free_words(&w);
 }

@@ -79,7 +79,7 @@ say(const char *text)
 	buf_free(&line);
 }
 
-static void
+static void __attribute__((format(printf, 1, 0)))
 say_list(const char *fmt, va_list ap)
 {
 	struct buf b = BUF_INIT;

@@ -95,15 +95,6 @@ node_end(struct check *c, size_t node, unsigned lookups_before, enum says says, 
 
 /* --- asking */
 
-static bool
-is_ascii(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] > 127)
-			return false;
-	return true;
-}
-
 /* One more term that asks the DNS. */
 static enum says
 count(struct check *c, struct verdict *v)
@@ -129,7 +120,7 @@ ask(struct check *c, struct span name, enum answers_type type, struct answers *a
 {
 	struct buf say = BUF_INIT;
 
-	if (!is_ascii(name)) /* RFC 8616 4: a local part that is not ASCII is in nobody's DNS */
+	if (!span_is_ascii(name)) /* RFC 8616 4: a local part that is not ASCII is in nobody's DNS */
 		return SAYS_NO;
 	answers_ask(c->dns, name, type, a);
 	if (a->says == ANSWERS_SOME)
@@ -605,7 +596,7 @@ identity(const struct spf_query *q, struct buf *sender, size_t *local_n, struct 
 		if (at && at > q->sender.p)
 			local = (struct span){q->sender.p, (size_t)(at - q->sender.p)};
 	}
-	if (is_ascii(d) || idn_to_ascii(d, domain, &e)) { /* no domain: check_host says so */
+	if (span_is_ascii(d) || idn_to_ascii(d, domain, &e)) { /* no domain: check_host says so */
 		buf_cut(domain, 0);
 		buf_add(domain, d.p, d.n);
 	}

@@ -231,15 +231,6 @@ put_lower(struct buf *out, struct span s)
 		buf_ch(out, (char)ascii_lower((unsigned char)s.p[i]));
 }
 
-static bool
-is_ascii(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] > 127)
-			return false;
-	return true;
-}
-
 /* As the two are compared: the least quoting, lower case, A-labels. */
 static int
 plain_key(const struct suppress *s, struct span address, struct buf *out, struct err *e)
@@ -255,7 +246,7 @@ plain_key(const struct suppress *s, struct span address, struct buf *out, struct
 	all = (struct span){text.s, text.len};
 	domain = addr_domain(all);
 	put_lower(out, (struct span){all.p, all.n - domain.n});
-	if (is_ascii(domain))
+	if (span_is_ascii(domain))
 		put_lower(out, domain);
 	else if (s->to_ascii)
 		rc = s->to_ascii(domain, out, e);
@@ -377,7 +368,7 @@ suppress_refuses(struct suppress *s, struct span address, struct span stream, ui
 	rc = refuses(s, address, stream, s->hashed, now_s, yes, why, e);
 	if (!rc && !*yes && s->hashed) /* from before they were hashed */
 		rc = refuses(s, address, stream, false, now_s, yes, why, e);
-	if (!rc && !*yes && s->can_ascii && !is_ascii(addr_domain(address))) {
+	if (!rc && !*yes && s->can_ascii && !span_is_ascii(addr_domain(address))) {
 		s->to_ascii = NULL; /* as somebody wrote it down who had no A-label for it */
 		rc = refuses(s, address, stream, s->hashed, now_s, yes, why, e);
 		s->to_ascii = s->can_ascii;
