@@ -77,6 +77,21 @@ is "$(suppress list | cut -f 1-4 | grep '[fgh]a[yl]@' | sort | tr '\t\n' ' ;')" 
 is "$(events complained | sort)" 'fay@x.example feedback False 0 None None abuse
 hal@x.example feedback False 0 None None opt-out' 'are in the log'
 
+cp "$T/conf" "$T/conf.was"
+echo 'suppress { complaints = no unsubscribes = no }' >"$T/conf"
+arf abuse kay@x.example kay@h.example >"$T/abuse"
+arf opt-out lou@x.example lou@h.example >"$T/optout"
+apply "$T/abuse" "$T/optout"
+is "$(events complained | grep -c '[kl][ao][uy]@') $(suppress list | grep -c '[kl][ao][uy]@')" '2 0' 'where they do not count'
+echo 'suppress { complaint_for = 1d unsubscribe_for = 2d hard_for = 3d }' >"$T/conf"
+arf abuse max@x.example max@h.example >"$T/abuse"
+arf opt-out ned@x.example ned@h.example >"$T/optout"
+dsn ola@x.example 5.1.1 '550 5.1.1 user unknown' ola@h.example >"$T/dead"
+apply "$T/abuse" "$T/optout" "$T/dead"
+is "$(for who in max ned ola; do suppress why $who@x.example | { IFS=$tab read -r _ _ _ _ since until _
+	echo $((($(date -d "$until" +%s) - $(date -d "$since" +%s)) / 86400)); }; done | tr '\n' ' ')" '1 2 3 ' 'for so many days'
+cp "$T/conf.was" "$T/conf"
+
 # --- ours: stream and tag
 printf 'suppress { scope = stream }\ndomain = h.example\nhostname = h.example\nroute "*" { relay = "127.0.0.1:1" }\n' >"$T/conf"
 printf 'Subject: x\n\nhello\n' | smtp-submit -odq -f ann@h.example -O stream=bulk -O tag=spring ida@x.example

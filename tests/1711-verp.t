@@ -133,6 +133,26 @@ is "$(bounce "$path" "$words
   bob@x.example
     Unrouteable address" | bounce-parse | grep -c return_path)" 0 'and without a queue nothing is asked'
 
+# --- the key in a place of its own, which hosts can share
+cp "$T/conf" "$T/conf.was"
+configure "verp = yes
+key_file = \"$T/shared.key\""
+shared=$(send -f news@h.example bob@x.example | cut -d ' ' -f 1)
+is "$(stat -c %a "$T/shared.key") $(tr -d 0-9a-f <"$T/shared.key" | tr -d '\n' | wc -c) $(wc -c <"$T/shared.key")" '600 0 65' \
+    'key_file is made, with 64 digits'
+is "$(bounce "$shared" "$words" | facts -C "$T/conf")" 'bob@x.example None proved' 'and proves'
+is "$(bounce "$shared" "$words" | bounce-parse -C "$T/conf" --queue "$T/other" | grep -o '"return_path":"[a-z]*"')" \
+    '"return_path":"proved"' 'with any queue'
+cp "$T/conf.was" "$T/conf"
+is "$(bounce "$shared" "$words
+  bob@x.example
+    Unrouteable address" | facts)" 'bob@x.example None forged' 'which the key of this one does not'
+chmod 640 "$T/shared.key"
+configure "verp = yes
+key_file = \"$T/shared.key\""
+like "$(bounce "$shared" "$words" | bounce-parse --queue "$T/q" 2>&1 >/dev/null)" 'shared.key' 'one that others can read is not used'
+cp "$T/conf.was" "$T/conf"
+
 # --- applied
 listed() {
 	suppress list | cut -f 1,3 | tr '\t' ' '
