@@ -438,6 +438,8 @@ one_message(struct work *k, char *argv[], struct err *e)
 	buf_room(&ids, IDS_ROOM);
 	if (!rc)
 		rc = submit_message(&k->submit, &m, &k->in, e);
+	if (rc == EX_NOPERM) /* whose queue it is tells what to do about it */
+		err_in(e, "queue %s", k->conf.queue);
 	for (size_t i = 0; !rc && i < k->submit.n; i++)
 		buf_fmt(&ids, "%s ", k->submit.puts[i].id);
 	if (!rc)

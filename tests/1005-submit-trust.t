@@ -42,7 +42,7 @@ shared
 chmod 755 "$T/bin/smtp-submit"
 run_as "$T/bin/smtp-submit" -f a@x b@x </dev/null 2>"$T/err"
 is "$?" 77 'without the group: no permission'
-is "$(cat "$T/err")" 'smtp-submit: create in new: Permission denied' 'is said'
+is "$(cat "$T/err")" "smtp-submit: queue $RELAYKIT_QUEUE: create in new: Permission denied" 'is said'
 setpriv --reuid "$user" --regid "$user" --groups "$group" "$T/bin/smtp-submit" -f a@x b@x </dev/null
 is "$? $(entries)" '0 1' 'a member of the group may'
 is "$(stat -c '%a %u %g' "$(entry)")" "660 $user $group" 'its mode and its group let the deliverer take it'
