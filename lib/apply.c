@@ -102,11 +102,18 @@ kind_of(const struct bounce *b, const struct bounce_rcpt *r)
 	return LEARN_NOTHING;
 }
 
+/* A path with a proof went to one recipient alone: what else its bounce names may be anybody's wish. */
+static bool
+is_proved(const struct bounce *b, const struct bounce_rcpt *r)
+{
+	return b->proof == VERP_GOOD && (b->n == 1 || span_ieq(r->recipient, b->proved));
+}
+
 /* Whom we have mailed: proved, or as the report says. */
 static struct span
 mailed(const struct bounce *b, const struct bounce_rcpt *r)
 {
-	if (b->proof == VERP_GOOD && (b->n == 1 || span_ieq(r->recipient, b->proved)))
+	if (is_proved(b, r))
 		return b->proved;
 	return r->original.n > 0 ? r->original : r->recipient;
 }
@@ -175,8 +182,7 @@ carry_out(struct apply *a, const struct bounce *b, const struct bounce_rcpt *r,
 void
 apply_bounce(struct apply *a, const struct bounce *b, struct bounceout_more *more)
 {
-	bool may = b->proof != VERP_FORGED && b->proof != VERP_OVER &&
-		   (b->proof == VERP_GOOD || !a->policy->proof);
+	bool may = b->proof != VERP_FORGED && b->proof != VERP_OVER;
 
 	if (b->queue_id.n > 0 && b->n > 0)
 		eventseek(a->log, b->queue_id, &more->stream, &more->tag);
@@ -184,6 +190,7 @@ apply_bounce(struct apply *a, const struct bounce *b, struct bounceout_more *mor
 		return;
 	pthread_mutex_lock(&a->lock);
 	for (const struct bounce_rcpt *r = b->rcpts; r && !a->trouble.code; r = r->next)
-		carry_out(a, b, r, more, &a->trouble);
+		if (!a->policy->proof || is_proved(b, r))
+			carry_out(a, b, r, more, &a->trouble);
 	pthread_mutex_unlock(&a->lock);
 }

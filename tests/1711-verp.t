@@ -171,4 +171,16 @@ bounce news@h.example "$words
   dan@x.example
     550 5.1.1 User unknown" | bounce-parse --apply >/dev/null
 is "$(listed)" 'bob@x.example bounce' 'with proof = yes any other is not believed'
+bounce "$path" "$words
+  bob@x.example
+    550 5.1.1 User unknown
+
+  eve@x.example
+    550 5.1.1 User unknown" >"$T/two"
+is "$(facts <"$T/two" | cut -d ' ' -f 1 | tr '\n' ' ')" 'bob@x.example eve@x.example ' 'a path to one, and a bounce about two'
+bounce-parse --apply "$T/two" >/dev/null
+is "$(listed)" 'bob@x.example bounce' 'who got one proof cannot have others put on the list with it'
+configure 'verp = yes'
+bounce-parse --apply "$T/two" >/dev/null
+is "$(listed | sort | tr '\n' ' ')" 'bob@x.example bounce eve@x.example bounce ' 'but where no proof is asked for'
 done_testing
