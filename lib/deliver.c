@@ -633,7 +633,8 @@ convert(struct parcel *p, struct smtp_mail *m)
 	}
 }
 
-/* What goes over this connection, and in front of it what.  EX_TEMPFAIL: it cannot go now. */
+/* What goes over this connection, and in front of it what.  EX_TEMPFAIL: it cannot go now, for want of a
+ * signature; EX_IOERR: of room on our disk. */
 static int
 choose_form(struct parcel *p, const struct parcel_way *way, struct smtp_mail *m, struct err *e)
 {
@@ -655,7 +656,7 @@ choose_form(struct parcel *p, const struct parcel_way *way, struct smtp_mail *m,
 	pthread_mutex_unlock(&p->lock);
 	why = p->form[is].why.code == EX_TEMPFAIL ? &p->form[is].why : &p->form[is].unsigned_why;
 	if (why->code && (why == &p->form[is].why || (!way->ends && m->rigid.n == 0)))
-		return err_set(e, EX_TEMPFAIL, "%s", err_text(why));
+		return err_set(e, why == &p->form[is].why ? EX_IOERR : EX_TEMPFAIL, "%s", err_text(why));
 	if (!way->ends)
 		m->prefix = (struct span){p->form[is].signature.s, p->form[is].signature.len};
 	return 0;
@@ -682,6 +683,10 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 	if (choose_form(p, way, &m, e)) {
 		sent = PARCEL_UNSIGNED;
 		again = 0;
+	}
+	if (sent == PARCEL_UNSIGNED && e->code == EX_IOERR) { /* our trouble, and nobody's attempt */
+		deliver_ails(p->d, e);
+		sent = PARCEL_LOST;
 	}
 	while (again > 0) {
 		size_t held = hold_back(&a, again);

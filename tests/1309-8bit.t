@@ -94,4 +94,27 @@ fails '8bit = fail' few 'does not know 8BITMIME'
 arrives '8bit = fail, nothing to do' plain 1 7-bit --no-8bitmime
 arrives '8bit = fail, a server that takes it' few 1 8-bit
 is "$(find q/new q/cur -type f 2>/dev/null | wc -l)" 0 'nothing is left behind'
+
+# --- what our disk has no room for, or will not open, is nobody's attempt
+
+if faultrun -n true >/dev/null 2>&1; then
+	sed -i '/^8bit = /d' c
+	trap_start --no-8bitmime
+	deferred=0 went=0 failed=0 n=0
+	while [ $n -lt 40 ]; do
+		n=$((n + 1))
+		rm -rf q
+		smtp-submit -C c --queue q -i -odq -B8BITMIME -f ann@example.com bob@example.org <few
+		faultrun -v -o openat,pwrite64 -e $n ENOSPC smtp-deliver -C c --queue q --relay "127.0.0.1:$PORT" --no-sandbox >out 2>err
+		rc=$?
+		grep -q '^faultrun: -e at call' err || break
+		failed=$((failed + (rc != 0)))
+		cat q/log/* 2>/dev/null | grep -q '"type":"deferred".*No space' && deferred=$((deferred + 1))
+		rm -f q/log/*
+		smtp-deliver -C c --queue q --relay "127.0.0.1:$PORT" --no-sandbox >out 2>&1
+		[ -z "$(find q/new q/cur -type f)" ] && went=$((went + 1))
+	done
+	is "$deferred $went" "0 $((n - 1))" "struck at each of $((n - 1)) calls: never deferred for it, and the next run delivers"
+	ok "$failed of these runs say so" test "$failed" -ge 3
+fi
 done_testing
