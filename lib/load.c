@@ -77,7 +77,8 @@ load_report(struct run_state *r, uint32_t site, enum pace_event what, uint64_t h
 	uint32_t had = sched_health(r->plan.s, site)->failures;
 
 	sched_report(r->plan.s, site, what, hint_s, io_now_ms());
-	if (r->plan.sites[site]->own_name && sched_health(r->plan.s, site)->failures != had)
+	if (r->plan.sites[site]->own_name && !r->plan.sites[site]->on_terms &&
+	    sched_health(r->plan.s, site)->failures != had)
 		health(r, site, true);
 }
 
@@ -126,19 +127,27 @@ load_site_enter(struct run_state *r, uint32_t site, uint32_t *slot)
 }
 
 void
+load_site_save(struct run_state *r, struct plan_budget *b)
+{
+	struct err e = ERR_INIT;
+
+	if (b->slots.fd >= 0 && (b->many || !r->plan.sites[b->part]->on_terms))
+		slots_save(&b->slots, sched_pace(r->plan.s, b->part), io_now_ms(), &e);
+	err_free(&e);
+}
+
+void
 load_site_leave(struct run_state *r, uint32_t site, uint32_t slot)
 {
 	struct plan_budget *b = r->plan.sites[site]->budget;
-	struct err e = ERR_INIT;
 
 	if (slot != SLOTS_NONE)
 		slots_give(&b->slots, slot);
 	sched_left(r->plan.s, site);
 	if (b->slots.fd < 0 || sched_connections(r->plan.s, site) > 0)
 		return;
-	slots_save(&b->slots, sched_pace(r->plan.s, site), io_now_ms(), &e);
+	load_site_save(r, b);
 	slots_close(&b->slots);
-	err_free(&e);
 }
 
 bool
@@ -466,14 +475,11 @@ static bool
 closed_for(struct run_state *r, uint32_t site, const struct pace *p, uint64_t *until_s)
 {
 	int64_t now = io_now_ms(), soon = p->failures > 0 ? RETRY_SOON_MS : SHORT_WAIT_MS, until;
-	struct plan_budget *b = r->plan.sites[site]->budget;
-	struct err e = ERR_INIT;
 
 	if (!pace_closed(p, now, &until))
 		return false;
-	if (r->plan.sites[site]->real && b->slots.fd >= 0)
-		slots_save(&b->slots, sched_pace(r->plan.s, site), now, &e);
-	err_free(&e);
+	if (r->plan.sites[site]->real)
+		load_site_save(r, r->plan.sites[site]->budget);
 	*until_s = now_s() + (uint64_t)(until - now) / 1000 + 1;
 	return until - now > soon;
 }

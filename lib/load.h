@@ -68,6 +68,9 @@ void load_begin(struct run_state *r, const struct conf *c);
  * any, for there may be more sites than descriptors.  False: another run has them all. */
 bool load_site_enter(struct run_state *r, uint32_t site, uint32_t *slot);
 void load_site_leave(struct run_state *r, uint32_t site, uint32_t slot);
+/* What was learned about it, for other runs, while its file is open.  Not that its hosts do not meet a TLS
+ * policy: that is the policy's affair, and whoever has a domain can publish one for anybody's hosts. */
+void load_site_save(struct run_state *r, struct plan_budget *b);
 void load_report(struct run_state *r, uint32_t site, enum pace_event what, uint64_t hint_s);
 /* Whether the rate of all runs together lets one more message go to it now; if not its pace knows. */
 bool load_site_rate(struct run_state *r, uint32_t site);

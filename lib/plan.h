@@ -86,6 +86,8 @@ struct plan_site { /* a part of a site: a set of hosts, reached by one pool */
 	int64_t *host_clear_ms; /* one whose handshake failed is spoken to in clear text until then */
 	uint32_t turn;       /* counts connections, to rotate among hosts of equal preference */
 	bool failed;         /* in this run */
+	bool on_terms;       /* its failure is that its hosts do not meet what they are held to for these domains:
+	                      * no other run, whose domains may hold them to less, is told of it */
 	uint32_t lost;       /* connections in a row that broke in the middle of a message */
 	char *why;           /* the last failure's words, and its status */
 	char status[12];

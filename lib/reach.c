@@ -252,6 +252,7 @@ find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addr
 		if (rc) {
 			struct tlstell t = teller(c, s, p);
 
+			c->on_terms = true;
 			t.addr = t.source = "";
 			tlstell_refused(&t, e);
 			mark_bad(r, s, i);
@@ -263,6 +264,13 @@ find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addr
 	return rc;
 }
 
+/* Not of a login, whose account has a site of its own. */
+static bool
+is_policy(const char *tls_status)
+{
+	return tls_status && (strcmp(tls_status, "4.7.4") == 0 || strcmp(tls_status, "4.7.5") == 0);
+}
+
 static int
 try_addrs(struct reach *c, struct plan_site *s, size_t i, const struct tlspolicy *p,
     struct dns_addrs *addrs, struct err *e)
@@ -272,6 +280,7 @@ try_addrs(struct reach *c, struct plan_site *s, size_t i, const struct tlspolicy
 	c->gone = addrs->n > 0;
 	for (size_t k = 0; k < addrs->n; k++) {
 		rc = try_addr(c, s, i, p, &addrs->v[k], e);
+		c->on_terms = c->on_terms || (rc && is_policy(c->s.tls_status));
 		if (rc == 0 || *c->env->stop)
 			break;
 		c->gone = c->gone && (c->s.reply.code == 521 || c->s.reply.code == 556);
@@ -388,6 +397,7 @@ reach_site(struct reach *c, struct plan_site *s, const char *next_hop, char stat
 	int rc;
 
 	c->site = s;
+	c->on_terms = false;
 	if (route_is_here(&s->route))
 		return reach_here(c, s, status, e);
 	c->next_hop = next_hop;

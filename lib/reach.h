@@ -50,6 +50,7 @@ struct reach { /* one thread's */
 	struct buf addr;     /* "192.0.2.1:25" */
 	struct buf own;      /* ours, as it was of this connection */
 	char *domain;        /* whose mail asks for a connection */
+	bool on_terms;       /* out, with EX_TEMPFAIL: some host is there, and does not meet its TLS policy */
 	bool untold;         /* what comes of TLS is not told: reports would beget reports */
 	struct stsfile *sts; /* what is known of its MTA-STS policy; NULL: nothing */
 	bool held;           /* to that */

@@ -594,13 +594,8 @@ prepare(struct runner *r, struct err *e)
 static void
 save_sites(struct runner *r)
 {
-	struct plan *p = &r->s.plan;
-	struct err e = ERR_INIT;
-
-	for (uint32_t i = 0; i < p->n_budgets; i++)
-		if (p->budgets[i]->slots.fd >= 0)
-			slots_save(&p->budgets[i]->slots, sched_pace(p->s, p->budgets[i]->part), io_now_ms(), &e);
-	err_free(&e);
+	for (uint32_t i = 0; i < r->s.plan.n_budgets; i++)
+		load_site_save(&r->s, r->s.plan.budgets[i]);
 }
 
 static void

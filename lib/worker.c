@@ -317,10 +317,13 @@ not_connected(struct worker *w, uint32_t site, struct load *l, int rc, const cha
 	} else {
 		plan_why(s, status, err_text(e));
 		s->failed = true;
+		s->on_terms = w->c.on_terms;
 		load_report(r, site, w->c.s.slow_down ? PACE_SLOW_DOWN : PACE_UNREACHABLE, w->c.s.wait_hint_s);
 	}
 	pthread_mutex_unlock(&r->lock);
-	load_verdict(r, l, JOURNAL_DEFERRED, w->c.s.reply.code, status, err_text(e), s->name);
+	/* That TLS is not to be had follows a reply that was good. */
+	load_verdict(r, l, JOURNAL_DEFERRED, w->c.s.reply.code >= 400 ? w->c.s.reply.code : 0, status, err_text(e),
+	    s->name);
 	load_drain_closed(r, site);
 }
 
@@ -585,6 +588,7 @@ serve(struct worker *w, uint32_t site, uint32_t item)
 	while (!rc && have) {
 		if (first) {
 			pthread_mutex_lock(&r->lock);
+			s->on_terms = false;
 			load_report(r, site, PACE_CONNECTED, 0);
 			worker_nudge(r, site); /* it may have more than one now */
 			pthread_mutex_unlock(&r->lock);

@@ -189,4 +189,21 @@ like "$(smtp-deliver --dry-run=connect --now | grep b@d.example)" 'send.*may' 'w
 # --- the name that a pool says is ours: an MX of that name loops
 printf 'pool "default" { address = "127.0.0.1" ehlo = "mx.one.example" }\nresolver = "127.0.0.1@%s"\n' "$(cat dns)" >conf
 is "$(mx-lookup --hosts one.example)" '5.4.6 mail for one.example loops back to this host' "a pool's name is ours"
+# --- that hosts do not meet what one domain holds them to keeps no other domain's mail back: whoever has a
+# domain can publish a policy for anybody's hosts
+rm -rf q port
+bg smtp-trap --listen 127.0.0.1:0 --port-file "$T/port" --discard
+until_true 40 test -s port
+PORT=$(cat port)
+for site in '' 'site "farm" { mx = ".localhost" ip = ipv4 }'; do
+	printf '%s\n' 'hostname = h.example' 'delivery = queue' 'retry_min = 1h' "$site" \
+	    "route \"strict.example\" { relay = \"r1.localhost:$PORT\" tls = encrypt }" \
+	    "route \"a.example\" { relay = \"r1.localhost:$PORT\" }" >conf
+	printf 'x\r\n' | qput q -d strict.example b@strict.example >/dev/null
+	is "$(smtp-deliver -v 2>&1)" 'delivered 0 deferred 1 failed 0 expired 0' "a policy that is not met ${site:+(in a section)}"
+	printf 'x\r\n' | qput q -d a.example b@a.example >/dev/null
+	is "$(smtp-deliver -v 2>&1)" 'delivered 1 deferred 0 failed 0 expired 0' 'and mail of another domain by the same hosts'
+	is "$(cat q/log/*.jsonl | grep '"deferred"' | grep -c '"code"')" 0 'nobody has replied to what was not said'
+	rm -rf q
+done
 done_testing
