@@ -127,10 +127,10 @@ parse(struct tool *t, int argc, char *argv[], const char **resolver, uint64_t *w
 /* --- one answer as text */
 
 static void
-put_addrs(struct buf *b, const struct mxlook_host *h, const char *between)
+put_addrs(struct buf *b, const struct mxlook_host *h)
 {
 	for (size_t i = 0; i < h->addrs.n; i++) {
-		buf_str(b, between);
+		buf_str(b, b->len ? " " : "");
 		net_addr_text(&h->addrs.v[i], b);
 	}
 }
@@ -198,14 +198,14 @@ put_host(const struct tool *t, struct buf *b, const struct route_host *r, const 
 	if (r->port != 25 && r->port != 0 && (t->what == HOSTS || all))
 		buf_fmt(b, ":%u", r->port);
 	if (t->what == ADDRESSES)
-		put_addrs(b, h, b->len ? " " : "");
+		put_addrs(b, h);
 	if (t->what == POLICY && h->code == 0 && h->policy.host)
 		put_policy(b, &h->policy);
 	if (!all)
 		return;
 	if (h->code == 0 && !h->policy.host)
 		return; /* nobody is connected to */
-	put_addrs(b, h, " ");
+	put_addrs(b, h);
 	buf_str(b, "  ");
 	if (h->code)
 		buf_fmt(b, "%s %s", h->status, h->why.s);
