@@ -192,10 +192,11 @@ static void
 put_host(const struct tool *t, struct buf *b, const struct route_host *r, const struct mxlook_host *h)
 {
 	bool all = t->what == ALL;
+	bool port = r->port != 25 && r->port != 0, six = port && strchr(r->name, ':');
 
 	if (t->what == HOSTS || all)
-		buf_fmt(b, "%u %s", r->preference, r->name);
-	if (r->port != 25 && r->port != 0 && (t->what == HOSTS || all))
+		buf_fmt(b, "%u %s%s%s", r->preference, six ? "[" : "", r->name, six ? "]" : "");
+	if (port && (t->what == HOSTS || all))
 		buf_fmt(b, ":%u", r->port);
 	if (t->what == ADDRESSES)
 		put_addrs(b, h);

@@ -19,7 +19,7 @@ domain_of(struct span text, struct buf *out, struct err *e)
 	struct span t = span_trim(text);
 	struct span d = addr_domain(t);
 
-	if (d.n == 0)
+	if (d.n == 0 && (t.n == 0 || t.p[t.n - 1] != '@'))
 		d = t;
 	if (d.n > 1 && d.p[d.n - 1] == '.')
 		d.n--;
@@ -368,6 +368,8 @@ mxlook_find(struct mxlook *m, const struct mxlook_with *with, struct dns *d, str
 	else
 		m->code = route_resolve(with->conf, route_find(with->conf, m->domain.s, with->sender), with->self, d,
 		    m->domain.s, with->seed, deadline, &m->route, m->status, &e);
+	if (m->code == EX_NOHOST && m->domain.len > 0 && m->domain.s[0] == '[')
+		m->code = EX_DATAERR; /* no literal: not a domain either, and nobody was asked */
 	if (m->domain.len > 0 && explain)
 		say_route(m, with);
 	buf_str(&m->why, m->code ? err_text(&e) : "");

@@ -70,6 +70,20 @@ some senders'\'' mail may go elsewhere: --sender' '--explain: which, and that th
 is "$(mx-lookup --explain --hosts --sender bob@a.example far.example)" "route \"*\" of the configuration
 0 127.0.0.1:$(cat all.port)" '--explain with a sender'
 
+# --- what it says to what is no domain, and how it writes what has colons
+conf 'route "six.example" { relay = "[::1]:26, [::1]" }'
+code() { mx-lookup "$@"; echo $?; }
+is "$(code --hosts six.example)" '0 [::1]:26
+0 ::1
+0' 'an IPv6 address with a port'
+is "$(code user@)" '5.1.2 not a domain
+65' 'a mailbox without a domain'
+is "$(code '[300.1.1.1]')" '5.1.2 [300.1.1.1] is no address literal
+65' 'an address literal that is none'
+is "$(code '[192.0.2.1]')" '0 192.0.2.1 192.0.2.1  may
+0' 'and one that is'
+conf "$ours"
+
 # --- what is configured when it is delivered counts
 put -d far.example -f ann@a.example five@far.example
 conf "route \"*\" { $(to all) }
