@@ -6,30 +6,9 @@
 . "$TOP/tests/peers.sh"
 . "$TOP/tests/sts.sh"
 
-[ "$(id -u)" -eq 0 ] || skip_all 'network namespaces need root'
-need ip unshare nsenter python3 certtool ldns-keygen ldns-signzone mount openssl
-for p in nsd unbound; do
-	[ -f "$PEERS/$p/libpath" ] || skip_all "no $p in build/peers: scripts/peers $p"
-done
-if [ -z "${IN_NAMESPACE-}" ]; then
-	unshare -n -m true 2>/dev/null || skip_all 'no namespaces here'
-	rm -rf "$T"
-	IN_NAMESPACE=yes exec unshare -n -m "$0"
-fi
-
-NET=198.51.100
-bg unshare -n sleep 600
-WORLD=$!
-world() { nsenter -t $WORLD -n "$@"; }
-other() { [ "$(readlink /proc/$WORLD/ns/net)" != "$(readlink /proc/self/ns/net)" ]; }
-until_true 40 other
-ip link add here type veth peer name there netns $WORLD 2>/dev/null || skip_all 'no veth devices here'
-ip link set lo up
-ip addr add $NET.1/24 dev here
-ip link set here up
-world ip link set lo up
-for i in 10 11 12 13 14 15 16 53 80 82; do world ip addr add $NET.$i/24 dev there; done
-world ip link set there up
+need python3 certtool openssl ldns-keygen ldns-signzone
+. "$TOP/tests/world.sh"
+world_start 10 11 12 13 14 15 16 53 80 82
 
 # --- certificates: good for mx-good.plain, old expired, strange by another CA, name for another name
 cd "$T" || exit 1
@@ -132,33 +111,7 @@ done
 cert www/default.pem ca "$first" 'expiration_days = 30' "$sans"
 (cd zones && ksk=$(ldns-keygen -k -a ECDSAP256SHA256 example) && zsk=$(ldns-keygen -a ECDSAP256SHA256 example) &&
     ldns-signzone -n -f example example.in "$zsk" "$ksk" && cat "$ksk.key" >../anchor) || skip_all 'no zone can be signed'
-nsd_conf $NET.53 example plain >nsd.conf
-bg nsenter -t $WORLD -n env LD_LIBRARY_PATH="$(cat "$PEERS/nsd/libpath")" "$PEERS/nsd/usr/sbin/nsd" -d -c nsd.conf
-cat >unbound.conf <<END
-server:
-	interface: 127.0.0.1
-	do-ip6: no
-	do-daemonize: no
-	use-syslog: no
-	logfile: "$T/unbound.log"
-	pidfile: "$T/unbound.pid"
-	username: ""
-	chroot: ""
-	directory: "$T"
-	module-config: "validator iterator"
-	trust-anchor-file: "$T/anchor"
-	domain-insecure: "plain"
-	access-control: 0.0.0.0/0 allow
-remote-control:
-	control-enable: no
-stub-zone:
-	name: "example"
-	stub-addr: $NET.53
-stub-zone:
-	name: "plain"
-	stub-addr: $NET.53
-END
-bg env LD_LIBRARY_PATH="$(cat "$PEERS/unbound/libpath")" "$PEERS/unbound/usr/sbin/unbound" -d -c unbound.conf
+names_start
 
 # --- the web server
 nginx=$PEERS/nginx/usr/sbin/nginx
@@ -260,8 +213,7 @@ END
 RELAYKIT_CONFIG=$T/conf
 export RELAYKIT_CONFIG
 PATH=$BUILD/helpers:$PATH
-serves() { dnsq -r 127.0.0.1 -t 1000 good.plain | grep -q ^site; }
-until_true 40 serves || { sed 's/^/# /' nsd.log unbound.log; skip_all 'the name servers do not start here'; }
+names_ready good.plain
 
 # outcome DOMAIN: of the last event of its recipient
 outcome() {
