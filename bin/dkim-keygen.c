@@ -234,17 +234,45 @@ open_resolvers(struct tool *t, struct err *e)
 
 /* --- what is done */
 
+/* What will be in the file is the key: a library without memory has written less, and said nothing. */
+static int
+read_again(const struct crypt_key *k, struct span pem, const char *password, struct err *e)
+{
+	struct crypt_key *again = NULL;
+	struct buf a = BUF_INIT, b = BUF_INIT;
+	int rc = crypt_key_load(&again, pem, password, e);
+
+	if (!rc)
+		rc = crypt_key_public(k, &a, e);
+	if (!rc)
+		rc = crypt_key_public(again, &b, e);
+	if (!rc && (a.len != b.len || memcmp(a.s, b.s, a.len) != 0))
+		rc = err_set(e, EX_SOFTWARE, "another key is read");
+	crypt_key_free(again);
+	buf_free(&a);
+	buf_free(&b);
+	if (!rc)
+		return 0;
+	e->code = EX_SOFTWARE;
+	return err_in(e, "the new key is not what was written");
+}
+
 static int
 new_key(const struct tool *t, struct crypt_key **k, struct buf *pem, struct err *e)
 {
 	struct buf secret = BUF_INIT;
+	const char *password = NULL;
 	int rc = signkey_secret(&t->password, &secret, e);
 
+	if (secret.len)
+		password = secret.s;
 	if (!rc)
 		rc = crypt_key_make(k, t->kind, (unsigned)t->bits, e);
 	buf_room(pem, SIGNKEY_FILE_MAX); /* it must not move while it is filled: it is wiped */
 	if (!rc)
-		rc = crypt_key_pem(*k, secret.len ? secret.s : NULL, pem, e);
+		rc = crypt_key_pem(*k, password, pem, e);
+	if (!rc)
+		rc = read_again(*k, (struct span){pem->s, pem->len}, password, e);
 	if (secret.cap)
 		explicit_bzero(secret.s, secret.cap);
 	buf_free(&secret);

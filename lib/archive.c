@@ -7,6 +7,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@
 
 /* What is called of libarchive, loaded by name; the types are its header's. */
 #define CALLS(f)                                                                                   \
-	f(archive_read_new) f(archive_read_free) f(archive_error_string) f(archive_read_open)      \
+	f(archive_read_new) f(archive_read_free) f(archive_error_string) f(archive_errno)          \
+	f(archive_read_open)                                                                       \
 	f(archive_read_next_header) f(archive_read_data_block) f(archive_set_error)                \
 	f(archive_entry_pathname) f(archive_entry_pathname_utf8) f(archive_entry_filetype)         \
 	f(archive_read_support_filter_gzip) f(archive_read_support_filter_bzip2)                   \
@@ -134,6 +136,9 @@ static int
 broken(const struct archive_in *in, struct err *e)
 {
 	const char *text = lib.archive_error_string(in->a);
+
+	if (lib.archive_errno(in->a) == ENOMEM)
+		mem_none();
 
 	return err_set(e, in->rc ? in->rc : EX_DATAERR, "%s%s", in->rc ? "" : "archive: ",
 	    text ? text : "cannot be read");

@@ -10,8 +10,8 @@
 char buf_empty[1] = "";
 
 /* Any tool may die at any instruction; without memory this is that instruction. */
-static _Noreturn void
-out_of_memory(void)
+_Noreturn void
+mem_none(void)
 {
 	static const char text[] = "relaykit: out of memory\n";
 	ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
@@ -26,7 +26,7 @@ mem_alloc(size_t n)
 	void *p = calloc(1, n ? n : 1);
 
 	if (!p)
-		out_of_memory();
+		mem_none();
 	return p;
 }
 
@@ -36,7 +36,7 @@ mem_grow(void *p, size_t count, size_t size)
 	void *q = reallocarray(p, count ? count : 1, size);
 
 	if (!q)
-		out_of_memory();
+		mem_none();
 	return q;
 }
 
@@ -47,7 +47,7 @@ mem_dup(const void *p, size_t n)
 	char *s;
 
 	if (__builtin_add_overflow(n, 1, &with_nul))
-		out_of_memory();
+		mem_none();
 	s = mem_grow(NULL, with_nul, 1);
 	if (n)
 		memcpy(s, p, n);
@@ -61,7 +61,7 @@ buf_room(struct buf *b, size_t n)
 	size_t want, cap;
 
 	if (__builtin_add_overflow(b->len, n, &want) || __builtin_add_overflow(want, 1, &want))
-		out_of_memory();
+		mem_none();
 	if (want > b->cap) {
 		cap = b->cap + b->cap / 2;
 		if (cap < want)

@@ -44,6 +44,7 @@ char *buf_steal(struct buf *b); /* caller now owns and free()s it */
 void *mem_alloc(size_t n); /* zeroed */
 void *mem_grow(void *p, size_t count, size_t size);
 char *mem_dup(const void *p, size_t n); /* with a NUL behind */
+_Noreturn void mem_none(void); /* that end, for whoever hears of it from a library */
 
 /* Here for their speed: an event line is a hundred of them, and ten thousand lines a second are. */
 static inline void

@@ -12,6 +12,7 @@
 
 #define ED25519_BYTES 32  /* RFC 8032 5.1.5 */
 #define EXPONENT_BYTES 8
+#define VERIFY_BYTES 65536 /* more than a verification takes */
 
 struct crypt_key {
 	gnutls_privkey_t p;
@@ -33,10 +34,11 @@ fail(struct err *e, int code, const char *what, int why)
 	const char *text = gnutls_strerror(why);
 	size_t n = strlen(text);
 
+	if (why == GNUTLS_E_MEMORY_ERROR)
+		mem_none();
 	if (n > 0 && text[n - 1] == '.')
 		n--;
-	return err_set(e, why == GNUTLS_E_MEMORY_ERROR ? EX_TEMPFAIL : code, "%s: %.*s", what, (int)n,
-	    text);
+	return err_set(e, code, "%s: %.*s", what, (int)n, text);
 }
 
 static gnutls_datum_t
@@ -195,8 +197,11 @@ crypt_key_load(struct crypt_key **k, struct span text, const char *password, str
 
 	if (rc)
 		return rc;
-	if (text.n > UINT_MAX || gnutls_x509_privkey_init(&(*k)->x) < 0)
+	if (text.n > UINT_MAX)
 		return key_done(k, err_set(e, EX_CONFIG, "key: too large"));
+	r = gnutls_x509_privkey_init(&(*k)->x);
+	if (r < 0)
+		return key_done(k, fail(e, EX_SOFTWARE, "key", r));
 	r = gnutls_x509_privkey_import2((*k)->x, &d, form, NULL, GNUTLS_PKCS_PLAIN);
 	encrypted = wrong_password(r);
 	if (encrypted && password)
@@ -474,6 +479,8 @@ rsa_import(struct crypt_pub *p, struct span bytes, struct err *e)
 	dn = datum(n.p, n.n);
 	dx = datum(x.p, x.n);
 	r = gnutls_pubkey_import_rsa_raw(p->p, &dn, &dx);
+	if (r == GNUTLS_E_MPI_SCAN_FAILED) /* of two numbers that are some: GMP had no memory for them */
+		mem_none();
 	return r < 0 ? fail(e, EX_DATAERR, "not an RSA key", r) : 0;
 }
 
@@ -512,19 +519,31 @@ crypt_pub_bits(const struct crypt_pub *p)
 	return p->bits;
 }
 
-bool
-crypt_verify(const struct crypt_pub *p, enum crypt_digest d,
+static bool
+verify_once(const struct crypt_pub *p, enum crypt_digest d,
     const unsigned char digest[CRYPT_DIGEST_MAX], struct span sig)
 {
 	gnutls_datum_t in = datum(digest, crypt_digest_bytes(d)), s = datum(sig.p, sig.n);
 	/* Which algorithms and sizes are good enough is the caller's to say, not the system's. */
 	unsigned flags = GNUTLS_VERIFY_ALLOW_BROKEN;
 
-	if (sig.n == 0 || sig.n > UINT_MAX)
-		return false;
 	if (p->kind == CRYPT_ED25519)
 		return gnutls_pubkey_verify_data2(p->p, GNUTLS_SIGN_EDDSA_ED25519, flags, &in, &s) >= 0;
 	return gnutls_pubkey_verify_hash2(p->p, d == CRYPT_SHA1 ? GNUTLS_SIGN_RSA_SHA1
 	                                                        : GNUTLS_SIGN_RSA_SHA256,
 	           flags, &in, &s) >= 0;
+}
+
+bool
+crypt_verify(const struct crypt_pub *p, enum crypt_digest d,
+    const unsigned char digest[CRYPT_DIGEST_MAX], struct span sig)
+{
+	if (sig.n == 0 || sig.n > UINT_MAX)
+		return false;
+	if (verify_once(p, d, digest, sig))
+		return true;
+	/* GnuTLS says the same of a bad signature and of an allocation that fails: "no" is believed
+	 * when it is said again where there is memory. */
+	free(mem_alloc(VERIFY_BYTES));
+	return verify_once(p, d, digest, sig);
 }

@@ -219,21 +219,21 @@ header_sink(void *arg, const void *p, size_t n)
 	crypt_hash_add(arg, p, n);
 }
 
-static bool
-signature_good(const struct dkimverify *v, const struct signature *s, const struct crypt_pub *pub)
+static int
+signature_good(const struct dkimverify *v, const struct signature *s, const struct crypt_pub *pub,
+    bool *good, struct err *e)
 {
 	struct crypt_hash h = {0};
 	unsigned char digest[CRYPT_DIGEST_MAX];
-	struct err e = ERR_INIT;
-	bool good = false;
+	int rc = crypt_hash_begin(&h, CRYPT_SHA256, e);
 
-	if (crypt_hash_begin(&h, CRYPT_SHA256, &e) == 0) {
-		dkimhead_hash(&v->head, s->c.sig.header_canon, s->c.sig.h, s->field, header_sink, &h);
-		good = crypt_hash_end(&h, digest, &e) == 0 &&
-		    crypt_verify(pub, CRYPT_SHA256, digest, (struct span){s->c.sig.b.s, s->c.sig.b.len});
-	}
-	err_free(&e);
-	return good;
+	*good = false;
+	if (rc)
+		return rc;
+	dkimhead_hash(&v->head, s->c.sig.header_canon, s->c.sig.h, s->field, header_sink, &h);
+	rc = crypt_hash_end(&h, digest, e);
+	*good = !rc && crypt_verify(pub, CRYPT_SHA256, digest, (struct span){s->c.sig.b.s, s->c.sig.b.len});
+	return rc;
 }
 
 /* What the record says of the key before it is used, RFC 6376 3.6.1 and 6.1.2. */
@@ -289,6 +289,8 @@ static void
 with_key(const struct dkimverify *v, struct signature *s, const struct crypt_pub *pub)
 {
 	uint64_t len = s->body->body.len;
+	struct err e = ERR_INIT;
+	bool good;
 
 	s->c.bits = crypt_pub_bits(pub);
 	s->c.unsigned_bytes = len > s->c.sig.limit ? len - s->c.sig.limit : 0;
@@ -299,10 +301,13 @@ with_key(const struct dkimverify *v, struct signature *s, const struct crypt_pub
 		failed(s, "l= is over the length of the body");
 	else if (memcmp(s->body->digest, s->c.sig.bh.s, CRYPT_SHA256_BYTES) != 0)
 		failed(s, "body hash did not verify");
-	else if (!signature_good(v, s, pub))
+	else if (signature_good(v, s, pub, &good, &e))
+		decide(s, DKIM_TEMPERROR, "%s", err_text(&e));
+	else if (!good)
 		failed(s, "signature did not verify");
 	else
 		passed(s);
+	err_free(&e);
 }
 
 /* One record of the key's name. */

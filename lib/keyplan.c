@@ -138,42 +138,79 @@ path_of(const struct keyplan *p, const char *selector, const char *state, struct
 	buf_fmt(out, "%s/%s/%s.%s", p->dir, p->domain, selector, state);
 }
 
+/* Where path is, as a directory's name. */
+static void
+above(const char *path, struct buf *dir)
+{
+	const char *slash = strrchr(path, '/');
+
+	buf_add(dir, path, slash ? (size_t)(slash - path) + 1 : 0);
+	if (dir->len == 0)
+		buf_ch(dir, '.');
+}
+
 static int
 sync_above(const char *path, struct err *e)
 {
-	const char *slash = strrchr(path, '/');
 	struct buf dir = BUF_INIT;
 	int fd, rc = 0;
 
-	buf_add(&dir, path, slash ? (size_t)(slash - path) + 1 : 0);
-	fd = open(dir.len ? dir.s : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	above(path, &dir);
+	fd = open(dir.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) < 0)
-		rc = err_sys(e, "sync %s", dir.len ? dir.s : ".");
+		rc = err_sys(e, "sync %s", dir.s);
 	if (fd >= 0)
 		close(fd);
 	buf_free(&dir);
 	return rc;
 }
 
+static int
+cannot_create(const char *path, struct err *e)
+{
+	err_sys(e, "%s", path);
+	return e->code = EX_CANTCREAT;
+}
+
+/* Without a name until it is whole: half a key would be taken for a broken one.  *named: where the
+ * filesystem has no such files, it has one from the beginning. */
+static int
+create_for(const char *path, bool *named, struct err *e)
+{
+	struct buf dir = BUF_INIT;
+	int fd;
+
+	above(path, &dir);
+	fd = open(dir.s, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	*named = fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR);
+	if (*named)
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	buf_free(&dir);
+	if (fd < 0)
+		cannot_create(path, e);
+	return fd;
+}
+
 int
 keyplan_write(const char *path, struct span pem, struct err *e)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), rc;
+	bool named;
+	int fd = create_for(path, &named, e), rc;
 
-	if (fd < 0) {
-		err_sys(e, "%s", path);
-		return e->code = EX_CANTCREAT;
-	}
+	if (fd < 0)
+		return e->code;
 	rc = io_write(fd, pem.p, pem.n, e);
 	if (!rc && fsync(fd) < 0)
 		rc = err_sys(e, "fsync");
+	if (rc)
+		err_in(e, "%s", path);
+	else if (!named && file_link(fd, AT_FDCWD, path, e))
+		rc = cannot_create(path, e);
 	if (close(fd) < 0 && !rc)
-		rc = err_sys(e, "close");
-	if (rc) {
+		rc = err_sys(e, "close %s", path);
+	if (rc && named)
 		unlink(path);
-		return err_in(e, "%s", path);
-	}
-	return sync_above(path, e);
+	return rc ? rc : sync_above(path, e);
 }
 
 /* To another state, from now on. */

@@ -3,31 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/faults/sweep.sh"
 need smtp-submit smtp-queue smtp-deliver smtp-trap
-grep -q '__[at]san_init' "$BUILD/bin/smtp-submit" && skip_all 'a sanitizer has the allocator'
-
-preload=$BUILD/faults/mallocfail
-points() {
-	# shellcheck disable=SC2086
-	n=$(MALLOCFAIL_COUNT=1 LD_PRELOAD=$preload $victim <"$input" 2>&1 >/dev/null |
-		sed -n 's/^mallocfail: allocations //p')
-	for i in $(seq "${n:-0}"); do
-		printf '%s\n' "-m $i" "-m $i+"
-	done
-}
-strike() {
-	# shellcheck disable=SC2086
-	MALLOCFAIL=$2 LD_PRELOAD=$preload timeout 60 $victim
-}
-# ended: as a program without memory may: not by a code that blames a person or the message. (A library
-# that hides what it lacked is EX_SOFTWARE, which like all unknown ones means later.)
-ended() {
-	case $rc in
-	0 | 70 | 75) ;;
-	2) grep -q 'dynamic memory' "$T/said" || echo "exit 2; " ;; # flex's own, in libconfuse
-	*) echo "exit $rc; " ;;
-	esac
-	[ "$rc" -eq 0 ] || [ -s "$T/said" ] || echo "failed without a word; "
-}
+. "$TOP/tests/faults/malloc.sh"
 
 mkdir "$T/letters"
 for i in 1 2 3; do letter $i >"$T/letters/$i"; done
