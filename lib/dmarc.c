@@ -98,6 +98,35 @@ other_tags(const struct dkim_tags *t, struct dmarc_record *out)
 	out->ruf = ruf ? *ruf : (struct span){"", 0};
 }
 
+/* A tag list of which what is no tag is passed over, as "syntax errors in the remainder of the record"
+ * are (RFC 9989 4.7, RFC 7489 6.3); but a name that comes twice leaves open what is meant. */
+static int
+tags(struct span text, struct dkim_tags *out, struct err *e)
+{
+	struct cur c = cur_span(text);
+
+	out->n = 0;
+	while (!cur_end(&c)) {
+		struct span piece = cur_until(&c, ';');
+		struct err why = ERR_INIT;
+		struct dkim_tags one;
+		int rc = dkim_tags(piece, &one, &why);
+
+		cur_ch(&c, ';');
+		err_free(&why);
+		if (rc)
+			continue;
+		for (size_t i = 0; i < out->n; i++)
+			if (span_eq(out->v[i].name, one.v[0].name))
+				return err_set(e, EX_DATAERR, "tag list: \"%.*s\" comes twice",
+				    SPAN_ARG(one.v[0].name));
+		if (out->n == DKIM_TAGS_MAX)
+			return err_set(e, EX_DATAERR, "tag list: over %d tags", DKIM_TAGS_MAX);
+		out->v[out->n++] = one.v[0];
+	}
+	return 0;
+}
+
 int
 dmarc_parse(struct span text, struct dmarc_record *out, struct err *e)
 {
@@ -107,7 +136,7 @@ dmarc_parse(struct span text, struct dmarc_record *out, struct err *e)
 	*out = (struct dmarc_record){.pct = 100};
 	if (!dmarc_is(text))
 		return err_set(e, EX_DATAERR, "v= is not DMARC1, or not at the beginning");
-	if (dkim_tags(text, &t, e))
+	if (tags(text, &t, e))
 		return e->code;
 	other_tags(&t, out);
 	good = policy(&t, "p", &out->has_p, &out->p) && out->has_p;

@@ -32,9 +32,9 @@ struct dmarc_record {
 
 /* Whether a TXT record is one: "v=DMARC1" and nothing else before the first ";". */
 bool dmarc_is(struct span text);
-/* EX_DATAERR: it is none, is no tag list, or its p=, sp= or np= is missing or not known and there is no
- * rua= with a URI that would make it p=none (RFC 9989 4.7, RFC 7489 6.6.3). Unknown tags and values of
- * other tags are passed over. */
+/* EX_DATAERR: it is none, has a tag twice, or its p=, sp= or np= is missing or not known and there is no
+ * rua= with a URI that would make it p=none (RFC 9989 4.7, RFC 7489 6.6.3). Unknown tags, values of
+ * other tags and what is no tag are passed over. */
 int dmarc_parse(struct span text, struct dmarc_record *out, struct err *e);
 
 enum dmarc_result { DMARC_NONE, DMARC_PASS, DMARC_FAIL, DMARC_TEMPERROR, DMARC_PERMERROR };

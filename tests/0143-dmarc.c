@@ -30,6 +30,11 @@ record_test(void)
 	    {"v = DMARC1 ; p = Reject ; sp=quarantine; psd=y;", true, "reject quarantine quarantine r r - 100 y"},
 	    {"v=DMARC1; p=reject; adkim=x; aspf=; pct=101; t=n; psd=z; x=y", true, "reject reject reject r r - 100 u"},
 	    {"v=DMARC1; p=none; p=reject", false, ""},
+	    /* RFC 9989 4.7: syntax errors behind v= are discarded */
+	    {"v=DMARC1; p=reject; junk; sp=none", true, "reject none none r r - 100 u"},
+	    {"v=DMARC1;; ;p=quarantine; =x; 1=2", true, "quarantine quarantine quarantine r r - 100 u"},
+	    {"v=DMARC1; adkim=\1s; p=reject", true, "reject reject reject r r - 100 u"},
+	    {"v=DMARC1; p reject", false, ""},
 	    {"v=DMARC1", false, ""},
 	    {"v=DMARC1; p=nothing", false, ""},
 	    {"v=DMARC1; p=nothing; rua=mailto:a@b.c", true, "none none none r r - 100 u"},
