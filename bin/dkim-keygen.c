@@ -62,14 +62,6 @@ or_die(int rc, struct err *e)
 		prog_die(e);
 }
 
-static _Noreturn void
-wrong(struct err *e, const char *option)
-{
-	e->code = EX_USAGE;
-	err_in(e, "%s", option);
-	prog_die(e);
-}
-
 static void
 algorithm(struct tool *t, const char *text)
 {
@@ -79,7 +71,7 @@ algorithm(struct tool *t, const char *text)
 		t->kind = CRYPT_ED25519;
 	else if (strcmp(text, "rsa-sha256") != 0) {
 		err_set(&e, EX_USAGE, "\"%s\" is neither rsa-sha256 nor ed25519-sha256", text);
-		wrong(&e, "-a");
+		prog_value_wrong(&e, "-a");
 	}
 }
 
@@ -93,7 +85,7 @@ bits(struct tool *t, const char *text)
 	if (!cur_u64(&c, CRYPT_RSA_MAX, &t->bits) || !cur_end(&c) || t->bits < CRYPT_RSA_MIN) {
 		err_set(&e, EX_USAGE, "\"%s\" is not a number from %d to %d", text, CRYPT_RSA_MIN,
 		    CRYPT_RSA_MAX);
-		wrong(&e, "-b");
+		prog_value_wrong(&e, "-b");
 	}
 }
 
@@ -103,7 +95,7 @@ duration(uint64_t *to, const char *text, const char *option)
 	struct err e = ERR_INIT;
 
 	if (conf_duration(text, to, &e))
-		wrong(&e, option);
+		prog_value_wrong(&e, option);
 }
 
 static void
@@ -115,7 +107,7 @@ flags(struct tool *t, const char *text)
 	if (strcmp(text, "y") != 0 && strcmp(text, "s") != 0 && strcmp(text, "y:s") != 0 &&
 	    strcmp(text, "s:y") != 0) {
 		err_set(&e, EX_USAGE, "\"%s\" is none of y, s, y:s (RFC 6376 3.6.1, t=)", text);
-		wrong(&e, "--flags");
+		prog_value_wrong(&e, "--flags");
 	}
 }
 
@@ -132,11 +124,11 @@ option(struct tool *t, int c)
 	case 'd':
 		buf_cut(&t->domain, 0);
 		if (idn_to_ascii(span_of(optarg), &t->domain, &e) || dkimsign_check_domain(t->domain.s, &e))
-			wrong(&e, "-d");
+			prog_value_wrong(&e, "-d");
 		break;
 	case 's':
 		if (dkimsign_check_selector(t->selector = optarg, &e))
-			wrong(&e, "-s");
+			prog_value_wrong(&e, "-s");
 		break;
 	case 'a': algorithm(t, optarg); break;
 	case 'b': bits(t, optarg); break;

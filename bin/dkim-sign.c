@@ -63,14 +63,6 @@ struct wish {
 
 /* --- options */
 
-static _Noreturn void
-wrong(struct err *e, const char *option)
-{
-	e->code = EX_USAGE;
-	err_in(e, "%s", option);
-	prog_die(e);
-}
-
 static void
 algorithms(struct wish *w, const char *text)
 {
@@ -87,7 +79,7 @@ algorithms(struct wish *w, const char *text)
 			w->kinds |= 1u << CRYPT_ED25519;
 		else {
 			err_set(&e, EX_USAGE, "\"%.*s\" is neither rsa-sha256 nor ed25519-sha256", SPAN_ARG(a));
-			wrong(&e, "-a");
+			prog_value_wrong(&e, "-a");
 		}
 	} while (cur_ch(&c, ','));
 }
@@ -100,7 +92,7 @@ canon(struct wish *w, const char *text)
 
 	if (!dkimconf_canon(text, &header, &body)) {
 		err_set(&e, EX_USAGE, "\"%s\" is not simple or relaxed, \"/\", simple or relaxed", text);
-		wrong(&e, "-c");
+		prog_value_wrong(&e, "-c");
 	}
 	w->form.header = (enum dkim_canon)header;
 	w->form.body = (enum dkim_canon)body;
@@ -116,7 +108,7 @@ number(const char *text, const char *option, uint64_t min, uint64_t max)
 	if (!cur_u64(&c, max, &v) || !cur_end(&c) || v < min) {
 		err_set(&e, EX_USAGE, "\"%s\" is not a number from %llu to %llu", text,
 		    (unsigned long long)min, (unsigned long long)max);
-		wrong(&e, option);
+		prog_value_wrong(&e, option);
 	}
 	return v;
 }
@@ -127,7 +119,7 @@ names(const char *text, const char *option, bool need_from)
 	struct err e = ERR_INIT;
 
 	if (dkimsign_check_names(text, need_from, &e))
-		wrong(&e, option);
+		prog_value_wrong(&e, option);
 }
 
 static char *
@@ -137,7 +129,7 @@ ascii_domain(const char *text)
 	struct err e = ERR_INIT;
 
 	if (idn_to_ascii(span_of(text), &b, &e) || dkimsign_check_domain(b.s, &e))
-		wrong(&e, "-d");
+		prog_value_wrong(&e, "-d");
 	return buf_steal(&b);
 }
 
@@ -162,7 +154,7 @@ how(struct wish *w, int c)
 	case O_OVERSIGN: names(w->form.oversign = optarg, "--oversign", false); break;
 	case O_EXPIRE:
 		if (conf_duration(optarg, &w->form.expire_s, &e))
-			wrong(&e, "--expire");
+			prog_value_wrong(&e, "--expire");
 		break;
 	case O_COPY: w->form.copy = true; break;
 	case O_QUERY: w->form.query = true; break;

@@ -116,6 +116,14 @@ prog_die(const struct err *e)
 }
 
 void
+prog_value_wrong(struct err *e, const char *option)
+{
+	e->code = EX_USAGE;
+	err_in(e, "%s", option);
+	prog_die(e);
+}
+
+void
 prog_warn(const char *fmt, ...)
 {
 	va_list ap;

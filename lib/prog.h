@@ -25,6 +25,7 @@ _Noreturn void prog_wrong(const char *usage, const char *fmt, ...) __attribute__
 _Noreturn void prog_help(const char *usage);    /* on stdout, 0 */
 _Noreturn void prog_version(void);              /* on stdout, 0 */
 _Noreturn void prog_die(const struct err *e);   /* "name: text", exits with e->code */
+_Noreturn void prog_value_wrong(struct err *e, const char *option); /* what it was given: "name: option: text", EX_USAGE */
 void prog_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void prog_trouble(void *arg, const struct err *e); /* the same, for those who call back; arg is nothing */
 
