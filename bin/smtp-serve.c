@@ -483,7 +483,7 @@ configure(struct program *p, struct err *e)
 	p->house.serve = confserve(&p->conf.sections);
 	p->house.listen = confserve_listen(&p->conf.sections, p->as);
 	p->house.trouble = prog_trouble;
-	p->house.to_ascii = idn_to_ascii;
+	idn_ready();
 	if (!p->house.listen)
 		return err_set(e, EX_CONFIG, "--as %s: there is no such listen section", p->as);
 	rc = locals_open(&p->locals, &p->conf.sections, e);

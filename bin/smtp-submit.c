@@ -551,7 +551,7 @@ verify(const struct conf *c, const char *stream, char *argv[])
 {
 	int worst = 0, root = open(c->queue, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct checker k = {root < 0 ? NULL
-		: suppress_ask(root, suppressconf(&c->sections), c->key_file, NULL),
+		: suppress_ask(root, suppressconf(&c->sections), c->key_file),
 	    span_of(*stream ? stream : c->stream)};
 
 	for (; *argv; argv++) {
@@ -605,7 +605,7 @@ submit(struct work *k, char *argv[], struct err *e)
 	k->submit = (struct submit){.q = k->q, .conf = &k->conf, .user = uid, .zone_s = -1};
 	if (!rc && k->w->mode != SMTP)
 		k->submit.list = suppress_ask(queue_root_fd(k->q), suppressconf(&k->conf.sections),
-		    k->conf.key_file, NULL);
+		    k->conf.key_file);
 	if (k->w->mode == MESSAGE && !k->w->o.quiet)
 		k->submit.suppressed = tell_suppressed;
 	k->in = (struct intake)INTAKE_INIT(STDIN_FILENO);

@@ -1,6 +1,5 @@
 /* suppress - the suppression list: to whom nothing is sent any more. */
 #include "conf.h"
-#include "idn.h"
 #include "intake.h"
 #include "io.h"
 #include "json.h"
@@ -377,7 +376,7 @@ open_list(struct tool *t, struct err *e)
 {
 	bool write = t->command & (ADD | REMOVE | IMPORT | TIDY);
 	struct suppress_options o = {.conf = suppressconf(&t->conf.sections), .write = write,
-	    .key_file = t->conf.key_file, .to_ascii = idn_to_ascii};
+	    .key_file = t->conf.key_file};
 	int rc = owner_become(t->conf.queue, e);
 
 	if (!rc)

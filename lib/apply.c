@@ -28,7 +28,7 @@ static int
 open_list(struct apply *a, struct queue *q, struct err *e)
 {
 	struct suppress_options o = {.root = queue_root_fd(q), .conf = a->policy, .write = true,
-	    .key = a->key}; /* without to_ascii: to start libidn2 takes longer than all the rest */
+	    .key = a->key};
 	int rc = suppress_open(&a->list, &o, e);
 
 	return rc ? rc : events_open(&a->events, queue_log_fd(q), e);

@@ -161,7 +161,7 @@ remote_in(struct span text)
 			struct span word = {text.p, (size_t)(p - text.p)}, host;
 			struct cur c = cur_of(p + 1, (size_t)(end - p - 1));
 
-			if (!span_ends(word, span_of(before[k])))
+			if (!is_host(cur_peek(&c)) || !span_ends(word, span_of(before[k])))
 				continue;
 			host = cur_while(&c, is_host);
 			while (host.n > 0 && host.p[host.n - 1] == '.')
@@ -193,10 +193,10 @@ innermost(struct span text)
 {
 	const char *p = text.p, *end = text.p + text.n;
 
-	for (; text.n > 0 && (p = memmem(p, (size_t)(end - p), "-'", 2)); p++)
-		if (p - text.p >= 4 && p[-4] == ' ' && (p[-3] == '4' || p[-3] == '5') &&
-		    is_digit((unsigned char)p[-2]) && is_digit((unsigned char)p[-1]))
-			return (struct span){p - 3, (size_t)(end - p) + 3};
+	for (; text.n > 0 && (p = memchr(p, '\'', (size_t)(end - p))); p++)
+		if (p - text.p >= 5 && p[-1] == '-' && p[-5] == ' ' && (p[-4] == '4' || p[-4] == '5') &&
+		    is_digit((unsigned char)p[-3]) && is_digit((unsigned char)p[-2]))
+			return (struct span){p - 4, (size_t)(end - p) + 4};
 	return text;
 }
 

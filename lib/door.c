@@ -519,8 +519,7 @@ door_open(struct door *d, const struct door_house *h, const struct net_addr *pee
 	set_rules(d);
 	set_peer(d, peer);
 	let_speak(d, peer != NULL);
-	d->list = suppress_ask(queue_root_fd(h->queue), suppressconf(&h->conf->sections), h->conf->key_file,
-	    h->to_ascii);
+	d->list = suppress_ask(queue_root_fd(h->queue), suppressconf(&h->conf->sections), h->conf->key_file);
 	smtpd_init(&d->s, &d->rules, &d->world);
 }
 

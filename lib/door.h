@@ -21,7 +21,6 @@ struct door_house { /* what all clients share; the caller's */
 	struct queue *queue;
 	bool tls;               /* there is a certificate */
 	/* For the suppression list, where domains are not ASCII; NULL: they are compared as written. */
-	int (*to_ascii)(struct span domain, struct buf *out, struct err *e);
 	/* Local trouble, of which the client hears only that there is some. */
 	void (*trouble)(void *arg, const struct err *e);
 	void *arg;

@@ -44,7 +44,8 @@ guard_open(struct guard **out, const struct conf *c, struct queue *q, struct err
 	*g = (struct guard){.conf = c, .queue = q, .local = BUF_INIT, .scratch = BUF_INIT};
 	pthread_mutex_init(&g->lock, NULL);
 	g->options = (struct suppress_options){.root = queue_root_fd(q),
-	    .conf = suppressconf(&c->sections), .to_ascii = idn_to_ascii};
+	    .conf = suppressconf(&c->sections)};
+	idn_ready();
 	if (access(GUARD_RULES, F_OK) == 0)
 		rc = io_slurp_at(AT_FDCWD, GUARD_RULES, RULES_BYTES_MAX, &g->local, e);
 	/* What is outside of the queue cannot be read later. */

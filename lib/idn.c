@@ -1,9 +1,56 @@
 #include "idn.h"
 
+#include "sys.h"
+
+#include <dlfcn.h>
 #include <idn2.h>
+#include <pthread.h>
+#include <string.h>
 
 #define LABEL_MAX 63   /* RFC 1035 2.3.4 */
 #define DOMAIN_MAX 253 /* RFC 1035 2.3.4's 255 on the wire, written with dots and none at the end */
+
+/* What is called of libidn2, loaded by name; the types are its header's. */
+#define CALLS(f) f(idn2_to_ascii_8z) f(idn2_free) f(idn2_strerror)
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
+#define POINTER(name) __typeof__(&name) name;
+static struct {
+	CALLS(POINTER)
+} lib;
+static const char *lib_error; /* why there is none */
+
+static void
+load(void)
+{
+	void *so = dlopen(SYS_LIBIDN2, RTLD_NOW | RTLD_LOCAL);
+	void *f;
+
+	if (!so) {
+		lib_error = SYS_LIBIDN2 " cannot be loaded";
+		return;
+	}
+#define FIND(name)                                                                                 \
+	f = dlsym(so, #name);                                                                      \
+	if (!f)                                                                                    \
+		lib_error = SYS_LIBIDN2 " lacks " #name;                                           \
+	memcpy(&lib.name, &f, sizeof f);
+	CALLS(FIND)
+}
+
+void
+idn_ready(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, load);
+}
+
+static int
+have_library(struct err *e)
+{
+	idn_ready();
+	return lib_error ? err_set(e, EX_UNAVAILABLE, "it needs libidn2: %s", lib_error) : 0;
+}
 
 /* Lengths of what the DNS will see: ASCII without a dot at the end. */
 static int
@@ -56,19 +103,21 @@ to_a_labels(struct span d, struct buf *out, struct err *e)
 {
 	struct buf in = BUF_INIT;
 	char *result = NULL;
-	int r;
+	int r = have_library(e);
 
+	if (r)
+		return r;
 	buf_add(&in, d.p, d.n);
 	/* Without the STD3 rules, mapping makes "/" and worse out of single characters (U+2100). */
-	r = idn2_to_ascii_8z(in.s, &result,
+	r = lib.idn2_to_ascii_8z(in.s, &result,
 	    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES);
 	buf_free(&in);
 	if (r == IDN2_MALLOC)
-		return err_set(e, EX_TEMPFAIL, "%s", idn2_strerror(r));
+		return err_set(e, EX_TEMPFAIL, "%s", lib.idn2_strerror(r));
 	if (r != IDN2_OK)
-		return err_set(e, EX_DATAERR, "%s", idn2_strerror(r));
+		return err_set(e, EX_DATAERR, "%s", lib.idn2_strerror(r));
 	buf_str(out, result);
-	idn2_free(result);
+	lib.idn2_free(result);
 	return 0;
 }
 
@@ -96,4 +145,3 @@ idn_to_ascii(struct span domain, struct buf *out, struct err *e)
 	buf_cut(out, start);
 	return in_domain(e, domain);
 }
-

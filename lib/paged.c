@@ -401,6 +401,12 @@ make_anew(struct paged *t, uint64_t bytes, struct err *e)
 	return rc;
 }
 
+static size_t
+line_bytes(const struct paged_line *l)
+{
+	return l->key.n + l->value.n + 3 + 2 * CRC_BYTES;
+}
+
 /* Bytes of lines that live. */
 struct sum {
 	struct paged *t;
@@ -415,7 +421,7 @@ add_up(void *arg, const struct paged_line *v, size_t n, size_t i, struct err *e)
 
 	(void)e;
 	if (!k->dead || !k->dead(k->arg, v, n, i))
-		s->bytes += v[i].key.n + v[i].value.n + 3 + 2 * CRC_BYTES;
+		s->bytes += line_bytes(&v[i]);
 	return 0;
 }
 
@@ -698,6 +704,18 @@ write_line(struct paged *t, uint64_t page, size_t used, const struct buf *line, 
 	return io_pwrite(t->fd, t->page + used, PAGED_BYTES - used, page * PAGED_BYTES + used, e);
 }
 
+/* Of the lines of one key, which no number of pages tells apart. */
+static size_t
+bytes_of(struct cur page, struct span key)
+{
+	struct paged_line l;
+	size_t n = 0;
+
+	while (paged_next_of(&page, key, &l))
+		n += line_bytes(&l);
+	return n;
+}
+
 int
 paged_add(struct paged *t, struct span key, struct span value, struct err *e)
 {
@@ -724,7 +742,9 @@ paged_add(struct paged *t, struct span key, struct span value, struct err *e)
 		rc = done ? write_line(t, page, used, &line, e) : paged_reserve(t, 0, e);
 		if (!rc && !done) {
 			rc = paged_page(t, key, &c, e);
-			if (!rc && used_of(t->page) + line.len > ROOM)
+			if (!rc && bytes_of(c, key) + line.len > ROOM)
+				rc = err_set(e, EX_CANTCREAT, "%s: no room for one more line of one key", t->name);
+			else if (!rc && used_of(t->page) + line.len > ROOM)
 				rc = make_anew(t, t->pages * PAGED_BYTES * 3 / 5, e);
 		}
 	}

@@ -65,7 +65,8 @@ int paged_each(struct paged *t, paged_each_line *each, void *arg, struct err *e)
 /* To write: what is read between the two is what there is. */
 int paged_lock(struct paged *t, struct err *e);
 void paged_unlock(struct paged *t);
-/* With the lock held.  EX_DATAERR: a control character, or over PAGED_LINE_MAX. */
+/* With the lock held.  EX_DATAERR: a control character, or over PAGED_LINE_MAX; EX_CANTCREAT: the lines of
+ * this key fill a page, and none of them is dead. */
 int paged_add(struct paged *t, struct span key, struct span value, struct err *e);
 /* Room for so many bytes of lines more is made at once, instead of step by step.  Lock held. */
 int paged_reserve(struct paged *t, uint64_t bytes, struct err *e);

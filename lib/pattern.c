@@ -409,10 +409,28 @@ pattern_matches(struct span code, struct span folded, struct span *addr)
 	return true;
 }
 
+/* What a pattern with "^" asks first of a text; NULL: anything. */
+static const char *
+first_op(struct span code)
+{
+	return code.n > 1 + LENGTH && *code.p && length_at((const unsigned char *)code.p + 1) > 0
+	    ? code.p + 1 + LENGTH : NULL;
+}
+
+bool
+pattern_may_begin(struct span code, struct span folded)
+{
+	const char *op = first_op(code);
+
+	return !op || *op != LITERAL || (folded.n > 0 && *folded.p == op[1 + LENGTH]);
+}
+
 bool
 pattern_begins_address(struct span code)
 {
-	return code.n > 1 + LENGTH && *code.p && code.p[1 + LENGTH] == ADDRESS;
+	const char *op = first_op(code);
+
+	return op && *op == ADDRESS;
 }
 
 bool

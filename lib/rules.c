@@ -756,7 +756,7 @@ holds(struct rules_scan *c, const struct rule *rule, bool found)
 {
 	if (rule->code.n == 0 && c->f->site_only) /* "*" */
 		return false;
-	if (!c->begins_address && pattern_begins_address(rule->code))
+	if (!pattern_may_begin(rule->code, c->text) || (!c->begins_address && pattern_begins_address(rule->code)))
 		return false;
 	/* Of a line's rule the site is what it tells, not what it asks. */
 	if (rule->is == RULES_REASON && !site_is(rule->site, c->f))
@@ -794,7 +794,7 @@ rules_sites(const struct rules *r, struct span host, struct span *out, size_t ma
 		const struct rule *rule = &r->v[r->sites[i]];
 		struct span tail = rule->pattern;
 
-		if (!span_ends(host, tail))
+		if (ascii_lower(host.p[host.n - 1]) != tail.p[tail.n - 1] || !span_ends(host, tail))
 			continue;
 		if (host.n == tail.n || *tail.p == '.' || host.p[host.n - tail.n - 1] == '.')
 			out[n++] = rule->site;

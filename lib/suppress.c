@@ -2,6 +2,7 @@
 
 #include "addr.h"
 #include "hex.h"
+#include "idn.h"
 #include "io.h"
 #include "keyfile.h"
 #include "paged.h"
@@ -18,14 +19,13 @@
 #define DIR_MODE 0700
 #define DIR_NAME "state/suppress"
 #define OVER_KEPT_S (90ULL * 86400) /* what is over is still told of, by why */
+#define NOTES_BYTES 1024 /* of an address, its lines are all in one page */
 #define ID_BYTES SIPHASH_WIDE_BYTES
 #define HASH_MARK '#'
 
 struct suppress {
 	struct paged *list, *bounces; /* bounces: to write */
 	const struct suppressconf *conf;
-	int (*to_ascii)(struct span domain, struct buf *out, struct err *e); /* for this key */
-	int (*can_ascii)(struct span domain, struct buf *out, struct err *e);
 	pthread_mutex_t lock; /* over all: a table has one page */
 	struct buf key, value;
 	bool held, hashed;
@@ -102,13 +102,26 @@ id_part(struct span value)
 	return b.id;
 }
 
+/* All lines of an address are in one page: the oldest make room. */
+static bool
+surplus(const struct paged_line *v, size_t n, size_t i)
+{
+	size_t bytes = 0;
+
+	for (size_t k = i; k < n; k++)
+		if (span_eq(v[k].key, v[i].key))
+			bytes += v[k].key.n + v[k].value.n;
+	return bytes > SUPPRESS_BOUNCES_BYTES;
+}
+
 static bool
 dead_bounce(void *arg, const struct paged_line *v, size_t n, size_t i)
 {
 	const struct suppress *s = arg;
 	struct bounce_line b;
 
-	return !get_bounce(v[i].value, &b) || later_same(v, n, i, id_part) || b.at_s + s->keep_s < now();
+	return !get_bounce(v[i].value, &b) || later_same(v, n, i, id_part) || surplus(v, n, i) ||
+	       b.at_s + s->keep_s < now();
 }
 
 /* --- opening */
@@ -167,9 +180,8 @@ suppress_open(struct suppress **out, const struct suppress_options *o, struct er
 		return errno == ENOENT ? err_set(e, EX_NOINPUT, DIR_NAME ": not there")
 				       : err_sys(e, "open " DIR_NAME);
 	s = mem_alloc(sizeof *s);
-	*s = (struct suppress){.conf = o->conf, .to_ascii = o->to_ascii,
-	    .can_ascii = o->to_ascii, .key = BUF_INIT,
-	    .value = BUF_INIT, .hashed = o->conf->names == SUPPRESSCONF_HASH,
+	*s = (struct suppress){.conf = o->conf, .key = BUF_INIT, .value = BUF_INIT,
+	    .hashed = o->conf->names == SUPPRESSCONF_HASH,
 	    .keep_s = o->conf->soft_within_s > SUPPRESS_BOUNCES_S ? o->conf->soft_within_s : SUPPRESS_BOUNCES_S};
 	pthread_mutex_init(&s->lock, NULL);
 	rc = open_tables(s, dir, o->write, e);
@@ -185,10 +197,9 @@ suppress_open(struct suppress **out, const struct suppress_options *o, struct er
 }
 
 struct suppress *
-suppress_ask(int root, const struct suppressconf *c, const char *key_file,
-    int (*to_ascii)(struct span domain, struct buf *out, struct err *e))
+suppress_ask(int root, const struct suppressconf *c, const char *key_file)
 {
-	struct suppress_options o = {.root = root, .conf = c, .key_file = key_file, .to_ascii = to_ascii};
+	struct suppress_options o = {.root = root, .conf = c, .key_file = key_file};
 	struct suppress *s;
 	struct err e = ERR_INIT;
 
@@ -233,7 +244,7 @@ put_lower(struct buf *out, struct span s)
 
 /* As the two are compared: the least quoting, lower case, A-labels. */
 static int
-plain_key(const struct suppress *s, struct span address, struct buf *out, struct err *e)
+plain_key(struct span address, struct buf *out, struct err *e)
 {
 	struct buf text = BUF_INIT;
 	struct span all, domain;
@@ -248,10 +259,8 @@ plain_key(const struct suppress *s, struct span address, struct buf *out, struct
 	put_lower(out, (struct span){all.p, all.n - domain.n});
 	if (span_is_ascii(domain))
 		put_lower(out, domain);
-	else if (s->to_ascii)
-		rc = s->to_ascii(domain, out, e);
 	else
-		put_lower(out, domain); /* as written: see the header */
+		rc = idn_to_ascii(domain, out, e);
 	buf_free(&text);
 	return rc;
 }
@@ -276,7 +285,7 @@ key_of(const struct suppress *s, struct span address, bool hashed, struct buf *o
 		put_lower(out, address);
 		return 0;
 	}
-	rc = plain_key(s, address, out, e);
+	rc = plain_key(address, out, e);
 	if (rc || !hashed)
 		return rc;
 	siphash_wide(s->secret, (struct span){out->s + start, out->len - start}, hash);
@@ -368,11 +377,6 @@ suppress_refuses(struct suppress *s, struct span address, struct span stream, ui
 	rc = refuses(s, address, stream, s->hashed, now_s, yes, why, e);
 	if (!rc && !*yes && s->hashed) /* from before they were hashed */
 		rc = refuses(s, address, stream, false, now_s, yes, why, e);
-	if (!rc && !*yes && s->can_ascii && !span_is_ascii(addr_domain(address))) {
-		s->to_ascii = NULL; /* as somebody wrote it down who had no A-label for it */
-		rc = refuses(s, address, stream, s->hashed, now_s, yes, why, e);
-		s->to_ascii = s->can_ascii;
-	}
 	pthread_mutex_unlock(&s->lock);
 	return rc ? err_in(e, "suppression list") : 0;
 }
@@ -522,6 +526,18 @@ wins(const struct suppressline *new, const struct suppressline *old, uint64_t no
 	    suppressline_active(new, now_s));
 }
 
+/* All that a page has about the address of s->key. */
+static size_t
+bytes_of(const struct suppress *s, struct cur page)
+{
+	struct paged_line l;
+	size_t n = 0;
+
+	while (paged_next_of(&page, text_of(&s->key), &l))
+		n += l.key.n + l.value.n;
+	return n;
+}
+
 static int
 put(struct suppress *s, const struct suppressline *v, enum suppress_did *did, struct err *e)
 {
@@ -538,9 +554,12 @@ put(struct suppress *s, const struct suppressline *v, enum suppress_did *did, st
 	old = rc ? (struct suppressline){.reason = {"", 0}} : newest(s, page, v->scope);
 	if (!rc && wins(v, &old, now_s)) {
 		bool was = old.reason.n > 0 && suppressline_active(&old, now_s), removed = suppressline_removed(v);
+		struct suppressline kept = *v;
 
+		if (bytes_of(s, page) > NOTES_BYTES)
+			kept.note.n = 0; /* of many streams: that counts more than what was said */
 		buf_cut(&s->value, 0);
-		suppressline_put(v, &s->value);
+		suppressline_put(&kept, &s->value);
 		rc = paged_add(s->list, text_of(&s->key), text_of(&s->value), e);
 		if (!rc)
 			*did = removed ? (was ? SUPPRESS_REMOVED : SUPPRESS_NOTHING) : SUPPRESS_ADDED;

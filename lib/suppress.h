@@ -29,6 +29,7 @@
 
 #define SUPPRESS_REMOVED_S (400ULL * 86400) /* so long a removal is known */
 #define SUPPRESS_BOUNCES_S (90ULL * 86400)  /* and a bounce, or as long as soft_within if that is more */
+#define SUPPRESS_BOUNCES_BYTES 3500 /* of one address so much is known: some 35, the newest; soft_count is 20 at most */
 #define SUPPRESS_EVERY SPAN("*")            /* the scope that is all streams */
 
 struct suppress;
@@ -39,9 +40,6 @@ struct suppress_options {
 	bool write;      /* makes what is missing */
 	const char *key_file; /* of hashed addresses; NULL: the one in state/ */
 	const unsigned char *key; /* the same, read already; NULL: it is not */
-	/* Domains with other than ASCII; NULL: they are kept and looked for as they are written, where
-	 * those who have it find them too. */
-	int (*to_ascii)(struct span domain, struct buf *out, struct err *e);
 };
 
 /* To read, EX_NOINPUT where there is no list: nobody is on it; EX_NOPERM where we may not look.  Safe
@@ -50,8 +48,7 @@ int suppress_open(struct suppress **s, const struct suppress_options *o, struct 
 void suppress_close(struct suppress *s);
 /* To be asked where mail is taken: NULL where there is no list or we may not read it, for who
  * delivers it asks again. */
-struct suppress *suppress_ask(int root, const struct suppressconf *c, const char *key_file,
-    int (*to_ascii)(struct span domain, struct buf *out, struct err *e));
+struct suppress *suppress_ask(int root, const struct suppressconf *c, const char *key_file);
 /* The same, of one that suppress_ask() gave: NULL is nobody's. */
 bool suppress_asked(struct suppress *s, struct span address, struct span stream, struct buf *why);
 

@@ -59,6 +59,9 @@
 /* What dnsmsg.c loads: since ldns 1.7. */
 #define SYS_LIBLDNS "libldns.so.3"
 
+/* What idn.c loads: since libidn2 2.0. */
+#define SYS_LIBIDN2 "libidn2.so.0"
+
 /* What archive.c loads: its name has not changed since libarchive 3.0. */
 #define SYS_LIBARCHIVE "libarchive.so.13"
 

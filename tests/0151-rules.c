@@ -255,13 +255,14 @@ plain_words(void)
 	    {"550 a full 550-house", "full"},
 	    {"550 a full 550", "onhold"},
 	    {"550 \"full house\"@a.example", "full"}, /* quoted names are rare */
+	    {"no 1 or 2 more rooms", "odd"}, /* ^ is no more than a begin where * follows it */
 	};
 	struct rules r = {.n = 0};
 	struct err e = ERR_INIT;
 	struct buf scratch = BUF_INIT;
 	struct reason why;
 
-	rules_add(&r, SPAN("full\t*\t*\tfull{.| }house\n"), "f", &e);
+	rules_add(&r, SPAN("full\t*\t*\tfull{.| }house\nodd\t*\t*\t^*#~#*more rooms\n"), "f", &e);
 	rules_ready(&r);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct reason_in in = {.code = 550, .status = SPAN("5.7.1"), .text = span_of(rows[i].text)};
