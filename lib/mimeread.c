@@ -497,16 +497,15 @@ take_line(struct mimeread *m, struct span line, bool whole)
 		content(m, line, whole);
 }
 
-/* The first line end in p; lf: the first LF in it, if any.  False: there is none, or what follows decides
- * (and it may follow). */
+/* The first line end in p; lf and cr: the first LF and CR in it, if any.  False: there is none, or what follows
+ * decides (and it may follow). */
 static bool
-line_end(const char *p, size_t n, const char *lf, bool last, size_t *len, size_t *taken)
+line_end(const char *p, size_t n, const char *lf, const char *cr, bool last, size_t *len, size_t *taken)
 {
 	size_t to = lf ? (size_t)(lf - p) : n;
-	const char *cr = memchr(p, '\r', to);
 	size_t at;
 
-	if (!cr) {
+	if (!cr || (size_t)(cr - p) >= to) {
 		*len = to;
 		*taken = to + 1;
 		return lf != NULL;
@@ -523,21 +522,25 @@ line_end(const char *p, size_t n, const char *lf, bool last, size_t *len, size_t
 	return true;
 }
 
+/* The next of a byte from p on: looked for once, not at each of a million lines that have none. */
+static const char *
+next_byte(const char *known, int byte, const char *p, const char *end)
+{
+	return !known || known >= p ? known : p < end ? memchr(p, byte, (size_t)(end - p)) : NULL;
+}
+
 /* All whole lines of p; returns how many bytes were used. */
 static size_t
 take_lines(struct mimeread *m, const char *p, size_t n, bool last)
 {
-	const char *lf = n > 0 ? memchr(p, '\n', n) : NULL;
+	const char *lf = n > 0 ? memchr(p, '\n', n) : NULL, *cr = n > 0 ? memchr(p, '\r', n) : NULL;
 	size_t at = 0, len, taken;
 
-	while (at < n && line_end(p + at, n - at, lf, last, &len, &taken)) {
+	while (at < n && line_end(p + at, n - at, lf, cr, last, &len, &taken)) {
 		take_line(m, (struct span){p + at, len}, true);
 		at += taken;
-		/* Looked for once, not at each of a million lines that end in CR. */
-		if (lf && at < n && lf < p + at)
-			lf = memchr(p + at, '\n', n - at);
-		else if (lf && at >= n)
-			lf = NULL;
+		lf = next_byte(lf, '\n', p + at, p + n);
+		cr = next_byte(cr, '\r', p + at, p + n);
 	}
 	return at;
 }

@@ -673,13 +673,17 @@ rules_free(struct rules *r)
 
 /* --- asking */
 
-/* What stands around the key in the pattern stands around it in the text. */
+/* What stands around the key in the pattern stands around it in the text; its ends tell mostly. */
 static inline bool
 stands_at(const struct rules_set *s, const struct rules_key *k, struct span text, size_t at)
 {
-	return at >= k->before && text.n - at >= PATTERN_GRAM + (size_t)k->behind &&
-	    memcmp(text.p + at - k->before, s->literals.p + k->literal,
-	        (size_t)k->before + PATTERN_GRAM + k->behind) == 0;
+	const char *want = s->literals.p + k->literal, *got;
+	size_t n = (size_t)k->before + PATTERN_GRAM + k->behind;
+
+	if (at < k->before || text.n - at < PATTERN_GRAM + (size_t)k->behind)
+		return false;
+	got = text.p + at - k->before;
+	return *got == *want && got[n - 1] == want[n - 1] && memcmp(got, want, n) == 0;
 }
 
 #define WORDS (RULES_MAX / 64 + 1)
