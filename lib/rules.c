@@ -367,7 +367,9 @@ check_rule(const struct rule *rule, struct err *e)
 	if (bad.n > 0)
 		return err_set(e, EX_CONFIG, "%s:%u: \"%.*s\" is no condition", rule->file, rule->line,
 		    SPAN_ARG(bad));
-	return !why || word_is(rule->what) == RULES_SITE ? 0 : err_set(e, EX_CONFIG, "%s:%u: %s", rule->file, rule->line, why);
+	if (!why || word_is(rule->what) == RULES_SITE)
+		return 0;
+	return err_set(e, EX_CONFIG, "%s:%u: %s", rule->file, rule->line, why);
 }
 
 /* What is asked again and again is read but once. */
@@ -760,7 +762,8 @@ holds(struct rules_scan *c, const struct rule *rule, bool found)
 {
 	if (rule->code.n == 0 && c->f->site_only) /* "*" */
 		return false;
-	if (!pattern_may_begin(rule->code, c->text) || (!c->begins_address && pattern_begins_address(rule->code)))
+	if (!pattern_may_begin(rule->code, c->text) ||
+	    (!c->begins_address && pattern_begins_address(rule->code)))
 		return false;
 	/* Of a line's rule the site is what it tells, not what it asks. */
 	if (rule->is == RULES_REASON && !site_is(rule->site, c->f))

@@ -98,7 +98,8 @@ struct rules {
 extern const char rules_shipped[]; /* the text of share/bounce.rules, without samples */
 extern const size_t rules_shipped_len;
 
-extern const struct rules rules_shipped_ready; /* the same, ready: to read a thousand lines costs a start a millisecond */
+/* The same, ready: to read a thousand lines costs a start a millisecond. */
+extern const struct rules rules_shipped_ready;
 
 /* text and file are lent until rules_free().  EX_CONFIG "FILE:LINE: what".  rules_ready() comes behind
  * the last text. */
@@ -114,7 +115,8 @@ void rules_fold(struct span text, struct buf *out);
 enum rules_phase { RULES_NO_PHASE, RULES_CONN, RULES_HELO, RULES_MAIL, RULES_RCPT, RULES_DATA };
 extern const char *const rules_phases[]; /* "", "conn", "helo", ... */
 
-enum rules_phase rules_at(const struct rule *rule); /* that "@rcpt" and so on tell; RULES_NO_PHASE: another word */
+/* What "@rcpt" and so on tell; RULES_NO_PHASE: it is another word. */
+enum rules_phase rules_at(const struct rule *rule);
 
 #define RULES_SITES 6
 struct rules_facts {

@@ -29,7 +29,7 @@
 
 #define SUPPRESS_REMOVED_S (400ULL * 86400) /* so long a removal is known */
 #define SUPPRESS_BOUNCES_S (90ULL * 86400)  /* and a bounce, or as long as soft_within if that is more */
-#define SUPPRESS_BOUNCES_BYTES 3500 /* of one address so much is known: some 35, the newest; soft_count is 20 at most */
+#define SUPPRESS_BOUNCES_BYTES 3500 /* of one address, the newest: some 35; soft_count is 20 at most */
 #define SUPPRESS_EVERY SPAN("*")            /* the scope that is all streams */
 
 struct suppress;
