@@ -286,7 +286,7 @@ fails(struct suppress *s, const char *address, const char *id, const char *reaso
 	const struct learn_fact f = {.kind = LEARN_FAILURE, .address = span_of(address), .id = span_of(id),
 	    .reason = span_of(reason), .hard = is_hard, .source = SPAN("bounce"), .note = SPAN("no")};
 	struct err e = ERR_INIT;
-	enum suppress_did did;
+	enum suppress_did did = SUPPRESS_NOTHING;
 	uint64_t seen_s;
 
 	if (suppress_seen(s, f.address, f.id, &seen_s, &e) ||
