@@ -13,7 +13,8 @@
 #include "err.h"
 
 /* "Bücher.example" to "xn--bcher-kva.example"; ASCII domains are only lower-cased and checked
- * for length (63 a label, 253 in all).  EX_DATAERR where there is no such domain; EX_UNAVAILABLE: no libidn2 on this machine. */
+ * for length (63 a label, 253 in all).  EX_DATAERR where there is no such domain, EX_UNAVAILABLE where
+ * there is no libidn2. */
 int idn_to_ascii(struct span domain, struct buf *out, struct err *e);
 
 void idn_ready(void); /* now: a process that confines itself cannot load it later */

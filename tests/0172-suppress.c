@@ -106,6 +106,17 @@ listed(struct suppress *s)
 
 /* --- addresses */
 
+static int
+keep_address(void *arg, const struct suppressline *v, struct err *e)
+{
+	struct buf *b = arg;
+
+	(void)e;
+	buf_add(b, v->address.p, v->address.n);
+	buf_ch(b, '\n');
+	return 0;
+}
+
 static void
 keys(struct suppress *s)
 {
@@ -131,10 +142,15 @@ keys(struct suppress *s)
 	struct err e = ERR_INIT;
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		int rc;
+		const struct suppressline v = {.address = span_of(rows[i].address), .reason = SPAN("userunknown"),
+		    .source = SPAN("person"), .scope = SPAN("keys"), .since_s = NOW};
+		enum suppress_did did;
+		int rc = suppress_put(s, &v, &did, &e);
 
 		buf_cut(&b, 0);
-		rc = suppress_key(s, span_of(rows[i].address), &b, &e);
+		if (!rc)
+			rc = suppress_why(s, v.address, keep_address, &b, &e);
+		buf_cut(&b, b.len ? b.len - 1 : 0);
 		if (rows[i].want)
 			is_str(rc ? err_text(&e) : b.s, rows[i].want, rows[i].address);
 		else
@@ -394,17 +410,6 @@ complaints(struct suppress *s)
 }
 
 /* --- hashed addresses */
-
-static int
-keep_address(void *arg, const struct suppressline *v, struct err *e)
-{
-	struct buf *b = arg;
-
-	(void)e;
-	buf_add(b, v->address.p, v->address.n);
-	buf_ch(b, '\n');
-	return 0;
-}
 
 static struct suppress *
 hashed(struct suppress *s)
