@@ -10,17 +10,6 @@ mkdir "$T/letters"
 for i in 1 2 3; do letter $i >"$T/letters/$i"; done
 letter 4 600000 >"$T/letters/4"
 
-# sound: the queue has whole entries alone and takes another; prints what is wrong
-sound() {
-	[ -z "$(entries "$T/q" damaged)" ] || echo "an entry was set aside"
-	for f in "$T"/q/new/.[!.]*; do
-		[ ! -e "$f" ] || killed || echo "${f##*/} was left behind"
-	done
-	smtp-submit --queue "$T/q" -odq -f a@example.org x@example.org <"$T/letters/1" 2>"$T/.err" ||
-		echo "the next one: $(cat "$T/.err")"
-	smtp-queue --queue "$T/q" check >"$T/.check" 2>&1 || echo "check: $(cat "$T/.check")"
-}
-
 # one message, one entry
 
 prepare() {

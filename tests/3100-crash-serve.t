@@ -45,15 +45,6 @@ bytes() {
 	printf 'QUIT\r\n'
 } >"$T/bdat"
 
-sound() {
-	[ -z "$(entries "$T/q" damaged)" ] || echo "an entry was set aside"
-	for f in "$T"/q/new/.[!.]*; do
-		[ ! -e "$f" ] || killed || echo "${f##*/} was left behind"
-	done
-	smtp-submit --queue "$T/q" -odq -f a@example.org x@example.org <"$T/letters/1" 2>"$T/.err" ||
-		echo "the next one: $(cat "$T/.err")"
-	smtp-queue --queue "$T/q" check >"$T/.check" 2>&1 || echo "check: $(cat "$T/.check")"
-}
 prepare() {
 	rm -rf "$T/q"
 	smtp-submit --queue "$T/q" -odq x@example.org <"$T/letters/1"

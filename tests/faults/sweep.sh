@@ -192,6 +192,17 @@ ids() {
 	while read -r _ id; do echo "$id"; done
 }
 
+# sound: the queue $T/q has whole entries alone and takes another, $T/letters/1; prints what is wrong.
+sound() {
+	[ -z "$(entries "$T/q" damaged)" ] || echo "an entry was set aside"
+	for f in "$T"/q/new/.[!.]*; do
+		[ ! -e "$f" ] || killed || echo "${f##*/} was left behind"
+	done
+	smtp-submit --queue "$T/q" -odq -f a@example.org x@example.org <"$T/letters/1" 2>"$T/.err" ||
+		echo "the next one: $(cat "$T/.err")"
+	smtp-queue --queue "$T/q" check >"$T/.check" 2>&1 || echo "check: $(cat "$T/.check")"
+}
+
 # letter NUMBER [BYTES]: a message in the form in which it must come out again, and goes in
 letter() {
 	printf 'Date: Sat, 21 Nov 2026 12:00:00 +0000\r\nFrom: a@example.org\r\nTo: b@example.net\r\n'
