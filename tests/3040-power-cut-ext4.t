@@ -1,10 +1,10 @@
 #!/bin/sh
-# The power is cut between any two writes of a real ext4's disk, recorded while the programs submit, hold,
-# release and deliver: after its recovery every acknowledged message is in the queue, or had been
+# The power is cut between any two writes of a real ext4's disk, recorded while the programs submit, serve,
+# hold, release and deliver: after its recovery every acknowledged message is in the queue, or had been
 # received before the cut.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/faults/sweep.sh"
-need crashblk unshare mkfs.ext4 smtp-submit smtp-queue smtp-deliver smtp-trap
+need crashblk unshare mkfs.ext4 smtp-serve smtp-submit smtp-queue smtp-deliver smtp-trap
 private_mounts "$0"
 
 mkdir "$T/letters" "$T/shown"
@@ -28,6 +28,26 @@ put() {
 		echo "$i" >>"$T/order"
 	done | smtp-submit --queue "$q" -odq -bS >>"$T/f/mark"
 }
+# serve data|bdat FIRST LAST: the same by a client of smtp-serve
+serve() {
+	echo 'hostname = "h.example"' >"$T/serve.conf"
+	for i in $(seq "$2" "$3"); do
+		printf 'MAIL FROM:<a@example.org>\r\nRCPT TO:<ok@one.example>\r\n'
+		if [ "$1" = data ]; then
+			printf 'DATA\r\n'
+			sed 's/^\./../' "$T/letters/$i"
+			printf '.\r\n'
+		else
+			printf 'BDAT 9\r\n'
+			head -c 9 "$T/letters/$i"
+			printf 'BDAT %s LAST\r\n' $(($(wc -c <"$T/letters/$i") - 9))
+			tail -c +10 "$T/letters/$i"
+		fi
+		echo "$i" >>"$T/order"
+	done >"$T/talk"
+	{ printf 'EHLO me\r\n' && cat "$T/talk" && printf 'QUIT\r\n'; } |
+	    smtp-serve -C "$T/serve.conf" --queue "$q" --no-sandbox >>"$T/f/mark"
+}
 put 1 1 ok@one.example
 put 2 2 ok@two.example
 put 31 31 ok@one.example
@@ -42,20 +62,22 @@ printf 'connections = 2\nconnection_idle = 50ms\n' >"$T/conf"
 mark delivering
 smtp-deliver -C "$T/conf" --queue "$q" --relay "127.0.0.1:$PORT" --no-sandbox && mark delivered
 put 17 22 ok@one.example
+serve data 23 26
+serve bdat 27 30
 badpeer_stop
 disk_stop
 ok "$records writes, flushes and marks" test "$records" -gt 30
 
 # acked: the ids in "$T/ack", in their order
 acked() {
-	sed -n 's/^250 2\.0\.0 \([0-9a-z]\{16\}\) queued.*/\1/p' "$T/ack"
+	sed -n 's/^250 2\.0\.0 \([0-9a-z]\{16\}\) queued.*/\1/p; s/^250 2\.0\.0 Ok: queued as \([0-9a-z]\{16\}\).*/\1/p' "$T/ack"
 }
 received() {
 	sed -n 's/^GOT <\(.*\)@sweep> .*/\1/p' "$T/ack"
 }
 crashblk replay "$work/start" "$work/run" "$work/cut" "$records" all 0 >"$T/ack"
 acked | paste -d' ' - "$T/order" >"$T/numbers"
-is "$(wc -l <"$T/numbers") $(received | sort -n | uniq | wc -l)" '16 9' 'all are acknowledged, 9 were delivered'
+is "$(wc -l <"$T/numbers") $(received | sort -n | uniq | wc -l)" '24 9' 'all are acknowledged, 9 were delivered'
 is "$(grep -c '^held$\|^released$\|^delivered$' "$T/ack")" 3 'held, released, delivered'
 
 reached() { grep -q "^$1\$" "$T/ack"; }
