@@ -1,5 +1,6 @@
 #include "trap.h"
 
+#include "esmtp.h"
 #include "trapsyn.h"
 #include "trapwish.h"
 
@@ -230,7 +231,7 @@ static enum trap_event
 rcpt_param(struct trap *t, const struct trapsyn_param *p, bool *good)
 {
 	*good = !t->rules->no_dsn &&
-	    ((span_ieq(p->key, SPAN("NOTIFY")) && trapsyn_notify(p->value)) ||
+	    ((span_ieq(p->key, SPAN("NOTIFY")) && esmtp_notify_ok(p->value)) ||
 	    (span_ieq(p->key, SPAN("ORCPT")) && memchr(p->value.p, ';', p->value.n)));
 	if (*good)
 		return TRAP_NEXT;

@@ -66,21 +66,3 @@ trapsyn_param(struct cur *c, struct trapsyn_param *p)
 	*c = t;
 	return true;
 }
-
-/* notify-esmtp-value = "NEVER" / 1#("SUCCESS" / "FAILURE" / "DELAY")    RFC 3461 4.1 */
-bool
-trapsyn_notify(struct span v)
-{
-	struct cur c = cur_span(v);
-
-	if (span_ieq(v, SPAN("NEVER")))
-		return true;
-	do {
-		struct span word = cur_until(&c, ',');
-
-		if (!span_ieq(word, SPAN("SUCCESS")) && !span_ieq(word, SPAN("FAILURE")) &&
-		    !span_ieq(word, SPAN("DELAY")))
-			return false;
-	} while (cur_ch(&c, ','));
-	return true;
-}

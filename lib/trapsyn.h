@@ -20,7 +20,6 @@ bool trapsyn_path(struct cur *c, struct span *inside);
 /* The next of *(SP esmtp-param); false at the end, or, with c not at its end, at a fault. */
 bool trapsyn_param(struct cur *c, struct trapsyn_param *p);
 
-bool trapsyn_notify(struct span value); /* of RFC 3461 4.1's NOTIFY */
-bool trapsyn_8bit(struct span s);       /* a byte over 127 */
+bool trapsyn_8bit(struct span s); /* a byte over 127 */
 
 #endif
