@@ -34,6 +34,29 @@ fail(char status[12], const char *usual, const char *what, const char *name, str
 
 /* --- the directories */
 
+static int
+another(void *arg, int dir, const char *name)
+{
+	(void)arg, (void)dir;
+	return name[0] != '.' || (name[1] && (name[1] != '.' || name[2]));
+}
+
+/* What root has made belongs to whom the directory around it belongs to: a letter that its reader cannot
+ * reach is lost.  That one may have put something else there meanwhile, which is not to become his. */
+static int
+give_away(int dir, int fd, struct err *e)
+{
+	struct stat around, made;
+
+	if (geteuid() != 0 || fstat(dir, &around) < 0 || around.st_uid == 0)
+		return 0;
+	if (fstat(fd, &made) == 0 && made.st_uid == 0 && file_each(fd, ".", another, NULL, e) == 0 &&
+	    fchown(fd, around.st_uid, around.st_gid) < 0)
+		return err_sys(e, "owner");
+	err_free(e);
+	return 0;
+}
+
 /* One below dir, made where that is wanted; what is behind a link may be anywhere. */
 static int
 step(int dir, const char *name, bool create, int flags, int *fd, struct err *e)
@@ -43,7 +66,12 @@ step(int dir, const char *name, bool create, int flags, int *fd, struct err *e)
 	if (*fd < 0 && errno == ENOENT && create) {
 		if (file_mkdir(dir, name, DIR_MODE, e))
 			return e->code;
-		*fd = openat(dir, name, flags);
+		*fd = openat(dir, name, flags | O_NOFOLLOW);
+		if (*fd >= 0 && give_away(dir, *fd, e)) {
+			close(*fd);
+			*fd = -1;
+			return e->code;
+		}
 	}
 	return 0;
 }

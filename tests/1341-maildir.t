@@ -134,4 +134,23 @@ like "$(smtp-deliver --dry-run=rcpt)" "no@x.example	defer	maildir:x.example	$mai
     'and that it would not'
 is "$(mx-lookup x.example) $(mx-lookup --site x.example)" "0 maildir:$mail/%u maildir:x.example" 'mx-lookup names route and site'
 is "$(mx-lookup --json --connect x.example | sed 's/.*"kind":"\([a-z]*\)".*/\1/')" maildir 'also in JSON'
+# --- made by root: they belong to whom the directory around them belongs to
+if [ "$(id -u)" = 0 ]; then
+	fresh
+	rm -rf "$mail"/*
+	mkdir "$mail/ann" "$mail/bob" "$mail/bob/Maildir"
+	chown 4303:4304 "$mail/ann" "$mail/bob" # and in bob's something of root's, which stays root's
+	routes "route \"x.example\" { maildir = \"$mail/%u/Maildir\" create = yes }"
+	letter ann@x.example bob@x.example eve@x.example
+	run_all 'by root'
+	is "$(cd "$mail" && stat -c '%n %u %g %a' ann/Maildir ann/Maildir/cur ann/Maildir/new/* bob/Maildir bob/Maildir/new eve/Maildir | sed 's|/[0-9][^ ]* | |')" \
+	    'ann/Maildir 4303 4304 700
+ann/Maildir/cur 4303 4304 700
+ann/Maildir/new 4303 4304 600
+bob/Maildir 0 0 755
+bob/Maildir/new 0 0 700
+eve/Maildir 0 0 700' 'whose home it is can read his mail'
+else
+	result 0 'by root # SKIP not root'
+fi
 done_testing
