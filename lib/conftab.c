@@ -15,6 +15,9 @@
 
 /* --- values */
 
+/* Milliseconds, signed, with the time of day: nobody who adds them may wrap. */
+#define DURATION_MAX_MS (INT64_MAX / 2)
+
 /* NUMBER UNIT, the number times the unit's factor; no unit is a factor of 1. */
 struct unit {
 	const char *name;
@@ -41,7 +44,7 @@ duration_ms(const char *text, uint64_t *ms)
 	static const struct unit units[] = {{"", 1000}, {"ms", 1}, {"s", 1000},
 	    {"m", 1000 * MINUTE}, {"h", 1000 * HOUR}, {"d", 1000ULL * DAY}, {NULL, 0}};
 
-	return amount(text, units, ms);
+	return amount(text, units, ms) && *ms <= DURATION_MAX_MS;
 }
 
 int

@@ -28,6 +28,7 @@ struct keyring {
 	struct key *v;
 	size_t n;
 	struct spawn *spawn;
+	const _Atomic bool *stop; /* NULL: nobody ends our waits */
 };
 
 static void
@@ -175,6 +176,13 @@ keyring_close(struct keyring *k)
 	free(k);
 }
 
+void
+keyring_heed(struct keyring *k, const _Atomic bool *stop)
+{
+	if (k)
+		k->stop = stop;
+}
+
 /* --- when it is wanted */
 
 /* secret LF [ "expires=" seconds LF ] */
@@ -207,6 +215,7 @@ ask(struct keyring *k, struct key *v, struct err *e)
 	int status = 0, rc;
 
 	j.program = v->program;
+	j.stop = k->stop;
 	j.out_max = KEYRING_MAX;
 	j.deadline_ms = io_now_ms() + KEYRING_COMMAND_MS;
 	wipe(&v->secret);

@@ -16,6 +16,8 @@
 #include "conf.h"
 #include "err.h"
 
+#include <stdbool.h>
+
 #define KEYRING_MAX 65536
 #define KEYRING_KEEP_S 300
 #define KEYRING_EARLY_S 30    /* before it expires another is asked for */
@@ -26,6 +28,8 @@ struct keyring;
 /* For all routes with a user; before threads and sandbox.  NULL where there are none. */
 int keyring_open(struct keyring **k, const struct conf *c, struct err *e);
 void keyring_close(struct keyring *k);
+/* Whoever sets it ends the wait for a command; NULL has no commands. */
+void keyring_heed(struct keyring *k, const _Atomic bool *stop);
 
 /* Appends the secret of one of c's routes.  EX_TEMPFAIL: whatever kept it from being had. */
 int keyring_get(struct keyring *k, const struct conf_route *r, struct buf *out, struct err *e);

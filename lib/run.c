@@ -528,6 +528,7 @@ look_outside(struct outside *o, const struct conf *c, struct queue *q, struct er
 	rc = local_open(&o->local, c, e); /* first: what these fork has nothing of ours */
 	if (!rc)
 		rc = keyring_open(&o->keys, c, e);
+	keyring_heed(o->keys, &o->stop);
 	if (!rc)
 		rc = stskeep_open(&o->sts, c, queue_state_fd(q), c->queue, &o->stop, e);
 	if (!rc)

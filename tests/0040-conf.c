@@ -389,6 +389,9 @@ units(void)
 	ok(conf_duration("5d", &v, &e) == 0 && v == 432000, "5d");
 	is_num(conf_duration("5w", &v, &e), EX_USAGE, "5w is not one");
 	is_num(conf_duration("", &v, &e), EX_USAGE, "nor is nothing");
+	ok(conf_duration("4611686018427387", &v, &e) == 0 && (int64_t)v * 1000 > 0, "as long as can be counted in ms");
+	is_num(conf_duration("4611686018427388", &v, &e), EX_USAGE, "a second more would wrap where a time is added");
+	is_num(conf_duration("106751991167d", &v, &e), EX_USAGE, "in days, too");
 	ok(conf_stream_name_ok("a") && conf_stream_name_ok("abcdefghijklmno1") &&
 	    !conf_stream_name_ok("") && !conf_stream_name_ok("abcdefghijklmno12") &&
 	    !conf_stream_name_ok("a,b"), "names of streams");

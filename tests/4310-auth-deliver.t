@@ -82,6 +82,19 @@ like "$DONE" '^deferred .*password_env: NONE is not in the environment' 'no vari
 printf '#!/bin/sh\nexit 3\n' >command
 deliver "user = \"ann\" password_command = \"$T/command\""
 like "$DONE" '^deferred .*password_command: exit 3' 'a command that fails'
+# A run that is told to end does not wait for one, nor does each of its connections ask for another.
+rm -rf dq
+printf '#!/bin/sh\ntouch "%s/begun"\nsleep 20\ntouch "%s/over"\n' "$T" "$T" >command
+printf 'hostname = "c.example"\nroute "*" { relay = "127.0.0.1:%s" user = "ann" password_command = "%s/command" }\n' "$PORT" "$T" >deliver.conf
+for i in 1 2 3; do
+	printf 'Subject: x\n\nhello\n' | smtp-submit -C deliver.conf --queue dq -odq -f ann@example.org "b$i@example.net"
+done
+bg smtp-deliver -C deliver.conf --queue dq
+run=$!
+until_true 40 test -e begun
+kill $run
+wait $run
+is "$? $(find dq/new -type f | wc -l) $(ls over 2>/dev/null)" '0 3 ' 'SIGTERM ends a wait for a command: nothing was tried'
 deliver "user = \"ann\" password_command = \"$T/none\""
 like "$DONE" '^deferred .*password_command: exit 127' 'no such command'
 is "$(grep -rl pencil dq out err 2>/dev/null)" '' 'the password is nowhere in the queue or its log'
