@@ -254,14 +254,17 @@ static int
 keep(int state_dir, struct span reader, uint64_t at_s, struct span line, struct err *e)
 {
 	int fd, rc = open_locked(state_dir, reader, at_s, &fd, e);
-	bool keeps;
+	bool keeps, told = false;
 
 	if (rc)
 		return rc;
-	rc = append(fd, line, e);
+	/* With the lock: a digest that is being made has its other name before we get that. */
+	rc = is_told(state_dir, reader, at_s, line, &told, e);
+	if (!rc && !told)
+		rc = append(fd, line, e);
 	/* Many wait for the disk together. Who makes a digest of it meanwhile has read the line. */
 	file_unlock_byte(fd, 0);
-	if (!rc)
+	if (!rc && !told)
 		rc = sync_lines(fd, e);
 	keeps = file_sync_keeps_name(fd);
 	close(fd);
@@ -271,11 +274,8 @@ keep(int state_dir, struct span reader, uint64_t at_s, struct span line, struct 
 int
 noticelimit_keep(int state_dir, struct span reader, uint64_t at_s, struct span line, struct err *e)
 {
-	bool told;
-	int rc = is_told(state_dir, reader, at_s, line, &told, e);
+	int rc = keep(state_dir, reader, at_s, line, e);
 
-	if (!rc && !told)
-		rc = keep(state_dir, reader, at_s, line, e);
 	return rc ? err_in(e, "digest") : 0;
 }
 
