@@ -5,6 +5,7 @@
 #include "bouncekeep.h"
 #include "bouncetext.h"
 #include "dsn.h"
+#include "fold.h"
 #include "htmltext.h"
 #include "returned.h"
 #include "returnpath.h"
@@ -134,7 +135,7 @@ phase_in(struct bounce_reader *b, struct span text)
 	if (text.n > REASON_TEXT_MAX)
 		text.n = REASON_TEXT_MAX;
 	buf_cut(&b->scratch, 0);
-	rules_fold(text, &b->scratch);
+	fold(text, &b->scratch);
 	rules_begin(&s, b->rules, &b->rules->lines, (struct span){b->scratch.s, b->scratch.len}, &none,
 	    true);
 	while ((r = rules_next(&s)))

@@ -1,6 +1,7 @@
 #include "bouncetext.h"
 
 #include "charset.h"
+#include "fold.h"
 #include "mimeread.h"
 #include "msg.h"
 
@@ -161,7 +162,7 @@ scan(struct bouncetext *t, struct span line, struct rules_scan *c, bool header)
 	if (line.n > BOUNCETEXT_LINE_MAX)
 		line.n = BOUNCETEXT_LINE_MAX;
 	buf_cut(&t->folded, 0);
-	rules_fold(line, &t->folded);
+	fold(line, &t->folded);
 	rules_begin(c, t->rules, &t->rules->lines, (struct span){t->folded.s, t->folded.len}, &none,
 	    header);
 }

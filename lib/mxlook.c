@@ -6,6 +6,7 @@
 #include "io.h"
 #include "knock.h"
 #include "prog.h"
+#include "routeaddrs.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  *     ^  $    the text's begin, its end       \       before one of these: that character
  *
  * Everything else is itself.  A group that is looked for (at the begin, behind * or ~) is not found inside of a
- * word, unless behind ~ at once.  A text is folded before (rules_fold), so a pattern has no capitals.
+ * word, unless behind ~ at once.  A text is folded before (fold), so a pattern has no capitals.
  * A text that holds has, in a row, the bytes of one key of each of the pattern's parts: who asks many patterns
  * files each under these and asks only those of which all parts are in the text.
  */

@@ -3,6 +3,7 @@
 #include "io.h"
 #include "local.h"
 #include "net.h"
+#include "routeaddrs.h"
 #include "smtpauth.h"
 #include "tlstell.h"
 

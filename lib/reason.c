@@ -1,5 +1,7 @@
 #include "reason.h"
 
+#include "fold.h"
+
 #include <string.h>
 
 #define SPEAKER_WORDS 4
@@ -211,7 +213,7 @@ reason_find(const struct rules *r, const struct reason_in *in, struct buf *scrat
 	if (text.n > REASON_TEXT_MAX)
 		text.n = REASON_TEXT_MAX;
 	buf_cut(scratch, 0);
-	rules_fold(text, scratch);
+	fold(text, scratch);
 	unjoin(scratch, in->code, in->status);
 	rules_begin(&scan, r, &r->reasons, (struct span){scratch->s, scratch->len}, &f, false);
 	out->rule = rules_next(&scan);

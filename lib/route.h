@@ -6,7 +6,7 @@
  * hosts that are ourselves, and all at their preference or behind, are dropped; nothing
  * left is 5.4.6.  A loopback address is reached by a configured route only.
  *
- * Host addresses are looked up when a connection is made (route_addrs), so a
+ * Host addresses are looked up when a connection is made (routeaddrs.h), so a
  * dead first host does not cost queries for the rest.
  */
 #ifndef ROUTE_H
@@ -33,7 +33,6 @@ extern const char *const route_kinds[]; /* "smtp", "lmtp", "maildir", "pipe" */
 
 /* The best of an MX set by preference, then by name; nobody needs more. */
 #define ROUTE_HOSTS_MAX 32
-#define ROUTE_ADDRS_MAX 16 /* of one host */
 #define ROUTE_SITE_MAX 200 /* bytes of a site's name */
 
 struct route {
@@ -69,6 +68,8 @@ struct route_self {
 	size_t n_addrs;
 };
 
+bool route_is_own(const struct route_self *self, const struct net_addr *a);
+
 /* Nobody is connected to: this process delivers itself. */
 bool route_is_here(const struct route *r);
 /* Whether a section (NULL: there is none) leaves the hosts to the DNS. */
@@ -95,17 +96,6 @@ void route_copy(const struct route *from, struct route *to);
 /* The part of it without DNS: an MX set (empty: implicit MX) to hosts.  Errors as above. */
 int route_from_mx(const struct dns_mx_list *mx, const char *domain, const struct route_self *self,
     uint64_t seed, struct route *out, char status[12], struct err *e);
-
-/* The addresses to try for one host, IPv6 and IPv4 interleaved beginning with IPv6 where this
- * machine has it, or as the site's section wants them; ours and (for MX hosts) loopback left out.
- * *loop tells that some were
- * dropped as being ourselves; then neither this host nor any at or behind its preference may be
- * tried, route_before() says where to stop, and if that leaves no host at all it is 5.4.6.
- * EX_NOHOST: the host has no address, for good; when all hosts say so it is 5.4.4.
- * EX_TEMPFAIL: 4.4.3; also a configured relay without address, which is nobody's fault but ours.
- * 0 with an empty list comes with *loop, and where route_is_here(). */
-int route_addrs(const struct route *r, size_t host, const struct route_self *self, struct dns *d,
-    int64_t deadline_ms, struct dns_addrs *out, bool *loop, struct err *e);
 
 /* Whether some destination may be held to that: by the configuration, a route or a site of it. */
 bool route_may_want(const struct conf *c, enum conf_tls tls);

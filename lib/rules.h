@@ -8,7 +8,7 @@
  * that says what a line of a message is (@rcpt, @original, ...).  The first line that holds decides;
  * texts added first are asked first, so a local file is added before the shipped one.
  *
- * A text is lower case with single blanks when it is compared: rules_fold().  To ask a thousand
+ * A text is lower case with single blanks when it is compared: fold().  To ask a thousand
  * patterns costs about as much as to ask ten: each is filed under its keys (pattern.h).
  */
 #ifndef RULES_H
@@ -107,9 +107,6 @@ int rules_add(struct rules *r, struct span text, const char *file, struct err *e
 void rules_add_shipped(struct rules *r); /* the last text; where it is the only one it is ready at once */
 void rules_ready(struct rules *r);
 void rules_free(struct rules *r);
-
-/* Lower case, each run of white space and controls one blank, none at the ends. */
-void rules_fold(struct span text, struct buf *out);
 
 /* What a rule is asked about; empty spans and zeroes: not known. */
 enum rules_phase { RULES_NO_PHASE, RULES_CONN, RULES_HELO, RULES_MAIL, RULES_RCPT, RULES_DATA };

@@ -1,4 +1,5 @@
 /* rules.h: patterns, conditions, texts of rules; and share/bounce.rules against its own samples. */
+#include "fold.h"
 #include "rules.h"
 #include "dsn.h"
 #include "io.h"
@@ -15,7 +16,7 @@ match(const char *pattern, const char *text, struct span *addr)
 	static struct buf kept = BUF_INIT;
 	bool yes;
 
-	rules_fold(span_of(text), &b);
+	fold(span_of(text), &b);
 	buf_cut(&kept, 0);
 	buf_add(&kept, b.s, b.len);
 	buf_free(&b);
@@ -331,7 +332,7 @@ sample_holds(const struct rules *r, const struct rule *rule, struct buf *b, cons
 
 	*got = NULL;
 	buf_cut(b, 0);
-	rules_fold(rule->sample, b);
+	fold(rule->sample, b);
 	if (span_eq(rule->what, SPAN("@site"))) {
 		struct span names[8];
 		size_t n = rules_sites(r, rule->sample, names, 8);

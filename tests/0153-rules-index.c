@@ -1,5 +1,6 @@
 /* rules.h: what the index finds is what asking every rule finds, on every text at hand and on noise; and the
  * rules made ready when this was built are those that are read. */
+#include "fold.h"
 #include "io.h"
 #include "plainpattern.h"
 #include "rules.h"
@@ -47,7 +48,7 @@ static void
 ask_all(struct asking *a, struct span text)
 {
 	buf_cut(&a->folded, 0);
-	rules_fold(text, &a->folded);
+	fold(text, &a->folded);
 	a->texts++;
 	ask(a, true, &facts[1]);
 	ask(a, false, &facts[a->texts % (sizeof facts / sizeof *facts)]);

@@ -1,5 +1,6 @@
 /* A text of rules, the first line of the input a text to ask it about: whatever is accepted can be asked,
  * and what the index finds is what asking each rule finds. */
+#include "fold.h"
 #include "fuzz.h"
 
 #include "plainpattern.h"
@@ -48,7 +49,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (n > 65536)
 		return 0;
 	cur_line(&c, &line);
-	rules_fold(line, &folded);
+	fold(line, &folded);
 	if (rules_add(&r, cur_rest(&c), "x", &e) == 0) {
 		const struct reason_in in = {.code = 550, .text = line, .remote = line, .domain = line};
 

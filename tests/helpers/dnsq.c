@@ -6,7 +6,7 @@
  * Addresses (-A) follow their host.  -n and -a say who we are, -R MATCH=RELAY is a route. */
 #include "io.h"
 #include "prog.h"
-#include "route.h"
+#include "routeaddrs.h"
 
 #include <stdlib.h>
 #include <string.h>
