@@ -4,18 +4,6 @@
 
 #define ALWAYS_FITS 19 /* digits in 64 bits */
 
-struct span
-span_of(const char *s)
-{
-	return (struct span){s ? s : "", s ? strlen(s) : 0};
-}
-
-bool
-span_eq(struct span a, struct span b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 bool
 span_ieq(struct span a, struct span b)
 {
@@ -62,16 +50,6 @@ span_trim(struct span s)
 	return s;
 }
 
-struct cur
-cur_of(const void *p, size_t n)
-{
-	static const char none[1] = "";
-
-	if (n == 0)
-		return (struct cur){none, none};
-	return (struct cur){p, (const char *)p + n};
-}
-
 bool
 cur_lit(struct cur *c, const char *word)
 {
@@ -82,16 +60,6 @@ cur_lit(struct cur *c, const char *word)
 		return false;
 	c->p += n;
 	return true;
-}
-
-struct span
-cur_until(struct cur *c, char ch)
-{
-	const char *start = c->p;
-	const char *hit = cur_end(c) ? NULL : memchr(start, ch, (size_t)(c->end - start));
-
-	c->p = hit ? hit : c->end;
-	return (struct span){start, (size_t)(c->p - start)};
 }
 
 struct span

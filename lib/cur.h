@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct span {
 	const char *p;
@@ -24,14 +25,31 @@ struct cur {
 #define SPAN(lit) ((struct span){(lit), sizeof(lit) - 1})
 #define SPAN_ARG(s) (int)(s).n, (s).p /* for "%.*s" */
 
-struct span span_of(const char *s); /* of a C string; NULL is the empty span */
-bool span_eq(struct span a, struct span b);
+/* What every parser asks for each byte or word stands here, to become part of its loops. */
+static inline struct span /* of a C string; NULL is the empty span */
+span_of(const char *s)
+{
+	return (struct span){s ? s : "", s ? strlen(s) : 0};
+}
+static inline bool
+span_eq(struct span a, struct span b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 bool span_ieq(struct span a, struct span b); /* ASCII letters without case */
 bool span_is_ascii(struct span s); /* no byte over 127 */
 bool span_ends(struct span s, struct span tail); /* without case */
 struct span span_trim(struct span s);            /* without SP, TAB, CR, LF at both ends */
 
-struct cur cur_of(const void *p, size_t n);
+static inline struct cur
+cur_of(const void *p, size_t n)
+{
+	static const char none[1] = "";
+
+	if (n == 0)
+		return (struct cur){none, none};
+	return (struct cur){p, (const char *)p + n};
+}
 static inline struct cur
 cur_span(struct span s)
 {
@@ -55,7 +73,6 @@ cur_ch(struct cur *c, char ch)
 	c->p++;
 	return true;
 }
-/* Here, so that a test that is known where it is called becomes part of the loop. */
 static inline struct span
 cur_while(struct cur *c, bool (*is)(int))
 {
@@ -65,8 +82,16 @@ cur_while(struct cur *c, bool (*is)(int))
 		c->p++;
 	return (struct span){start, (size_t)(c->p - start)};
 }
+static inline struct span /* all before ch, or to the end; ch stays */
+cur_until(struct cur *c, char ch)
+{
+	const char *start = c->p;
+	const char *hit = cur_end(c) ? NULL : memchr(start, ch, (size_t)(c->end - start));
+
+	c->p = hit ? hit : c->end;
+	return (struct span){start, (size_t)(c->p - start)};
+}
 bool cur_lit(struct cur *c, const char *word); /* those bytes, ASCII letters without case */
-struct span cur_until(struct cur *c, char ch); /* all before ch, or to the end; ch stays */
 struct span cur_take(struct cur *c, size_t n); /* n bytes, or as many as there are */
 struct span cur_rest(const struct cur *c);
 bool cur_line(struct cur *c, struct span *line); /* up to LF, without LF and one CR before it; false at the end */
