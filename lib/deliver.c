@@ -341,6 +341,8 @@ note_outcomes(struct attempt *a, struct err *e)
 
 	if (delivered)
 		note_successes(a);
+	if (delivered && p->d->notify) /* before it is removed: its name is free then */
+		notify_delivered(p->d->notify, &p->t);
 	if (remove_delivered(p, e))
 		return;
 	if (delivered) {

@@ -4,6 +4,7 @@
 #include "io.h"
 #include "notice.h"
 #include "noticedigest.h"
+#include "noticegone.h"
 #include "noticelimit.h"
 #include "noticeput.h"
 #include "retry.h"
@@ -327,9 +328,18 @@ free_work(struct work *w)
 
 /* --- telling it */
 
+void
+notify_delivered(const struct notify *n, const struct queue_entry *t)
+{
+	if (t->env.sender.n == 0)
+		noticegone_add(n->gone, t->is.id.p);
+}
+
 static int
 put(const struct work *w, struct err *e)
 {
+	if (noticegone_has(w->n->gone, w->j->notice->id))
+		return 0;
 	return noticeput(&(struct noticeput){.q = w->n->q, .events = w->n->events, .reader = w->reader,
 	    .stream = w->t->is.stream, .id = w->j->notice->id, .requiretls = w->t->env.wish.requiretls,
 	    .smtputf8 = notice_is_global(&w->notice), .header = {w->header.s, w->header.len},

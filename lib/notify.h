@@ -14,7 +14,7 @@
  * Past so many an hour (noticelimit.h) it is not linked but kept for a digest, likewise durable.
  * What the notice says comes from the journal alone.  Whoever finds the first line without the last
  * step makes the same notice again: under the same name, where link(2) says that it is there, or, where
- * it has left already, a second time with the same Message-ID.
+ * it has left already, a second time with the same Message-ID; not where it has left in this very run.
  */
 #ifndef NOTIFY_H
 #define NOTIFY_H
@@ -28,11 +28,14 @@
 
 #include <stdbool.h>
 
+struct noticegone;
+
 struct notify { /* what all of a run share; read-only */
 	const struct conf *conf;
 	const struct notetext *text;
 	struct queue *q;
 	struct events *events; /* NULL: none */
+	struct noticegone *gone;
 };
 
 /* NOTIFY (RFC 3461 4.1) of RCPT's parameters, or what is meant where there is none. */
@@ -58,6 +61,9 @@ bool notify_from_here(const struct notify *n, const struct queue_entry *t, struc
  * as it stands on the disk. */
 int notify_put(const struct notify *n, const struct queue_entry *t, const struct journal *j,
     struct err *e);
+
+/* A message has reached somebody: it may have been a notice. */
+void notify_delivered(const struct notify *n, const struct queue_entry *t);
 
 /* Digests of hours that are over are put into the queue. */
 int notify_digests(const struct notify *n, struct err *e);

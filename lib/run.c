@@ -6,6 +6,7 @@
 #include "jsonread.h"
 #include "local.h"
 #include "net.h"
+#include "noticegone.h"
 #include "reaper.h"
 #include "tickets.h"
 #include "tidy.h"
@@ -51,6 +52,7 @@ struct outside {
 	const char **names; /* what we are called, by pools too */
 	size_t n_names;
 	struct local *local;
+	struct noticegone *gone;
 	bool read, confined;
 };
 
@@ -660,7 +662,7 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	s->d.conf = r->c;
 	s->d.q = r->q;
 	s->d.keys = s->o->keys;
-	r->notify = (struct notify){.conf = r->c, .text = s->o->text, .q = r->q};
+	r->notify = (struct notify){.conf = r->c, .text = s->o->text, .q = r->q, .gone = r->out->gone};
 	s->d.notify = s->o->text ? &r->notify : NULL;
 	s->state_dir = queue_state_fd(r->q);
 	s->seed = io_random();
@@ -718,6 +720,7 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 	lock_fd = openat(queue_state_fd(q), "run.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock_fd < 0)
 		return err_sys(e, "state/run.lock");
+	out.gone = noticegone_new();
 	while (again && !rc) {
 		struct runner r = {.c = c, .q = q, .stop = stop, .stop_fd = stop_fd, .s.o = o,
 		    .out = &out, .end_ms = end_ms};
@@ -750,6 +753,7 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 	sources_close(out.sources);
 	tickets_del(out.tickets);
 	identities_close(out.identities);
+	noticegone_del(out.gone);
 	free(out.names);
 	local_close(out.local);
 	close(lock_fd);
