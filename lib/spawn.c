@@ -460,8 +460,9 @@ end_input(struct ends *x)
 	struct err ignored = ERR_INIT;
 
 	shut(&x->in);
-	if (x->whole >= 0)
-		io_write(x->whole, "", 1, &ignored); /* a spawner that is gone holds nothing */
+	/* Twice, for whoever is not heard to say so is killed; a spawner that is gone holds nothing. */
+	if (x->whole >= 0 && io_write(x->whole, "", 1, &ignored) && errno != EPIPE)
+		io_write(x->whole, "", 1, &ignored);
 	err_free(&ignored);
 	shut(&x->whole);
 }

@@ -93,7 +93,7 @@ is "$(got news)" 'ann@a.example five@far.example;' 'the configuration of the del
 
 # --- a site that does not answer keeps its own senders' mail back, most of it by name
 conf "route \"*\" { $(to all) }
-route \"@a.example\" { relay = \"127.0.0.1:$(free_port)\" }"
+route \"@a.example\" { relay = \"127.0.0.1:$(free_port)\" }" 'site_connections = 1' # no second is begun before the first is refused
 put -n 20 -d far.example -f ann@a.example six@far.example
 put -n 3 -d far.example -f bob@b.example six@far.example
 is "$(smtp-deliver -v 2>&1)" 'delivered 3 deferred 1 failed 0 expired 0' 'one is tried, and others go'
