@@ -3,45 +3,15 @@
 # told: no notice is lost, none comes more often than twice, and the second is the first again.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/faults/sweep.sh"
+. "$TOP/tests/faults/cuts.sh"
 . "$TOP/tests/faults/told.sh"
 need crashfs unshare smtp-submit smtp-queue smtp-deliver smtp-trap
 private_mounts "$0"
 # A cut costs four runs of the deliverer; two models share the points of one.
 [ "$FAULT_POINTS" = all ] || FAULT_POINTS=$((FAULT_POINTS / 40 + 1))
-q=$T/m/q
 power=1 how=
 told_start
 
-# cuts WHAT: power is cut at each operation of $victim, with nothing kept of what was not synced and with some
-# throws of the dice
-cuts() {
-	visited=0 bad=0
-	prepare
-	before=$(fs_ops)
-	$victim >"$T/out" 2>"$T/said" || echo "# without a cut: exit $? $(cat "$T/said")"
-	n=$(($(fs_ops) - before + 1))
-	for i in $(seq "$n"); do
-		printf '%s\n' "$i" "$i rand $i" "$i rand 1$i" "$i rand 2$i"
-	done | draw >"$T/points"
-	while read -r at dice; do
-		prepare
-		fs "at $at $dice"
-		timeout 60 $victim >"$T/out" 2>"$T/said"
-		rc=$?
-		read -r stats <"$fs_dir/.crashfs"
-		[ "${stats##* }" = 1 ] || fs "crash $dice"
-		fs recover
-		visited=$((visited + 1))
-		wrong=$(verify)
-		[ -n "$wrong" ] || continue
-		bad=$((bad + 1))
-		[ "$bad" -le 5 ] || continue
-		echo "# at $at $dice: exit $rc, $wrong" | head -c 1000
-		sed 's/^/#   /' "$T/said"
-	done <"$T/points"
-	[ "$visited" -gt 0 ] && [ "$bad" -eq 0 ]
-	result $? "$model: $1: $visited cuts, $bad bad (FAULT_SEED=$FAULT_SEED)"
-}
 prepare() {
 	rm -rf "$q" "$T/trap/new"/*
 	cp -a "$T/template" "$q"
