@@ -288,6 +288,7 @@ put_outcomes(struct attempt *a, enum which which)
 	struct parcel *p = a->p;
 	size_t start = journal_outcome(&p->pending, io_time_us(), p->attempt, a->way->site, a->way->host,
 	    a->way->addr);
+	size_t n = 0;
 
 	for (size_t i = 0; i < a->m->n; i++) {
 		const struct smtp_rcpt *r = &a->m->rcpts[i];
@@ -299,8 +300,12 @@ put_outcomes(struct attempt *a, enum which which)
 			as = JOURNAL_DEFERRED;
 		journal_outcome_rcpt(&p->pending, a->who[i], as, r->code, span_of(r->status),
 		    parcel_words((struct span){r->text.s, r->text.len}));
+		n++;
 	}
-	journal_outcome_end(&p->pending, start);
+	if (n > 0)
+		journal_outcome_end(&p->pending, start);
+	else
+		buf_cut(&p->pending, start);
 }
 
 /* How many were refused for good and are on the suppression list, if that is where they belong.  Who could
@@ -404,22 +409,12 @@ doubt_matters(const struct attempt *a)
 
 /* With policies `hold` and `assume-sent` an unknown outcome is left in the journal as it stands; the
  * next run settles it. */
-static enum parcel_sent
-leave_in_doubt(struct attempt *a, struct err *e)
+static void
+leave_in_doubt(struct attempt *a)
 {
-	struct parcel *p = a->p;
-	size_t kept = 0;
-
 	for (size_t i = 0; i < a->m->n; i++)
 		if (a->m->rcpts[i].is == SMTP_UNDECIDED)
 			a->m->rcpts[i].is = SMTP_AGAIN;
-		else
-			kept++;
-	pthread_mutex_lock(&p->lock);
-	if (kept > 0)
-		note_outcomes(a, e);
-	pthread_mutex_unlock(&p->lock);
-	return PARCEL_SENT;
 }
 
 static void
@@ -466,6 +461,7 @@ transact(struct attempt *a, size_t *again, struct err *e)
 	struct parcel *p = a->p;
 	uint64_t begun = io_time_us();
 	int rc = a->way->send ? a->way->send(a->way, a->m, e) : smtp_send(a->way->s, a->m, e);
+	bool doubt = rc && doubt_matters(a);
 
 	*again = 0;
 	if (rc && (a->unnoted || p->d->trouble))
@@ -477,9 +473,9 @@ transact(struct attempt *a, size_t *again, struct err *e)
 		return PARCEL_STALE;
 	if (a->m->unfit && a->way->elsewhere) /* RFC 8689 4.2.1: each host, before it is given up */
 		return PARCEL_STALE;
-	if (rc && doubt_matters(a))
-		return leave_in_doubt(a, e);
-	if (rc)
+	if (doubt)
+		leave_in_doubt(a);
+	else if (rc)
 		defer_undecided(a, e);
 	pthread_mutex_lock(&p->lock);
 	if (a->way->s->wait_hint_s > p->hint_s)
@@ -488,7 +484,8 @@ transact(struct attempt *a, size_t *again, struct err *e)
 	note_outcomes(a, e);
 	pthread_mutex_unlock(&p->lock);
 	tell_outcomes(a, io_time_us() - begun);
-	*again = keep_again(a);
+	if (!doubt)
+		*again = keep_again(a);
 	return PARCEL_SENT;
 }
 

@@ -333,4 +333,36 @@ delivered 2' 'it is sent again' ;;
 		done
 	done
 done
+# Of those who were refused in it all is known: the log says so, the sender is told, the list learns it.
+events() { # events TYPE: its lines of s@d.example's message, as "RECIPIENT CODE"
+	sed -nE "s/^\{\"type\":\"$1\".*\"sender\":\"s@d.example\".*/&/p" "$RELAYKIT_QUEUE"/log/events-*.jsonl |
+	    sed -E 's/.*"recipient":"([^"]*)".*"response":\{"code":([0-9]+).*/\1 \2/; s/^\{.*/line/'
+}
+for policy in hold assume-sent; do
+	configure "in_doubt = $policy" 'notices { bounce = sender }'
+	script <<-'E'
+		offer PIPELINING, ENHANCEDSTATUSCODES
+		RCPT=no@ 550 5.1.1 nobody
+		RCPT=later@ 450 4.2.0 not now
+		dot close
+		--
+		offer PIPELINING, ENHANCEDSTATUSCODES
+		RCPT=later@ 450 4.2.0 not now
+	E
+	letter no@x.example sent@x.example later@x.example
+	run_all "in_doubt = $policy: one is refused, one deferred, and the peer goes away behind the content"
+	is "$(events attempted)" line "in_doubt = $policy: the attempt is told"
+	is "$(events bounced) $(events deferred)" 'no@x.example 550 later@x.example 450' 'who was refused and who waits, too'
+	is "$(events delivered)$(events expired)" '' 'nothing is said of who is in doubt'
+	is "$(events notified)" line 'the sender is told'
+	put_off
+	run_all 'the next run' --now
+	is "$(messages | cut -d ' ' -f 4-)" '<s@d.example> <sent@x.example>
+<> <s@d.example>' 'the notice has arrived, and nothing is sent twice'
+	is "$(events bounced) $(events notified)" 'no@x.example 550 line' 'nothing is said twice'
+	case $policy in
+	hold) is "$(places)" 'hold 1' 'the rest is held' ;;
+	assume-sent) is "$(events delivered | wc -l) $(places)" '1 cur 1' 'who is in doubt has it; who was deferred waits' ;;
+	esac
+done
 done_testing
