@@ -266,6 +266,29 @@ test_link(int dir)
 	close(other);
 }
 
+/* The kernel links a bare descriptor only for those who opened it with the rights that they have. */
+static void
+test_link_with_fewer_rights(int dir)
+{
+	int fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), status = -1;
+	pid_t pid;
+
+	if (fd < 0 || geteuid() != 0) {
+		ok(true, "link by another # SKIP needs root and O_TMPFILE");
+		return;
+	}
+	fchmod(fd, 0666); /* fs.protected_hardlinks */
+	fchmod(dir, 0777);
+	pid = fork();
+	if (pid == 0)
+		_exit(setuid(65534) < 0 ? 99 : file_link(fd, dir, "theirs", &e));
+	waitpid(pid, &status, 0);
+	ok(status == 0 && leads_to(fd, dir, "theirs"), "a name, by a process that has given up rights since");
+	fchmod(dir, 0700);
+	unlinkat(dir, "theirs", 0);
+	close(fd);
+}
+
 static void
 test_locks(int dir)
 {
@@ -308,6 +331,7 @@ main(void)
 	test_positions(dir);
 	test_replace(dir);
 	test_link(dir);
+	test_link_with_fewer_rights(dir);
 	test_locks(dir);
 	unlinkat(dir, "pos", 0);
 	close(dir);
