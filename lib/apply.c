@@ -182,7 +182,7 @@ carry_out(struct apply *a, const struct bounce *b, const struct bounce_rcpt *r,
 void
 apply_bounce(struct apply *a, const struct bounce *b, struct bounceout_more *more)
 {
-	bool may = b->proof != VERP_FORGED && b->proof != VERP_OVER;
+	bool may = b->proof != VERP_FORGED && b->proof != VERP_OVER && !b->quoted;
 
 	if (b->queue_id.n > 0 && b->n > 0)
 		eventseek(a->log, b->queue_id, &more->stream, &more->tag);

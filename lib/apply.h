@@ -5,7 +5,8 @@
  * changes nothing; one that was cut off before the mark tells its event a second time.  A bounce is the
  * same by the returned message's queue id or Message-ID and the recipient.
  *
- * One whose return path is forged or too old (verp.h) changes nothing and is told of in no event.
+ * One whose return path is forged or too old (verp.h), or that a letter quotes, changes nothing and is told
+ * of in no event.
  */
 #ifndef APPLY_H
 #define APPLY_H

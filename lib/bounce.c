@@ -7,6 +7,7 @@
 #include "dsn.h"
 #include "fold.h"
 #include "htmltext.h"
+#include "quoted.h"
 #include "returned.h"
 #include "returnpath.h"
 #include "sesjson.h"
@@ -632,10 +633,8 @@ all_unquoted(struct bounce_reader *b, struct span text)
 }
 
 static void
-judge(struct bounce_reader *b)
+judge_text(struct bounce_reader *b, struct span text)
 {
-	struct span text = human_text(b);
-
 	ask_header(b);
 	bouncetext_body(&b->text, text);
 	returned_message(b);
@@ -667,15 +666,67 @@ judge(struct bounce_reader *b)
 		from_answer(b);
 }
 
+static void
+start_over(struct bounce_reader *b)
+{
+	bouncetext_reset(&b->text);
+	memset(&b->out, 0, sizeof b->out);
+	b->end = &b->out.rcpts;
+	b->headed = false;
+}
+
+static bool
+is_bounce(const struct bounce_reader *b)
+{
+	return b->out.is == BOUNCE_REPORT || b->out.is == BOUNCE_FEEDBACK;
+}
+
+/* A letter's own words first: what only its quotation tells has come back to somebody else, or long ago.
+ * Whose own words tell it is a mailer, who may set off what he likes.  An automatic answer is one. */
+static void
+judge_letter(struct bounce_reader *b, struct span text)
+{
+	struct buf own = BUF_INIT, inside = BUF_INIT;
+	bool quotes = quoted_split(text, &own, &inside);
+
+	judge_text(b, quotes ? arena_dup(&b->arena, (struct span){own.s, own.len}) : text);
+	if (quotes && is_bounce(b)) {
+		start_over(b);
+		judge_text(b, text);
+	} else if (quotes && b->out.is == BOUNCE_NONE) {
+		struct span all = arena_dup(&b->arena, (struct span){inside.s, inside.len});
+
+		start_over(b);
+		bouncetext_header(&b->text, quoted_header(all, &all));
+		b->headed = true;
+		judge_text(b, all);
+		b->out.quoted = is_bounce(b);
+		if (!b->out.quoted)
+			start_over(b);
+	}
+	b->out.quoted |= is_bounce(b) && quoted_is_answer(kept(b, KEEP_HEADER));
+	buf_free(&own);
+	buf_free(&inside);
+}
+
+static void
+judge(struct bounce_reader *b)
+{
+	struct span text = human_text(b);
+
+	ask_header(b);
+	if (b->text.bounce || b->text.daemon || b->text.feedback.n > 0 || bouncekeep_has_report(&b->keep))
+		judge_text(b, text);
+	else
+		judge_letter(b, text);
+}
+
 /* The attached message instead of the one that has it. */
 static void
 judge_attached(struct bounce_reader *b)
 {
 	bouncekeep_take_attached(&b->keep);
-	bouncetext_reset(&b->text);
-	memset(&b->out, 0, sizeof b->out);
-	b->end = &b->out.rcpts;
-	b->headed = false;
+	start_over(b);
 	judge(b);
 }
 

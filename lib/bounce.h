@@ -7,6 +7,8 @@
  * a status from the reply code or the reason, an action from the reason.
  *
  * Of a message that is none, but has one attached (message/rfc822) that is, the attached one is read.
+ * A letter that quotes one in its text (quoted.h) is read likewise, and marked: it may be of any age, and an
+ * answer to somebody who has long been helped.
  *
  * Messages of any size take constant memory: of each kind of text so much is kept as the
  * limits of bouncekeep.h say, and the rest is read past (bounce.cut).
@@ -54,6 +56,7 @@ struct bounce {
 	enum verp_is proof;
 	struct span proved;
 	bool cut;                  /* a limit was met */
+	bool quoted;               /* a letter quotes it: nothing has come back now */
 };
 
 struct bounce_reader;

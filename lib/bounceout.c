@@ -59,6 +59,8 @@ json_about(struct buf *out, const struct bounce *b, const struct bounceout_more 
 		json_maybe(out, "tag", (struct span){more->tag.s, more->tag.len});
 	}
 	json_maybe(out, "return_path", span_of(proofs[b->proof]));
+	if (b->quoted)
+		json_bool(out, "quoted", true);
 	if (b->cut)
 		json_bool(out, "cut", true);
 }

@@ -4,6 +4,7 @@
 #include "fold.h"
 #include "mimeread.h"
 #include "msg.h"
+#include "quoted.h"
 
 #include <string.h>
 #include <strings.h>
@@ -167,16 +168,6 @@ scan(struct bouncetext *t, struct span line, struct rules_scan *c, bool header)
 	    header);
 }
 
-/* A person's "Fwd: Undelivered Mail": it is no mailer who writes. */
-static bool
-is_sent_on(struct span field)
-{
-	struct cur c = cur_span(field);
-
-	return cur_lit(&c, "subject: ") && (cur_lit(&c, "fwd:") || cur_lit(&c, "fw:") ||
-	    cur_lit(&c, "wg:") || cur_lit(&c, "tr:"));
-}
-
 void
 bouncetext_header(struct bouncetext *t, struct span header)
 {
@@ -200,7 +191,8 @@ bouncetext_header(struct bouncetext *t, struct span header)
 		buf_add(&t->pending, f.name.p, f.name.n);
 		buf_str(&t->pending, ": ");
 		mimeread_words(f.value, charset_utf8, &t->pending);
-		if (is_sent_on((struct span){t->pending.s, t->pending.len}))
+		/* A person's "Fwd: Undelivered Mail": it is no mailer who writes. */
+		if (span_ieq(f.name, SPAN("Subject")) && quoted_answers(f.value))
 			continue;
 		scan(t, (struct span){t->pending.s, t->pending.len}, &s, true);
 		while ((rule = rules_next(&s)))

@@ -128,4 +128,55 @@ echo broken >"$T/q/state/suppress/bounces"
 dsn kim@x.example 5.1.1 '550 user unknown' k@h.example >"$T/kim"
 apply "$T/kim"
 is "$? $(cat "$T/err")" '78 bounce-parse: suppression list: bounces: not a table of ours' 'a broken table is told'
+# --- what a letter quotes has come back to somebody else, or long ago
+rm -rf "$T/q"
+mkdir "$T/q"
+: >"$T/conf"
+text() {
+	printf 'From: MAILER-DAEMON@mx.example\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nTo: ann@h.example\nSubject: Undelivered Mail Returned to Sender\n\n'
+	printf 'This is the mail system at host mx.example.\n\n<old@x.example>: host mx.x.example said: 550 5.1.1 no such user\n\n'
+	printf 'Reporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; old@x.example\nAction: failed\nStatus: 5.1.1\n'
+	printf 'Diagnostic-Code: smtp; 550 5.1.1 no such user\n\n'
+}
+letter() { # letter HEADER [MARK]
+	printf 'From: Bob <bob@y.example>\nTo: ann@h.example\n%bMIME-Version: 1.0\nContent-Type: text/plain\n\nHi Ann,\n\nwhat is this?\n\n' "$1"
+	text | sed "s/^/${2-}/"
+	printf 'Bob\n'
+}
+fact='old@x.example 550 5.1.1 failed userunknown'
+told() {
+	python3 -c '
+import json, sys
+for line in open(sys.argv[1]):
+    o = json.loads(line)
+    print(o["recipient"], *[o[k] for k in "reply status action reason".split() if o[k]], "quoted" if o.get("quoted") else "now")' "$T/out"
+}
+text >"$T/quoted"
+apply "$T/quoted"
+is "$(told)" "$fact now" 'a bounce in words'
+is "$(suppress list | wc -l) $(events returned | wc -l)" '1 1' 'is carried out'
+rm -rf "$T/q"
+mkdir "$T/q"
+for mark in '> ' '>' '| ' '>> ' '    ' "$tab"; do
+	letter 'Subject: help\n' "$mark" >"$T/quoted"
+	apply "$T/quoted"
+	is "$? $(told) $(suppress list | wc -l) $(events returned | wc -l)" "0 $fact quoted 0 0" \
+	    "\"$mark\" before each line: it is read as well, and not carried out"
+done
+letter 'Subject: Fwd: Undelivered Mail Returned to Sender\n' >"$T/quoted"
+apply "$T/quoted"
+is "$(told) $(suppress list | wc -l)" "$fact quoted 0" 'sent on as it stands, behind its header'
+for header in 'Subject: Re: Undelivered Mail Returned to Sender\n' 'Subject: x\nIn-Reply-To: <1@mx.example>\n'; do
+	{ letter "$header" | sed '/^$/q' && text | sed '1,/^$/d'; } >"$T/quoted"
+	apply "$T/quoted"
+	is "$(told) $(suppress list | wc -l)" "$fact quoted 0" "an answer, not set off: $header"
+done
+letter 'Subject: Out of office\nAuto-Submitted: auto-replied\n' '> ' >"$T/quoted"
+apply "$T/quoted"
+is "$(told) $(suppress list | wc -l) $(events returned | wc -l)" 'bob@y.example vacation now 0 0' \
+    'an automatic answer is one, whatever it quotes'
+# A mailer may set off what it likes.
+{ printf 'From: mailer@mx.example\nSubject: sorry\n\nThis is the mail system at host mx.example.\n' && text | sed -e '1,/^$/d' -e 's/^/> /'; } >"$T/quoted"
+apply "$T/quoted"
+is "$(told) $(suppress list | wc -l) $(events returned | wc -l)" "$fact now 1 1" 'a mailer quotes its own words'
 done_testing
