@@ -1,5 +1,7 @@
 #include "dkim.h"
 
+#include "sys.h"
+
 #include <string.h>
 
 /* --- header and body */
@@ -8,25 +10,30 @@ int
 dkim_split_add(struct dkim_split *s, const void *p, size_t n, struct span *rest, struct err *e)
 {
 	struct cur c = cur_of(p, n);
+	const char *start = c.p, *line = start;
+	size_t begun = s->header.len - s->line; /* of the line at hand, in pieces before this one */
 
 	while (!s->body && !cur_end(&c)) {
-		struct span line = cur_until(&c, '\n');
-		bool ended = cur_ch(&c, '\n');
-		size_t len;
+		size_t len = cur_until(&c, '\n').n;
 
-		if (line.n >= DKIM_HEADER_MAX - s->header.len)
+		if (len >= DKIM_HEADER_MAX - s->header.len - (size_t)(line - start))
 			return err_set(e, EX_DATAERR, "the header section has over %d bytes",
 			    DKIM_HEADER_MAX);
-		buf_add(&s->header, line.p, line.n + ended);
-		if (!ended)
+		if (!cur_ch(&c, '\n'))
 			break;
-		len = s->header.len - s->line;
-		s->body = len == 1 || (len == 2 && s->header.s[s->line] == '\r');
+		len += begun;
+		s->body = len == 0 || (len == 1 && (begun ? s->header.s[s->line] : *line) == '\r');
 		if (s->body)
-			buf_cut(&s->header, s->line);
-		else
-			s->line = s->header.len;
+			break;
+		line = c.p;
+		begun = 0;
 	}
+	if (line > start)
+		s->line = s->header.len + (size_t)(line - start);
+	if (s->body && line == start)
+		buf_cut(&s->header, s->line);
+	else
+		buf_add(&s->header, start, (size_t)((s->body ? line : c.p) - start));
 	*rest = cur_rest(&c);
 	return 0;
 }
@@ -145,6 +152,9 @@ load(const char *p)
 static inline uint64_t
 bits(v16 v)
 {
+#ifdef SYS_LANES
+	return SYS_LANES(v);
+#else
 	uint64_t half[2];
 
 	memcpy(half, &v, sizeof half);
@@ -154,6 +164,7 @@ bits(v16 v)
 		half[i] = (half[i] & 0x8040201008040201) * 0x0101010101010101 >> 56;
 	}
 	return half[0] | half[1] << 8;
+#endif
 }
 
 static inline bool
@@ -200,37 +211,6 @@ odd_rest(enum dkim_canon canon, const char *p, size_t n)
 	return odd_block(canon, block + 1) & (((uint64_t)1 << n) - 1);
 }
 
-/* A piece of the body that is searched for such bytes, block by block: what a block has is kept,
- * since a body whose lines end in LF has one in each line. */
-struct search {
-	const char *p;
-	size_t n, seen; /* so far */
-	uint64_t odd;   /* in the block before `seen` */
-};
-
-/* The first odd byte at or behind i, or n. */
-static inline __attribute__((always_inline)) size_t
-search(enum dkim_canon canon, struct search *s, size_t i)
-{
-	if (i < s->seen) {
-		uint64_t left = s->odd >> (BLOCK - (s->seen - i));
-
-		if (left)
-			return i + (size_t)__builtin_ctzll(left);
-		i = s->seen;
-		if (i >= s->n)
-			return s->n;
-	}
-	for (s->odd = 0; s->n - i >= BLOCK && s->odd == 0; i += BLOCK)
-		s->odd = odd_block(canon, s->p + i);
-	if (s->odd == 0 && i < s->n) {
-		s->odd = odd_rest(canon, s->p + i, s->n - i);
-		i += BLOCK;
-	}
-	s->seen = i;
-	return s->odd ? i - BLOCK + (size_t)__builtin_ctzll(s->odd) : s->n;
-}
-
 /* A run of canonical bytes: the line ends behind it may be the last ones. */
 static void
 run(struct dkim_body *b, const char *p, size_t n)
@@ -248,17 +228,64 @@ run(struct dkim_body *b, const char *p, size_t n)
 	b->pending += ends;
 }
 
+/* A run of canonical bytes and LF alone behind it, which most bodies of files are made of.  A few
+ * bytes more than the run's are there at p. */
+static inline void
+line(struct dkim_body *b, const char *p, size_t n)
+{
+	size_t all = 2 + n;
+
+	b->bare_lf = true;
+	if (n == 0 || p[n - 1] == '\n' || b->pending != 1 || all > DKIM_GATHER - b->held ||
+	    b->limit < all || b->len > b->limit - all) {
+		run(b, p, n);
+		b->pending++;
+		return;
+	}
+	memcpy(b->gather + b->held, "\r\n", 2);
+	for (size_t i = 0; i < n; i += LANES) {
+		v16 v = load(p + i);
+
+		memcpy(b->gather + b->held + 2 + i, &v, sizeof v);
+	}
+	b->held += all;
+	b->len += all;
+}
+
+/* Where the first byte at or behind i stands that wants a look, with all of the piece before it taken
+ * but what begins at *start.  Nothing is held back when this begins. */
+static inline __attribute__((always_inline)) size_t
+lines(enum dkim_canon canon, struct dkim_body *b, struct span s, size_t i, size_t *start)
+{
+	for (; i < s.n; i += BLOCK) {
+		bool whole = s.n - i >= BLOCK;
+		uint64_t odd = whole ? odd_block(canon, s.p + i) : odd_rest(canon, s.p + i, s.n - i);
+
+		for (; odd; odd &= odd - 1) {
+			size_t at = i + (size_t)__builtin_ctzll(odd);
+
+			if (s.p[at] != '\n' || s.n - at < LANES ||
+			    (canon == DKIM_RELAXED && at > *start && s.p[at - 1] == ' '))
+				return at;
+			line(b, s.p + *start, at - *start);
+			*start = at + 1;
+		}
+	}
+	return s.n;
+}
+
 void
 dkim_body_add(struct dkim_body *b, const void *from, size_t size)
 {
-	struct search s = {.p = from, .n = size, .seen = 1};
+	struct span s = {from, size};
 	const char *p = from;
 
 	for (size_t i = 0; i < size; i++) {
 		size_t start = i;
 
 		if (i > 0 && !b->cr && !b->space)
-			i = b->canon == DKIM_SIMPLE ? search(DKIM_SIMPLE, &s, i) : search(DKIM_RELAXED, &s, i);
+			i = b->canon == DKIM_SIMPLE ? lines(DKIM_SIMPLE, b, s, i, &start)
+			                            : lines(DKIM_RELAXED, b, s, i, &start);
 		/* What follows CR or white space is not known yet, at the end of a piece or of a run. */
 		while (i > start && (p[i - 1] == '\r' || (b->canon == DKIM_RELAXED && p[i - 1] == ' ')))
 			i--;

@@ -37,7 +37,8 @@ int dkim_split_add(struct dkim_split *s, const void *p, size_t n, struct span *r
 
 /* --- the body, 3.4.3 and 3.4.4 */
 
-#define DKIM_GATHER 4096 /* small pieces go to the sink together */
+#define DKIM_GATHER 4096     /* small pieces go to the sink together */
+#define DKIM_GATHER_SLACK 16 /* and are copied in steps that write past their ends */
 
 struct dkim_body {
 	dkim_sink *sink;
@@ -50,7 +51,7 @@ struct dkim_body {
 	bool space;       /* relaxed: white space came, and nothing after it */
 	bool bare_cr, bare_lf, nul; /* out: met somewhere */
 	size_t held;
-	char gather[DKIM_GATHER];
+	char gather[DKIM_GATHER + DKIM_GATHER_SLACK];
 };
 #define DKIM_NO_LIMIT UINT64_MAX
 void dkim_body_begin(struct dkim_body *b, enum dkim_canon canon, uint64_t limit, dkim_sink *sink,

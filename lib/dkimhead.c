@@ -3,13 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIELDS_FEW 16 /* room at first */
+#define NAME_MOST 64  /* bytes of most names */
+#define HEADER_ROOM 960 /* and of what is hashed of most headers */
+
+static void
+lower_to(char *to, struct span name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		to[i] = (char)ascii_lower((unsigned char)name.p[i]);
+}
+
 static void
 lower(struct buf *out, struct span name)
 {
-	char *p = buf_room(out, name.n);
-
-	for (size_t i = 0; i < name.n; i++)
-		p[i] = (char)ascii_lower((unsigned char)name.p[i]);
+	lower_to(buf_room(out, name.n), name);
 	buf_grew(out, name.n);
 }
 
@@ -23,7 +31,7 @@ collect(struct dkimhead *h, struct span header)
 
 	while (msg_field(&c, &f, &bad)) {
 		if (h->n == cap) {
-			cap = cap ? cap + cap / 2 : 32;
+			cap = cap ? cap + cap / 2 : FIELDS_FEW;
 			h->fields = mem_grow(h->fields, cap, sizeof *h->fields);
 		}
 		h->fields[h->n++] = f;
@@ -68,12 +76,19 @@ dkimhead_free(struct dkimhead *h)
 uint32_t
 dkimhead_last(const struct dkimhead *h, struct span name)
 {
-	struct buf key = BUF_INIT;
+	char few[NAME_MOST];
+	struct buf many = BUF_INIT;
+	struct span key = {few, name.n};
 	uint32_t at;
 
-	lower(&key, name);
-	at = map_get(&h->last, (struct span){key.s, key.len});
-	buf_free(&key);
+	if (name.n <= sizeof few) {
+		lower_to(few, name);
+	} else {
+		lower(&many, name);
+		key.p = many.s;
+	}
+	at = map_get(&h->last, key);
+	buf_free(&many);
 	return at;
 }
 
@@ -98,7 +113,7 @@ dkimhead_hash(const struct dkimhead *h, enum dkim_canon canon, struct span names
 
 	for (size_t i = 0; i < h->n; i++)
 		next[i] = (uint32_t)i;
-	buf_room(&out, DKIM_GATHER); /* most headers whole */
+	buf_room(&out, HEADER_ROOM);
 	lower(&list, names);
 	c = cur_of(list.s, list.len);
 	while (!cur_end(&c)) {

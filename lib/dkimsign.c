@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE 78 /* RFC 5322 2.1.1: what a line should not pass */
+#define LINE 78         /* RFC 5322 2.1.1: what a line should not pass */
+#define HEADER_FORM 960 /* bytes: the canonical header of most messages */
+#define FIELD_ROOM 720  /* bytes: most signatures of RSA-2048 */
 
 const char dkimsign_names[] =
     "From:Sender:Reply-To:To:Cc:Subject:Date:Message-ID:In-Reply-To:References:MIME-Version:"
@@ -192,7 +194,7 @@ dkimsign_from(const struct dkimhead *h, struct buf *domain, struct err *e)
 /* --- a message that may be signed */
 
 static int
-check_header(const struct dkimhead *head, struct span header, struct err *e)
+header_fault(const struct dkimhead *head, struct span header, struct err *e)
 {
 	size_t line = 1;
 
@@ -206,6 +208,18 @@ check_header(const struct dkimhead *head, struct span header, struct err *e)
 		line += header.p[i] == '\n';
 	}
 	return 0;
+}
+
+/* Byte by byte only where there may be something to say. */
+static int
+check_header(const struct dkimhead *head, struct span header, struct err *e)
+{
+	struct cur c = cur_span(header);
+	bool good = head->bad >= header.n && (header.n == 0 || !memchr(header.p, '\0', header.n));
+
+	while (good && (cur_until(&c, '\r'), cur_ch(&c, '\r')))
+		good = cur_peek(&c) == '\n';
+	return good ? 0 : header_fault(head, header, e);
 }
 
 static int
@@ -263,7 +277,8 @@ dkimsign_body(struct dkimsign *s, const void *p, size_t n)
 
 struct field {
 	struct buf *b;
-	size_t line; /* where the last line begins */
+	size_t line;      /* where the last line begins */
+	struct buf piece; /* what is being made of a value */
 };
 
 static size_t
@@ -332,21 +347,21 @@ broken(struct field *f, const char *p, size_t n)
 static void
 base64(struct field *f, const void *p, size_t n)
 {
-	struct buf code = BUF_INIT;
+	struct buf *code = &f->piece;
 
-	b64_encode(&code, p, n);
-	for (size_t i = 0; i < code.len;) {
+	buf_cut(code, 0);
+	b64_encode(code, p, n);
+	for (size_t i = 0; i < code->len;) {
 		size_t now = room(f);
 
 		if (now < 2) {
 			fold(f);
 			continue;
 		}
-		now = now - 1 < code.len - i ? now - 1 : code.len - i;
-		buf_add(f->b, code.s + i, now);
+		now = now - 1 < code->len - i ? now - 1 : code->len - i;
+		buf_add(f->b, code->s + i, now);
 		i += now;
 	}
-	buf_free(&code);
 }
 
 /* dkim-quoted-printable, 2.11; "|" too, which parts the fields of z=, and "@" where it is not
@@ -410,51 +425,58 @@ dkimsign_fields_del(struct dkimsign_fields *l)
 	free(l);
 }
 
-/* The names for h=: each as often as its field is there, and once more where it is oversigned. */
-static int
-select_names(const struct dkimsign_fields *l, const struct dkimhead *h, struct buf *out,
-    struct err *e)
-{
-	size_t *times = mem_alloc(l->n * sizeof *times), all = 0;
-	int rc = 0;
+/* A name of the list in a message: its fields are linked from the lowest up. */
+struct chosen {
+	size_t times;    /* in h=: as often as its field is there, and once more where it is oversigned */
+	uint32_t lowest; /* MAP_NONE: no such field */
+};
 
-	for (size_t f = 0; f < h->n; f++)
+static int
+choose(const struct dkimsign_fields *l, const struct dkimhead *h, struct chosen *v, struct err *e)
+{
+	size_t all = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		v[i] = (struct chosen){l->v[i].over, MAP_NONE};
+	for (size_t f = 0; f < h->n; f++) {
+		struct span name = h->fields[f].name;
+
 		for (size_t i = 0; i < l->n; i++)
-			if (l->v[i].is.n == h->fields[f].name.n && span_ieq(l->v[i].is, h->fields[f].name)) {
-				times[i]++;
+			if (l->v[i].is.n == name.n && span_ieq(l->v[i].is, name)) {
+				v[i].times++;
+				v[i].lowest = (uint32_t)f;
 				break;
 			}
-	for (size_t i = 0; !rc && i < l->n; i++) {
-		times[i] += l->v[i].over;
-		if (times[i] > DKIMSIGN_FIELDS_MAX - all)
-			rc = err_set(e, EX_DATAERR, "over %d fields to sign, %zu of them %.*s",
-			    DKIMSIGN_FIELDS_MAX, times[i], SPAN_ARG(l->v[i].is));
-		all += times[i];
-		for (size_t k = 0; !rc && k < times[i]; k++) {
-			if (out->len)
-				buf_ch(out, ':');
-			buf_add(out, l->v[i].is.p, l->v[i].is.n);
-		}
 	}
-	free(times);
-	return rc;
+	for (size_t i = 0; i < l->n; i++) {
+		if (v[i].times > DKIMSIGN_FIELDS_MAX - all)
+			return err_set(e, EX_DATAERR, "over %d fields to sign, %zu of them %.*s",
+			    DKIMSIGN_FIELDS_MAX, v[i].times, SPAN_ARG(l->v[i].is));
+		all += v[i].times;
+	}
+	return 0;
 }
 
 static void
-names_tag(struct field *f, struct span names)
+names_tag(struct field *f, const struct dkimsign_fields *l, const struct chosen *v)
 {
-	struct cur c = cur_span(names);
+	bool first = true;
 
-	for (bool first = true; !cur_end(&c); first = false) {
-		struct span name = cur_until(&c, ':');
+	for (size_t i = 0; i < l->n; i++)
+		for (size_t k = 0; k < v[i].times; k++) {
+			struct span name = l->v[i].is;
 
-		if (first)
-			tag(f, "h", name.n + 1);
-		else if (name.n + 1 > room(f))
-			fold(f);
-		buf_add(f->b, name.p, name.n);
-		buf_ch(f->b, cur_ch(&c, ':') ? ':' : ';');
-	}
+			if (first)
+				tag(f, "h", name.n + 1);
+			else
+				buf_ch(f->b, ':');
+			if (!first && name.n + 1 > room(f))
+				fold(f);
+			first = false;
+			buf_add(f->b, name.p, name.n);
+		}
+	if (!first)
+		buf_ch(f->b, ';');
 }
 
 /* Each field that is signed, once, in the message's order. */
@@ -499,8 +521,8 @@ identity_tag(struct field *f, const char *identity, struct err *e)
 
 /* All but the value of b=. */
 static int
-make_field(const struct dkimsign *s, const struct dkimsign_want *w, struct span names,
-    uint64_t now_s, struct field *f, struct err *e)
+make_field(const struct dkimsign *s, const struct dkimsign_want *w, const struct dkimsign_fields *l,
+    const struct chosen *v, uint64_t now_s, struct field *f, struct err *e)
 {
 	const struct dkimsign_body *b = &s->body[w->body];
 	static const char *const canon[2][2] = {{"simple/simple", "simple/relaxed"},
@@ -522,7 +544,7 @@ make_field(const struct dkimsign *s, const struct dkimsign_want *w, struct span 
 		number_tag(f, "x", now_s + w->expire_s);
 	if (w->length)
 		number_tag(f, "l", b->form.len);
-	names_tag(f, names);
+	names_tag(f, l, v);
 	if (w->copy)
 		copies_tag(f, s->head, w->names ? w->names : dkimsign_names);
 	tag(f, "bh", 0);
@@ -532,61 +554,78 @@ make_field(const struct dkimsign *s, const struct dkimsign_want *w, struct span 
 	return rc;
 }
 
+/* 3.7: what dkimhead_hash() makes of the same field, whose h= need not be read here and whose b= is
+ * empty still. */
+static int
+hash_header(const struct dkimsign *s, const struct dkimsign_want *w, size_t names,
+    const struct chosen *v, struct span field, unsigned char digest[CRYPT_DIGEST_MAX], struct err *e)
+{
+	struct buf form = BUF_INIT;
+	int rc;
+
+	buf_room(&form, HEADER_FORM);
+	for (size_t i = 0; i < names; i++)
+		for (uint32_t at = v[i].lowest; at != MAP_NONE; at = s->head->above[at])
+			dkim_field(w->header, s->head->fields[at].whole, &form);
+	dkim_field(w->header, field, &form);
+	rc = crypt_hash(CRYPT_SHA256, (struct span){form.s, form.len - 2}, digest, e);
+	buf_free(&form);
+	return rc;
+}
+
 static int
 one_signature(const struct dkimsign *s, const struct dkimsign_want *w, uint64_t now_s,
     struct buf *out, struct err *e)
 {
-	struct buf names = BUF_INIT, sig = BUF_INIT;
-	struct field f = {out, out->len};
-	size_t start = out->len;
-	unsigned char digest[CRYPT_DIGEST_MAX];
-	struct crypt_hash hash = {0};
 	struct dkimsign_fields *own = w->fields ? NULL : dkimsign_fields_new(w->names, w->oversign);
-	int rc = select_names(own ? own : w->fields, s->head, &names, e);
+	const struct dkimsign_fields *l = own ? own : w->fields;
+	struct chosen *v = mem_grow(NULL, l->n, sizeof *v);
+	struct field f = {out, out->len, BUF_INIT};
+	unsigned char digest[CRYPT_DIGEST_MAX];
+	struct buf sig = BUF_INIT;
+	size_t start = out->len;
+	int rc = choose(l, s->head, v, e);
 
-	dkimsign_fields_del(own);
+	buf_room(out, FIELD_ROOM);
 	if (!rc)
-		rc = make_field(s, w, (struct span){names.s, names.len}, now_s, &f, e);
+		rc = make_field(s, w, l, v, now_s, &f, e);
 	if (!rc)
-		rc = crypt_hash_begin(&hash, CRYPT_SHA256, e);
-	if (!rc) {
-		dkimhead_hash(s->head, w->header, (struct span){names.s, names.len},
-		    (struct span){out->s + start, out->len - start}, into_hash, &hash);
-		rc = crypt_hash_end(&hash, digest, e);
-	}
+		rc = hash_header(s, w, l->n, v, (struct span){out->s + start, out->len - start}, digest, e);
 	if (!rc)
 		rc = w->sign(w->key, digest, &sig, e);
 	base64(&f, sig.s, sig.len);
 	buf_add(out, "\r\n", 2);
-	buf_free(&names);
+	buf_free(&f.piece);
 	buf_free(&sig);
+	free(v);
+	dkimsign_fields_del(own);
 	return rc ? err_in(e, "%s/%s", w->domain, w->selector) : 0;
 }
 
-/* CRLF or LF, as the message has it in its first line. */
+/* CRLF or LF, as the message has it in its first line: all from `start` on. */
 static void
-line_ends(struct span header, const struct buf *fields, struct buf *out)
+line_ends(struct span header, struct buf *out, size_t start)
 {
 	const char *lf = header.n ? memchr(header.p, '\n', header.n) : NULL;
-	bool crlf = lf && lf > header.p && lf[-1] == '\r';
+	char *to = out->s + start;
+	const char *end = out->s + out->len;
 
-	if (crlf) {
-		buf_add(out, fields->s, fields->len);
+	if (lf && lf > header.p && lf[-1] == '\r')
 		return;
+	for (const char *p = to, *cr; p < end; p = cr + 1) { /* the fields are ours: each CR has its LF */
+		cr = memchr(p, '\r', (size_t)(end - p));
+		if (!cr)
+			cr = end;
+		memmove(to, p, (size_t)(cr - p));
+		to += cr - p;
 	}
-	for (size_t at = 0; at < fields->len;) {
-		const char *line = fields->s + at;
-		size_t n = strcspn(line, "\r");
-
-		buf_add(out, line, n);
-		at += n + (line[n] == '\r');
-	}
+	buf_cut(out, (size_t)(to - out->s));
 }
 
 int
 dkimsign_end(struct dkimsign *s, struct span header, uint64_t now_s, struct buf *out, struct err *e)
 {
-	struct buf fields = BUF_INIT;
+	size_t start = out->len;
 	int rc = 0;
 
 	for (int i = 0; !rc && i < 2; i++) {
@@ -600,10 +639,11 @@ dkimsign_end(struct dkimsign *s, struct span header, uint64_t now_s, struct buf 
 			rc = crypt_hash_end(&b->hash, b->digest, e);
 	}
 	for (size_t i = 0; !rc && i < s->n; i++)
-		rc = one_signature(s, &s->wants[i], now_s, &fields, e);
-	if (!rc)
-		line_ends(header, &fields, out);
-	buf_free(&fields);
+		rc = one_signature(s, &s->wants[i], now_s, out, e);
+	if (rc)
+		buf_cut(out, start);
+	else
+		line_ends(header, out, start);
 	return rc;
 }
 

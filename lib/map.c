@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SIZE_LEAST 16
+
 void
 map_init(struct map *m, uint64_t seed)
 {
@@ -62,7 +64,7 @@ rebuild(struct map *m)
 {
 	struct map old = *m;
 
-	m->size = 64;
+	m->size = SIZE_LEAST;
 	while (m->size < (old.live + 1) * 4)
 		m->size *= 2;
 	m->v = mem_alloc(m->size * sizeof *m->v);

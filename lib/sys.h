@@ -17,6 +17,11 @@
 #define SYS_SANITIZED 0
 #endif
 
+/* One bit for each of a vector's 16 bytes that are 0 or 255, where the processor has a word for it. */
+#if defined(__SSE2__)
+#define SYS_LANES(v) ((unsigned)__builtin_ia32_pmovmskb128((__attribute__((vector_size(16))) char)(v)))
+#endif
+
 /* For seccomp: the processor, 0 where nobody has looked at its calls; and calls that only x86 still
  * has, as rules of sandbox.c. */
 #include <linux/audit.h>
