@@ -201,12 +201,14 @@ odd_block(enum dkim_canon canon, const char *p)
 	return bits(a) | bits(b) << 16 | bits(c) << 32 | bits(d) << 48;
 }
 
-/* The same of fewer bytes than a block has. */
+/* The same of fewer bytes than a block has, behind `before` others. */
 static uint64_t
-odd_rest(enum dkim_canon canon, const char *p, size_t n)
+odd_rest(enum dkim_canon canon, const char *p, size_t n, size_t before)
 {
 	char block[1 + BLOCK] = "";
 
+	if (before > BLOCK - n)
+		return odd_block(canon, p - (BLOCK - n)) >> (BLOCK - n);
 	memcpy(block, p - 1, n + 1);
 	return odd_block(canon, block + 1) & (((uint64_t)1 << n) - 1);
 }
@@ -259,7 +261,7 @@ lines(enum dkim_canon canon, struct dkim_body *b, struct span s, size_t i, size_
 {
 	for (; i < s.n; i += BLOCK) {
 		bool whole = s.n - i >= BLOCK;
-		uint64_t odd = whole ? odd_block(canon, s.p + i) : odd_rest(canon, s.p + i, s.n - i);
+		uint64_t odd = whole ? odd_block(canon, s.p + i) : odd_rest(canon, s.p + i, s.n - i, i);
 
 		for (; odd; odd &= odd - 1) {
 			size_t at = i + (size_t)__builtin_ctzll(odd);

@@ -114,20 +114,28 @@ begins(const char *p, const char *end, const char *start)
 }
 
 typedef char v16 __attribute__((vector_size(16)));
-#define LANES sizeof(v16)
+#define STEP (4 * sizeof(v16))
 
-/* Whether behind one of the 16 bytes at p a line begins with "F" or ">": one thread goes through what
- * all others sign, so not line by line.  One byte more is there. */
-static bool
-may_begin(const char *p)
+static inline v16
+begins_at(const char *p)
 {
 	v16 lf, next;
-	uint64_t half[2];
 
 	memcpy(&lf, p, sizeof lf);
 	memcpy(&next, p + 1, sizeof next);
-	next = (v16)(lf == '\n') & ((v16)(next == 'F') | (v16)(next == '>'));
-	memcpy(half, &next, sizeof half);
+	return (v16)(lf == '\n') & ((v16)(next == 'F') | (v16)(next == '>'));
+}
+
+/* Whether behind one of the bytes of a step at p a line begins with "F" or ">": one thread goes through
+ * what all others sign, so not line by line.  One byte more is there. */
+static inline bool
+may_begin(const char *p)
+{
+	v16 found = begins_at(p) | begins_at(p + sizeof(v16)) | begins_at(p + 2 * sizeof(v16)) |
+	    begins_at(p + 3 * sizeof(v16));
+	uint64_t half[2];
+
+	memcpy(half, &found, sizeof half);
 	return (half[0] | half[1]) != 0;
 }
 
@@ -137,16 +145,19 @@ message_end(const char *p, const char *end, const char *start, bool *quoted)
 {
 	*quoted = false;
 	while (end - p > 1) {
-		bool whole = (size_t)(end - p) > LANES;
-		const char *stop = whole ? p + LANES : end - 1;
+		bool whole = (size_t)(end - p) > STEP;
+		const char *stop = whole ? p + STEP : end - 1;
 
-		if (whole && !may_begin(p))
+		if (whole && !may_begin(p)) {
 			p = stop;
-		for (; p < stop; p++) {
-			*quoted |= p[0] == '\n' && p[1] == '>';
-			if (p[0] == '\n' && p[1] == 'F' && begins(p + 1, end, start))
+			continue;
+		}
+		for (; p < stop && (p = memchr(p, '\n', (size_t)(stop - p))); p++) {
+			*quoted |= p[1] == '>';
+			if (p[1] == 'F' && begins(p + 1, end, start))
 				return p + 1;
 		}
+		p = stop;
 	}
 	return end;
 }
@@ -259,7 +270,8 @@ give_spans(struct batch *b, const struct mbox *m, struct err *e)
 		item->before = (struct span){p, (size_t)(line - p)};
 		item->content = (struct span){line, (size_t)(next - line)};
 		item->quoted = quoted;
-		buf_fmt(&item->name, "message %llu", (unsigned long long)i);
+		buf_str(&item->name, "message ");
+		buf_num(&item->name, i);
 		p = next;
 	}
 	return rc ? rc : dkimcrew_end(b->crew, e);

@@ -9,7 +9,8 @@
 
 #define LINE 78         /* RFC 5322 2.1.1: what a line should not pass */
 #define HEADER_FORM 960 /* bytes: the canonical header of most messages */
-#define FIELD_ROOM 720  /* bytes: most signatures of RSA-2048 */
+#define FIELD_ROOM 720  /* bytes: a field with most signatures of RSA-2048 */
+#define CODE_ROOM 352   /* and their base64 */
 
 const char dkimsign_names[] =
     "From:Sender:Reply-To:To:Cc:Subject:Date:Message-ID:In-Reply-To:References:MIME-Version:"
@@ -587,6 +588,7 @@ one_signature(const struct dkimsign *s, const struct dkimsign_want *w, uint64_t 
 	int rc = choose(l, s->head, v, e);
 
 	buf_room(out, FIELD_ROOM);
+	buf_room(&f.piece, CODE_ROOM);
 	if (!rc)
 		rc = make_field(s, w, l, v, now_s, &f, e);
 	if (!rc)
