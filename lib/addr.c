@@ -714,9 +714,12 @@ addr_domain(struct span mailbox_text)
 {
 	struct cur c = cur_span(mailbox_text);
 	struct span found = {c.end, 0};
+	const char *at = cur_end(&c) ? NULL : memrchr(c.p, '@', mailbox_text.n);
 	bool quoted = false;
 
-	for (; !cur_end(&c); c.p++) {
+	if (at && !memchr(c.p, '"', mailbox_text.n)) /* as nearly all are */
+		return (struct span){at + 1, (size_t)(c.end - at - 1)};
+	for (; at && !cur_end(&c); c.p++) {
 		if (*c.p == '"')
 			quoted = !quoted;
 		else if (quoted && *c.p == '\\' && c.end - c.p > 1)

@@ -93,22 +93,19 @@ cur_line(struct cur *c, struct span *line)
 bool
 cur_u64(struct cur *c, uint64_t max, uint64_t *out)
 {
-	struct cur t = *c;
-	struct span d = cur_while(&t, is_digit);
+	const char *p = c->p, *fits = c->end - p > ALWAYS_FITS ? p + ALWAYS_FITS : c->end;
 	uint64_t v = 0;
 
-	if (d.n == 0)
-		return false;
-	for (size_t i = 0; i < d.n; i++)
-		if (i < ALWAYS_FITS)
-			v = v * 10 + (uint64_t)(d.p[i] - '0');
-		else if (__builtin_mul_overflow(v, 10, &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(d.p[i] - '0'), &v))
+	for (; p < fits && is_digit((unsigned char)*p); p++)
+		v = v * 10 + (uint64_t)(*p - '0');
+	for (; p < c->end && is_digit((unsigned char)*p); p++)
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
 			return false;
-	if (v > max)
+	if (p == c->p || v > max)
 		return false;
 	*out = v;
-	*c = t;
+	c->p = p;
 	return true;
 }
 

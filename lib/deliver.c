@@ -7,7 +7,6 @@
 #include "seven.h"
 #include "telling.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -480,7 +479,7 @@ transact(struct attempt *a, size_t *again, struct err *e)
 	pthread_mutex_lock(&p->lock);
 	if (a->way->s->wait_hint_s > p->hint_s)
 		p->hint_s = a->way->s->wait_hint_s;
-	snprintf(p->site, sizeof p->site, "%.*s", SPAN_ARG(a->way->site));
+	parcel_at(p, a->way->site);
 	note_outcomes(a, e);
 	pthread_mutex_unlock(&p->lock);
 	tell_outcomes(a, io_time_us() - begun);

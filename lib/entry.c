@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define RANDOM_BITS 26
+#define TIME_DIGITS 11 /* of an id; the last has a bit of the random ones */
 #define CRC_TAIL (sizeof ",\"crc\":\"01234567\"}\n" - 1)
 #define CRC_TAIL_START ",\"crc\":\""
 
@@ -57,12 +58,13 @@ entry_id_ok(struct span id)
 	return ok;
 }
 
-static unsigned __int128
-id_bits(const char *id)
+/* The first n digits of an id, as a number. */
+static uint64_t
+id_bits(const char *id, int n)
 {
-	unsigned __int128 v = 0;
+	uint64_t v = 0;
 
-	for (int i = 0; i < ENTRY_ID; i++)
+	for (int i = 0; i < n; i++)
 		v = (v << 5) | ((id_value[(unsigned char)id[i]] - 1u) & 31);
 	return v;
 }
@@ -70,28 +72,40 @@ id_bits(const char *id)
 uint64_t
 entry_id_us(const char *id)
 {
-	return (uint64_t)(id_bits(id) >> RANDOM_BITS);
+	/* Of 80 bits those before the random ones: the digit between has one of each. */
+	return id_bits(id, TIME_DIGITS) >> (5 * TIME_DIGITS + RANDOM_BITS - 5 * ENTRY_ID);
 }
 
 uint32_t
 entry_id_random(const char *id)
 {
-	return (uint32_t)id_bits(id) & ((1u << RANDOM_BITS) - 1);
+	return (uint32_t)id_bits(id + TIME_DIGITS - 1, ENTRY_ID - TIME_DIGITS + 1) & ((1u << RANDOM_BITS) - 1);
 }
 
 /* --- name */
 
+/* What a byte may be part of: a stream's name, a domain. */
+#define STREAM 1
+#define DOMAIN 2
+#define BOTH (STREAM | DOMAIN)
+static const unsigned char part_of[256] = {['0'] = BOTH, ['1'] = BOTH, ['2'] = BOTH, ['3'] = BOTH,
+    ['4'] = BOTH, ['5'] = BOTH, ['6'] = BOTH, ['7'] = BOTH, ['8'] = BOTH, ['9'] = BOTH, ['a'] = BOTH,
+    ['b'] = BOTH, ['c'] = BOTH, ['d'] = BOTH, ['e'] = BOTH, ['f'] = BOTH, ['g'] = BOTH, ['h'] = BOTH,
+    ['i'] = BOTH, ['j'] = BOTH, ['k'] = BOTH, ['l'] = BOTH, ['m'] = BOTH, ['n'] = BOTH, ['o'] = BOTH,
+    ['p'] = BOTH, ['q'] = BOTH, ['r'] = BOTH, ['s'] = BOTH, ['t'] = BOTH, ['u'] = BOTH, ['v'] = BOTH,
+    ['w'] = BOTH, ['x'] = BOTH, ['y'] = BOTH, ['z'] = BOTH, ['-'] = BOTH, ['.'] = DOMAIN, [':'] = DOMAIN,
+    ['_'] = DOMAIN, ['['] = DOMAIN, [']'] = DOMAIN};
+
 static bool
 is_stream(int c)
 {
-	return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-';
+	return part_of[c] & STREAM;
 }
 
 static bool
 is_domain(int c)
 {
-	return (c >= 'a' && c <= 'z') || c == '.' || is_digit(c) || c == '-' || c == ':' || c == '_' ||
-	    c == '[' || c == ']';
+	return part_of[c] & DOMAIN;
 }
 
 static bool
@@ -111,7 +125,7 @@ entry_name_parse(struct span text, struct entry_name *out)
 
 	if (text.n > ENTRY_NAME_MAX)
 		return false;
-	due = cur_span(cur_take(&c, 10));
+	due = cur_span(cur_take(&c, ENTRY_DUE));
 	if (!cur_u64(&due, UINT64_MAX, &out->due) || !cur_end(&due) || !cur_ch(&c, '.'))
 		return false;
 	out->id = cur_take(&c, ENTRY_ID);
@@ -181,11 +195,11 @@ get_hex(struct cur *c, uint32_t *out)
 	uint32_t v = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
-		const char *p = s.p[i] ? strchr(hex_digits, s.p[i]) : NULL;
+		char d = s.p[i];
 
-		if (!p)
+		if (!is_digit((unsigned char)d) && (d < 'a' || d > 'f'))
 			return false;
-		v = (v << 4) | (uint32_t)(p - hex_digits);
+		v = (v << 4) | (uint32_t)(d <= '9' ? d - '0' : d - 'a' + 10);
 	}
 	*out = v;
 	return s.n == 8;

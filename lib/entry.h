@@ -40,6 +40,12 @@ struct entry_name { /* spans are lent by the text that was parsed */
 	uint64_t size;      /* bytes of content */
 };
 bool entry_name_parse(struct span text, struct entry_name *out);
+#define ENTRY_DUE 10 /* digits */
+static inline struct span
+entry_name_id(const char *name) /* of one that has been parsed before: it always stands at one place */
+{
+	return (struct span){name + ENTRY_DUE + 1, ENTRY_ID};
+}
 void entry_name_format(struct buf *out, const struct entry_name *n); /* due: at most ENTRY_DUE_MAX */
 
 /* What may stand as the name's domain field for this recipient domain, lower-cased into out;

@@ -3,23 +3,35 @@
 #include <stddef.h>
 #include <string.h>
 
-/* A value stands before us when the last byte is none of the openers; no value ends in a blank,
- * so an object may follow other words on its line. */
-static void
-comma(struct buf *b)
-{
-	char last = b->len ? b->s[b->len - 1] : '\n';
+/* Behind these no value stands; none ends in a blank, so an object may follow other words on its line. */
+static const bool opens[256] = {['{'] = true, ['['] = true, [':'] = true, ['\n'] = true, [' '] = true,
+    ['\t'] = true};
 
-	if (last != '{' && last != '[' && last != ':' && last != '\n' && last != ' ' &&
-	    last != '\t')
-		buf_ch(b, ',');
+/* Room for n bytes behind a comma, where one is needed, and a NUL: all of it is asked for once. */
+static char *
+begin(struct buf *b, size_t n)
+{
+	char *p = n + 1 < b->cap - b->len ? b->s + b->len : buf_room(b, n + 1);
+
+	if (b->len > 0 && !opens[(unsigned char)p[-1]])
+		*p++ = ',';
+	return p;
+}
+
+static void
+end(struct buf *b, char *p)
+{
+	*p = '\0';
+	b->len = (size_t)(p - b->s);
 }
 
 void
 json_open(struct buf *b)
 {
-	comma(b);
-	buf_ch(b, '{');
+	char *p = begin(b, 1);
+
+	*p++ = '{';
+	end(b, p);
 }
 
 void
@@ -29,29 +41,16 @@ json_close(struct buf *b)
 }
 
 void
-json_key(struct buf *b, const char *key)
+json_name(struct buf *b, struct span key)
 {
-	size_t n = strlen(key);
+	char *p = begin(b, key.n + 3);
 
-	comma(b);
-	buf_room(b, n + 3); /* once, for all of it */
-	buf_ch(b, '"');
-	buf_add(b, key, n);
-	buf_add(b, "\":", 2);
-}
-
-void
-json_obj(struct buf *b, const char *key)
-{
-	json_key(b, key);
-	buf_ch(b, '{');
-}
-
-void
-json_arr(struct buf *b, const char *key)
-{
-	json_key(b, key);
-	buf_ch(b, '[');
+	*p++ = '"';
+	memcpy(p, key.p, key.n);
+	p += key.n;
+	*p++ = '"';
+	*p++ = ':';
+	end(b, p);
 }
 
 void
@@ -60,26 +59,19 @@ json_arr_end(struct buf *b)
 	buf_ch(b, ']');
 }
 
-static void
-number(struct buf *b, uint64_t v, bool negative)
-{
-	if (negative)
-		buf_ch(b, '-');
-	buf_num(b, v);
-}
-
 void
-json_num(struct buf *b, const char *key, int64_t value)
+json_digits(struct buf *b, int64_t value)
 {
-	json_key(b, key);
-	number(b, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0);
+	if (value < 0)
+		buf_ch(b, '-');
+	buf_num(b, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
 void
 json_item(struct buf *b, int64_t value)
 {
-	comma(b);
-	number(b, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0);
+	end(b, begin(b, 0));
+	json_digits(b, value);
 }
 
 void
@@ -90,7 +82,7 @@ json_ms(struct buf *b, const char *key, uint64_t us)
 	    (char)('0' + part % 10)};
 
 	json_key(b, key);
-	number(b, us / 1000, false);
+	buf_num(b, us / 1000);
 	buf_add(b, point, sizeof point);
 }
 
@@ -99,20 +91,6 @@ json_bool(struct buf *b, const char *key, bool value)
 {
 	json_key(b, key);
 	buf_str(b, value ? "true" : "false");
-}
-
-void
-json_str(struct buf *b, const char *key, struct span value)
-{
-	json_key(b, key);
-	json_text(b, value);
-}
-
-void
-json_maybe(struct buf *b, const char *key, struct span value)
-{
-	if (value.n > 0)
-		json_str(b, key, value);
 }
 
 static void
@@ -128,35 +106,72 @@ escaped(struct buf *b, unsigned char c)
 	}
 }
 
+/* Whether one of eight bytes cannot stand in a string as it is: RFC 8259 7, DEL, and what is not ASCII.
+ * A byte is zero where subtracting one borrows; what the borrow does to the bytes above it only makes a
+ * second look necessary. */
+static bool
+has_odd(uint64_t v)
+{
+	const uint64_t ones = UINT64_MAX / 255, tops = ones << 7;
+	uint64_t quote = v ^ ones * '"', backslash = v ^ ones * '\\', del = v ^ ones * 127;
+
+	return ((v | ((v - ones * ' ') & ~v) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
+	           ((del - ones) & ~del)) & tops) != 0;
+}
+
+static bool
+is_plain(char c)
+{
+	return (unsigned)(unsigned char)c - ' ' < 127 - ' ' && c != '"' && c != '\\';
+}
+
+/* How many bytes from p on go out as they are. */
+static size_t
+plain(const char *p, size_t n)
+{
+	size_t i = 0;
+	uint64_t eight;
+
+	for (; n - i >= sizeof eight; i += sizeof eight) {
+		memcpy(&eight, p + i, sizeof eight);
+		if (has_odd(eight))
+			break;
+	}
+	if (i > 0 && n - i < sizeof eight) { /* the rest, with some of what was looked at */
+		memcpy(&eight, p + n - sizeof eight, sizeof eight);
+		if (!has_odd(eight))
+			return n;
+	}
+	while (i < n && is_plain(p[i]))
+		i++;
+	return i;
+}
+
 void
 json_text(struct buf *b, struct span value)
 {
-	const unsigned char *p = (const unsigned char *)value.p;
-	size_t i = 0;
+	size_t i = plain(value.p, value.n), len;
+	char *p = begin(b, i + 2);
 
-	comma(b);
-	buf_ch(b, '"');
+	*p++ = '"';
+	if (i > 0)
+		memcpy(p, value.p, i);
+	end(b, p + i);
 	while (i < value.n) {
-		size_t plain = i, len;
+		unsigned char c = (unsigned char)value.p[i];
 
-		while (plain < value.n && (unsigned)p[plain] - ' ' < 127 - ' ' && p[plain] != '"' &&
-		    p[plain] != '\\')
-			plain++;
-		buf_add(b, p + i, plain - i);
-		i = plain;
-		if (i == value.n)
-			break;
-		if (p[i] < 0x80) {
-			escaped(b, p[i++]);
-			continue;
-		}
 		len = utf8_len(value.p + i, value.n - i);
-		if (len == 0)
-			buf_fmt(b, "\\\\x%02x", (unsigned)p[i++]);
-		else if (len == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0)
-			escaped(b, p[i + 1]); /* C1 controls: terminals obey them */
+		if (c < 0x80)
+			escaped(b, c);
+		else if (len == 0)
+			buf_fmt(b, "\\\\x%02x", (unsigned)c);
+		else if (len == 2 && c == 0xc2 && (unsigned char)value.p[i + 1] < 0xa0)
+			escaped(b, (unsigned char)value.p[i + 1]); /* C1 controls: terminals obey them */
 		else
-			buf_add(b, p + i, len);
+			buf_add(b, value.p + i, len);
+		i += len > 0 ? len : 1;
+		len = plain(value.p + i, value.n - i);
+		buf_add(b, value.p + i, len);
 		i += len;
 	}
 	buf_ch(b, '"');

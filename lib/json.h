@@ -23,16 +23,61 @@
 
 void json_open(struct buf *b);  /* "{", with a comma before where a value stands already */
 void json_close(struct buf *b); /* "}" */
-void json_key(struct buf *b, const char *key); /* the comma where needed, "key": */
-void json_str(struct buf *b, const char *key, struct span value);
-void json_maybe(struct buf *b, const char *key, struct span value); /* if it is not empty */
-void json_num(struct buf *b, const char *key, int64_t value);
+static inline void json_key(struct buf *b, const char *key); /* the comma where needed, "key": */
+static inline void json_str(struct buf *b, const char *key, struct span value);
+static inline void json_maybe(struct buf *b, const char *key, struct span value); /* if it is not empty */
+static inline void json_num(struct buf *b, const char *key, int64_t value);
 void json_ms(struct buf *b, const char *key, uint64_t us); /* as milliseconds, 3 decimals */
 void json_bool(struct buf *b, const char *key, bool value);
-void json_obj(struct buf *b, const char *key); /* "key":{ */
-void json_arr(struct buf *b, const char *key);  /* "key":[ */
+static inline void json_obj(struct buf *b, const char *key); /* "key":{ */
+static inline void json_arr(struct buf *b, const char *key);  /* "key":[ */
 void json_arr_end(struct buf *b);
 void json_text(struct buf *b, struct span value); /* a bare string, as an array's element */
 void json_item(struct buf *b, int64_t value);     /* a bare number, likewise */
+
+/* Here so that the length of a key is known when its caller is compiled. */
+void json_name(struct buf *b, struct span key);
+void json_digits(struct buf *b, int64_t value);
+
+static inline void
+json_key(struct buf *b, const char *key)
+{
+	json_name(b, (struct span){key, strlen(key)});
+}
+
+static inline void
+json_str(struct buf *b, const char *key, struct span value)
+{
+	json_key(b, key);
+	json_text(b, value);
+}
+
+static inline void
+json_maybe(struct buf *b, const char *key, struct span value)
+{
+	if (value.n > 0)
+		json_str(b, key, value);
+}
+
+static inline void
+json_num(struct buf *b, const char *key, int64_t value)
+{
+	json_key(b, key);
+	json_digits(b, value);
+}
+
+static inline void
+json_obj(struct buf *b, const char *key)
+{
+	json_key(b, key);
+	buf_ch(b, '{');
+}
+
+static inline void
+json_arr(struct buf *b, const char *key)
+{
+	json_key(b, key);
+	buf_ch(b, '[');
+}
 
 #endif

@@ -215,6 +215,15 @@ parcel_delivered(const struct parcel *p)
 }
 
 void
+parcel_at(struct parcel *p, struct span site)
+{
+	size_t n = site.n < sizeof p->site ? site.n : sizeof p->site - 1;
+
+	memcpy(p->site, site.p, n);
+	p->site[n] = '\0';
+}
+
+void
 parcel_verdict(struct parcel *p, const uint32_t *rcpts, size_t n, enum journal_is as, int code,
     const char *status, const char *text, struct span site)
 {
@@ -230,7 +239,7 @@ parcel_verdict(struct parcel *p, const uint32_t *rcpts, size_t n, enum journal_i
 	}
 	journal_outcome_end(&p->pending, start);
 	p->tried |= as == JOURNAL_DEFERRED;
-	snprintf(p->site, sizeof p->site, "%.*s", SPAN_ARG(site));
+	parcel_at(p, site);
 	pthread_mutex_unlock(&p->lock);
 	for (size_t i = 0; i < n; i++)
 		parcel_tell(p, rcpts[i], &w);

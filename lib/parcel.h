@@ -65,6 +65,8 @@ struct parcel {
 	char site[256];        /* of the last attempt, for the deferral's line */
 };
 
+void parcel_at(struct parcel *p, struct span site); /* where it is tried */
+
 /* An outcome without a transaction: no route, no connection.  as: JOURNAL_DEFERRED or
  * JOURNAL_FAILED; code 0 where no peer said it. */
 void parcel_verdict(struct parcel *p, const uint32_t *rcpts, size_t n, enum journal_is as, int code,

@@ -93,21 +93,13 @@ new_item(struct plan *p)
 	return i;
 }
 
-static struct span
-id_of(const char *name)
-{
-	struct entry_name n;
-
-	return entry_name_parse(span_of(name), &n) ? n.id : (struct span){"", 0};
-}
-
 void
 plan_forget(struct plan *p, uint32_t item)
 {
 	struct plan_item *i = &p->items[item];
 
 	if (i->name)
-		map_remove(&p->by_id, id_of(i->name));
+		map_remove(&p->by_id, entry_name_id(i->name));
 	free(i->name);
 	free(i->rcpts);
 	*i = (struct plan_item){.dest = p->free_item};
@@ -116,22 +108,21 @@ plan_forget(struct plan *p, uint32_t item)
 
 bool
 plan_add_name(struct plan *p, const struct queue_at *at, const char *name, size_t len,
-    uint32_t *item)
+    struct entry_name *n, uint32_t *item)
 {
-	struct entry_name n;
 	uint32_t i;
 
 	*item = NO_ITEM;
-	if (!entry_name_parse((struct span){name, len}, &n))
+	if (!entry_name_parse((struct span){name, len}, n))
 		return false;
-	*item = map_get(&p->by_id, n.id);
+	*item = map_get(&p->by_id, n->id);
 	if (*item != MAP_NONE)
 		return false;
 	i = new_item(p);
 	p->items[i].name = mem_dup(name, len);
 	p->items[i].place = (uint8_t)at->place;
 	p->items[i].hour = (uint32_t)(at->place == IN_NEW ? at->hour_s : at->hour_s / 3600);
-	map_put(&p->by_id, id_of(p->items[i].name), i);
+	map_put(&p->by_id, entry_name_id(p->items[i].name), i);
 	*item = i;
 	return true;
 }

@@ -116,9 +116,10 @@ struct plan {
 void plan_init(struct plan *p, const struct conf *c, uint64_t seed);
 void plan_free(struct plan *p); /* drops parcels that groups still hold */
 
-/* An entry by its name; false where it is planned already, perhaps by another name: then *item is that. */
+/* An entry by its name, whose parts are n's then, lent by it; false where it is none, or is planned already,
+ * perhaps by another name: then *item is that. */
 bool plan_add_name(struct plan *p, const struct queue_at *at, const char *name, size_t len,
-    uint32_t *item);
+    struct entry_name *n, uint32_t *item);
 /* dest: of the first of its recipients; several: others have others. */
 uint32_t plan_add_group(struct plan *p, struct parcel *parcel, uint32_t *rcpts, size_t n,
     uint32_t dest, bool several);

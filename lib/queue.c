@@ -21,6 +21,8 @@ const char *const queue_place_names[] = {"new", "cur", "hold", "failed", "sent",
 
 struct queue {
 	int root, state, log;
+	uid_t uid;         /* ours */
+	_Atomic bool marks; /* an entry was not ours: reading leaves its mark, the time */
 	mode_t entry_mode; /* 0660 where submitters share new/, else 0600 */
 	gid_t entry_group; /* theirs, then */
 	pthread_mutex_t lock; /* over dirty */
@@ -122,6 +124,7 @@ queue_open(struct queue **out, const char *dir, enum queue_use use, struct err *
 	int rc;
 
 	q->root = q->state = q->log = -1;
+	q->uid = geteuid();
 	pthread_mutex_init(&q->lock, NULL);
 	rc = open_root(q, dir, use != QUEUE_FIND, e);
 	if (!rc && use != QUEUE_SUBMIT)
@@ -154,6 +157,25 @@ int
 queue_root_fd(const struct queue *q)
 {
 	return q->root;
+}
+
+uid_t
+queue_uid(const struct queue *q)
+{
+	return q->uid;
+}
+
+/* When it was read is of no interest, and writing that into its inode costs a drain 2 % of its CPU. */
+int
+queue_open_entry(struct queue *q, const char *path, int flags)
+{
+	int fd = q->marks ? -1 : openat(q->root, path, flags | O_NOATIME);
+
+	if (fd >= 0 || (!q->marks && errno != EPERM))
+		return fd;
+	fd = openat(q->root, path, flags);
+	q->marks |= fd >= 0;
+	return fd;
 }
 
 unsigned
@@ -369,6 +391,7 @@ queue_path(const struct queue_at *at, const char *name, struct buf *out)
 	char dir[QUEUE_DIR_MAX];
 
 	queue_dir(at, dir);
+	buf_room(out, strlen(dir) + 1 + strlen(name));
 	buf_str(out, dir);
 	buf_ch(out, '/');
 	buf_str(out, name);

@@ -36,6 +36,8 @@ void queue_close(struct queue *q);
 int queue_state_fd(const struct queue *q); /* the directory state/, log/, for openat */
 int queue_log_fd(const struct queue *q);
 int queue_root_fd(const struct queue *q);         /* O_PATH */
+uid_t queue_uid(const struct queue *q); /* who we are */
+int queue_open_entry(struct queue *q, const char *path, int flags); /* openat(2) below the root, and its errno */
 unsigned queue_entry_mode(const struct queue *q); /* 0660 where submitters share new/, else 0600 */
 gid_t queue_entry_group(const struct queue *q);   /* the submitters', where they share it */
 

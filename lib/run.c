@@ -228,8 +228,7 @@ plan_names(struct runner *r)
 		struct entry_name n;
 		uint32_t item = MAP_NONE, site;
 
-		if (entry_name_parse(span_of(v[i].name), &n) &&
-		    plan_add_name(p, &r->ats[v[i].i], v[i].name, strlen(v[i].name), &item)) {
+		if (plan_add_name(p, &r->ats[v[i].i], v[i].name, strlen(v[i].name), &n, &item)) {
 			p->items[item].dest = load_dest(&r->s, n.domain, n.stream, NULL);
 			site = plan_push(p, item);
 			if (r->n < 64)

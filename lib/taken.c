@@ -79,7 +79,7 @@ static int
 read_entry(struct queue_entry *t, const struct stat *st, enum queue_verify verify, struct err *e)
 {
 	const uint64_t file_size = (uint64_t)st->st_size;
-	bool stranger = verify && st->st_uid != geteuid(), all;
+	bool stranger = verify && st->st_uid != queue_uid(t->q), all;
 	uint64_t content;
 	int rc = read_more(t, file_size < READ_ALONG ? (size_t)file_size : READ_ALONG / 2, e);
 
@@ -175,7 +175,7 @@ open_entry(struct queue *q, const struct queue_at *at, const char *name, int fla
 	*took = QUEUE_GONE;
 	queue_path(at, name, path);
 	/* O_NONBLOCK: neither a FIFO nor somebody's lease makes us wait. */
-	t->fd = openat(queue_root_fd(q), path->s, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	t->fd = queue_open_entry(q, path->s, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	t->name = mem_dup(name, strlen(name));
 	if (t->fd < 0 && errno == ENOENT)
 		return 0;
@@ -335,14 +335,14 @@ is_owners_quota(const struct queue_entry *t)
 {
 	struct stat st;
 
-	return errno == EDQUOT && fstat(t->fd, &st) == 0 && st.st_uid != geteuid();
+	return errno == EDQUOT && fstat(t->fd, &st) == 0 && st.st_uid != queue_uid(t->q);
 }
 
 int
 queue_journal(struct queue_entry *t, struct span lines, size_t reserve, struct err *e)
 {
-	struct buf b = BUF_INIT;
-	int rc = 0;
+	size_t start = t->journal.len;
+	int rc;
 
 	/* A crash's rest behind the last whole line must not look like a continuation of ours.
 	 * (What we reserved ourselves is line feeds, which look like nothing.) */
@@ -351,21 +351,19 @@ queue_journal(struct queue_entry *t, struct span lines, size_t reserve, struct e
 			return err_sys(e, "journal %s", t->name);
 		t->file_end = t->journal_end;
 	}
-	buf_add(&b, lines.p, lines.n);
-	if (reserve > 0) {
-		memset(buf_room(&b, reserve), '\n', reserve);
-		buf_grew(&b, reserve);
-	}
-	rc = io_pwrite(t->fd, b.s, b.len, t->journal_end, e);
+	buf_room(&t->journal, lines.n + reserve);
+	buf_add(&t->journal, lines.p, lines.n);
+	memset(buf_room(&t->journal, reserve), '\n', reserve);
+	buf_grew(&t->journal, reserve);
+	rc = io_pwrite(t->fd, t->journal.s + start, lines.n + reserve, t->journal_end, e);
 	t->over_quota = rc && is_owners_quota(t);
-	buf_free(&b);
+	buf_cut(&t->journal, rc ? start : start + lines.n);
 	if (rc) {
 		t->file_end = UINT64_MAX; /* part of it may stand there: cut before the next try */
 		return err_in(e, "journal %s", t->name);
 	}
 	t->journal_end += lines.n;
 	t->file_end = t->journal_end;
-	buf_add(&t->journal, lines.p, lines.n);
 	return 0;
 }
 

@@ -288,6 +288,32 @@ test_json_strings(void)
 	buf_free(&b);
 }
 
+/* A byte may stand as it is, and is neither lost nor doubled, at each place of strings of each length. */
+static void
+test_json_each_byte(void)
+{
+	struct buf b = BUF_INIT;
+	int wrong = 0;
+
+	for (int c = 0; c < 256; c++)
+		for (size_t n = 1; n <= 25; n++)
+			for (size_t at = 0; at < n; at++) {
+				char text[26] = "abcdefghijklmnopqrstuvwxy";
+				bool as_is = c >= 32 && c < 127 && c != '"' && c != '\\';
+				size_t tail = n - at - 1, used;
+
+				text[at] = (char)c;
+				buf_cut(&b, 0);
+				json_text(&b, (struct span){text, n});
+				used = b.len - 2 - at - tail; /* by c, between all others */
+				wrong += b.s[0] != '"' || b.s[b.len - 1] != '"' || memcmp(b.s + 1, text, at) != 0 ||
+				    memcmp(b.s + b.len - 1 - tail, text + at + 1, tail) != 0 ||
+				    (used == 1) != as_is || (as_is ? b.s[1 + at] != c : b.s[1 + at] != '\\');
+			}
+	is_num(wrong, 0, "each byte is escaped, or left alone, at each place");
+	buf_free(&b);
+}
+
 static void
 test_json_commas(void)
 {
@@ -349,6 +375,7 @@ main(void)
 	test_crc();
 	test_err();
 	test_json_strings();
+	test_json_each_byte();
 	test_json_commas();
 	return tap_done();
 }

@@ -20,6 +20,11 @@ ids(void)
 	entry_id(later, 1795311782123457, 0);
 	ok(strcmp(id, later) < 0, "ids sort by age");
 	is_num((long long)entry_id_us(id), 1795311782123456, "the time comes back");
+	is_num((long long)entry_id_random(id), 7, "and what was drawn");
+	entry_id(id, (1ull << 54) - 1, (1u << 25) + 1);
+	ok(entry_id_us(id) == (1ull << 54) - 1 && entry_id_random(id) == (1u << 25) + 1, "the largest of both, too");
+	entry_id(id, 1ull << 53, (1u << 26) - 1);
+	ok(entry_id_us(id) == 1ull << 53 && entry_id_random(id) == (1u << 26) - 1, "each bit is its own");
 	ok(!entry_id_ok(SPAN("000000000000000")) && !entry_id_ok(SPAN("00000000000000000")) &&
 	    !entry_id_ok(SPAN("000000000000000i")) && !entry_id_ok(SPAN("000000000000000A")),
 	    "what is no id");

@@ -42,6 +42,7 @@ looks(bool follow, int64_t *most_ms)
 	struct run_state r;
 	struct queue_put p;
 	struct load l;
+	struct entry_name parts;
 	uint32_t item;
 	int n = 0;
 
@@ -49,7 +50,7 @@ looks(bool follow, int64_t *most_ms)
 	*most_ms = 0;
 	if (queue_put_begin(queue, &p, &v, &e) || queue_put_content(&p, B("Subject: x\r\n\r\n"), true, &e) ||
 	    queue_put_link(&p, SPAN("mail"), SPAN("x.example"), &e) ||
-	    !plan_add_name(&r.plan, &at, p.name.s, p.name.len, &item))
+	    !plan_add_name(&r.plan, &at, p.name.s, p.name.len, &parts, &item))
 		return -1;
 	for (; n < 1000; n++) {
 		int64_t wait;
@@ -85,14 +86,15 @@ renamed(void)
 	const struct run_options o = {.follow = true};
 	const struct queue_at at = {IN_CUR, 1795309200};
 	uint32_t item = 7, same = 7;
+	struct entry_name parts;
 	struct run_state r;
 
 	begin(&r, &o);
-	ok(plan_add_name(&r.plan, &at, B(old), &item), "an entry is planned");
-	ok(!plan_add_name(&r.plan, &at, B(now), &same) && same == item, "by another name it is the same");
-	ok(!plan_add_name(&r.plan, &at, B("nonsense"), &same) && same == MAP_NONE, "what is no name is no item");
+	ok(plan_add_name(&r.plan, &at, B(old), &parts, &item), "an entry is planned");
+	ok(!plan_add_name(&r.plan, &at, B(now), &parts, &same) && same == item, "by another name it is the same");
+	ok(!plan_add_name(&r.plan, &at, B("nonsense"), &parts, &same) && same == MAP_NONE, "what is no name is no item");
 	plan_forget(&r.plan, item);
-	ok(plan_add_name(&r.plan, &at, B(now), &same), "and is planned when it is forgotten");
+	ok(plan_add_name(&r.plan, &at, B(now), &parts, &same), "and is planned when it is forgotten");
 	plan_forget(&r.plan, same);
 	end(&r);
 }
