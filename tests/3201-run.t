@@ -35,9 +35,13 @@ old=$T/queue/state/sites/long-ago.example
 touch -d "@$((now - 31 * 86400))" "$old"
 smtp-deliver
 is "$(ls "$old")" "$old" 'are not looked for in each run'
-echo "latest=$((now - 86400)) candidate=0 last=0" >"$T/queue/state/clock"
-smtp-deliver
-[ ! -e "$old" ] && [ -n "$(ls "$T/queue/state/sites")" ]
+# A whole day ago would be a jump where a second has gone by since.
+run_on_new_day() {
+	echo "latest=$(($(date +%s) / 86400 * 86400 - 1)) candidate=0 last=0" >"$T/queue/state/clock"
+	smtp-deliver
+	[ ! -e "$old" ]
+}
+until_true 3 run_on_new_day && [ -n "$(ls "$T/queue/state/sites")" ]
 result $? 'but forgotten once a day, and only they'
 
 # --- what sent/ keeps is written down right behind the final reply, too
