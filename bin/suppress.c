@@ -229,6 +229,30 @@ why(struct tool *t, char **addresses, struct err *e)
 	return rc;
 }
 
+static int
+damaged(void *arg, const struct suppressline *v, struct err *e)
+{
+	struct tool *t = arg;
+	struct buf text = BUF_INIT;
+
+	(void)e;
+	prog_escape(&text, v->address);
+	prog_warn("list: a damaged line: %s", text.s);
+	buf_free(&text);
+	t->bad++;
+	return 0;
+}
+
+static int
+list(struct tool *t, struct err *e)
+{
+	int rc = t->s ? suppress_list(t->s, print, t, e) : 0;
+
+	if (t->s && !rc)
+		rc = suppress_damaged(t->s, damaged, t, e);
+	return rc ? rc : t->bad ? EX_DATAERR : 0;
+}
+
 /* --- entries in */
 
 /* What is wrong with one line does not end the others. */
@@ -404,7 +428,7 @@ act(struct tool *t, char **argv, struct err *e)
 	case EXPORT: t->all = true; break;
 	case LIST: break;
 	}
-	return t->s ? suppress_list(t->s, print, t, e) : 0;
+	return list(t, e);
 }
 
 int

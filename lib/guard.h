@@ -5,7 +5,7 @@
  * A list that is there and cannot be read, or is none, stops what would be sent: a message that waits is sent
  * when somebody has seen to it, but one to who has complained cannot be called back.  A page that cannot be
  * read stops only who would be on it, and a damaged list is made anew of what is whole (paged.h), which
- * costs one message its attempt.  Safe for many threads.
+ * costs one message its attempt.  A damaged line stops whom it names.  Safe for many threads.
  */
 #ifndef GUARD_H
 #define GUARD_H

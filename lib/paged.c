@@ -1,7 +1,6 @@
 #include "paged.h"
 
 #include "buf.h"
-#include "crc.h"
 #include "file.h"
 #include "hex.h"
 #include "io.h"
@@ -20,10 +19,9 @@
 #define ANY_MAGIC "relaykit table " /* and which, then a blank */
 #define PAGES_DIGITS 10
 #define PAGES_MAX 9999999999ULL
-#define CRC_BYTES 4
 #define FILL_PERCENT 40   /* of the pages of a file that is made anew */
 #define LINES_MAX (PAGED_BYTES / 4)
-#define ROOM (PAGED_BYTES - 1) /* its last byte is a LF, so that a page ends where a line does */
+#define ROOM PAGEDLINE_ROOM
 #define GROW_TRIES 40     /* 1.5 to that: what does not fit then is no matter of luck */
 
 struct paged {
@@ -44,121 +42,6 @@ name_with(const struct paged *t, struct buf *b, const char *tail)
 	buf_cut(b, 0);
 	buf_fmt(b, "%s%s", t->name, tail);
 	return b->s;
-}
-
-/* --- lines */
-
-static bool
-is_clean(struct span s, bool tabs)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < ' ' && !(tabs && s.p[i] == '\t'))
-			return false;
-	return true;
-}
-
-/* Of what stands from start on, and before it what parts the two. */
-static void
-put_check(struct buf *out, size_t start, const char *between)
-{
-	uint32_t crc = crc32c(0, out->s + start, out->len - start);
-	unsigned char bytes[CRC_BYTES];
-
-	for (unsigned i = 0; i < CRC_BYTES; i++)
-		bytes[i] = (unsigned char)(crc >> 8 * (CRC_BYTES - 1 - i));
-	buf_str(out, between);
-	hex_put(out, bytes, CRC_BYTES);
-	buf_ch(out, '\n');
-}
-
-static void
-put_line(struct buf *out, const struct paged_line *l)
-{
-	size_t start = out->len;
-
-	buf_add(out, l->key.p, l->key.n);
-	buf_ch(out, '\t');
-	buf_add(out, l->value.p, l->value.n);
-	put_check(out, start, "\t");
-}
-
-static bool
-check_ok(struct span body, struct span check)
-{
-	unsigned char is[CRC_BYTES];
-	uint32_t crc = 0;
-
-	if (!hex_get(check, is, CRC_BYTES))
-		return false;
-	for (unsigned i = 0; i < CRC_BYTES; i++)
-		crc = crc << 8 | is[i];
-	return crc == crc32c(0, body.p, body.n);
-}
-
-static bool
-get_line(struct span line, struct paged_line *l)
-{
-	const char *tab = memchr(line.p, '\t', line.n), *end = line.p + line.n;
-	const char *last = tab ? memrchr(tab + 1, '\t', (size_t)(end - tab - 1)) : NULL;
-
-	if (!last || !check_ok((struct span){line.p, (size_t)(last - line.p)},
-	        (struct span){last + 1, (size_t)(end - last - 1)}))
-		return false;
-	l->key = (struct span){line.p, (size_t)(tab - line.p)};
-	l->value = (struct span){tab + 1, (size_t)(last - tab - 1)};
-	return true;
-}
-
-bool
-paged_next(struct cur *page, struct paged_line *l)
-{
-	const char *lf;
-
-	while ((lf = memchr(page->p, '\n', (size_t)(page->end - page->p)))) {
-		struct span line = {page->p, (size_t)(lf - page->p)};
-
-		page->p = lf + 1;
-		if (get_line(line, l))
-			return true;
-	}
-	return false;
-}
-
-/* The check is made of what may be it alone. */
-bool
-paged_next_of(struct cur *page, struct span key, struct paged_line *l)
-{
-	const char *lf;
-
-	while ((lf = memchr(page->p, '\n', (size_t)(page->end - page->p)))) {
-		struct span line = {page->p, (size_t)(lf - page->p)};
-
-		page->p = lf + 1;
-		if (line.n > key.n && line.p[key.n] == '\t' && memcmp(line.p, key.p, key.n) == 0 &&
-		    get_line(line, l))
-			return true;
-	}
-	return false;
-}
-
-/* Behind the last line that is whole: mostly the one before the spaces. */
-static size_t
-used_of(const char *page)
-{
-	struct cur c = cur_of(page, PAGED_BYTES);
-	struct paged_line l;
-	size_t used = ROOM;
-	const char *lf;
-
-	while (used > 0 && page[used - 1] == ' ')
-		used--;
-	lf = used > 1 && page[used - 1] == '\n' ? memrchr(page, '\n', used - 1) : NULL;
-	if (lf && get_line((struct span){lf + 1, (size_t)(page + used - 1 - (lf + 1))}, &l))
-		return used;
-	used = 0;
-	while (paged_next(&c, &l))
-		used = (size_t)(c.p - page);
-	return used;
 }
 
 static uint64_t
@@ -184,7 +67,7 @@ put_head(const struct paged *t, uint64_t pages, char page[PAGED_BYTES])
 
 	buf_fmt(&b, MAGIC "%0*llu seed ", PAGES_DIGITS, (unsigned long long)pages);
 	hex_put(&b, t->seed, sizeof t->seed);
-	put_check(&b, 0, " check ");
+	pagedline_put_check(&b, 0, " check ");
 	if (about.n < ROOM - b.len)
 		buf_add(&b, about.p, about.n);
 	memset(page, ' ', PAGED_BYTES);
@@ -204,7 +87,7 @@ get_head(struct cur c, uint64_t *pages, unsigned char *seed)
 	if (!cur_lit(&c, " seed ") || !hex_get(cur_take(&c, 2 * SIPHASH_KEY_BYTES), seed, SIPHASH_KEY_BYTES))
 		return false;
 	body = (struct span){all.p, (size_t)(c.p - all.p)};
-	if (!cur_lit(&c, " check ") || !check_ok(body, cur_take(&c, 2 * (size_t)CRC_BYTES)))
+	if (!cur_lit(&c, " check ") || !pagedline_check(body, cur_take(&c, 2 * (size_t)PAGEDLINE_CRC)))
 		return false;
 	c = cur_span(digits);
 	return cur_u64(&c, PAGES_MAX, pages) && cur_end(&c) && *pages > 0;
@@ -272,6 +155,8 @@ struct anew {
 	struct buf page;      /* its lines */
 	struct buf image;
 	bool full;            /* one was: more of them are needed */
+	uint64_t whole;       /* lines there were, living or not */
+	bool hurt;            /* and some that were not whole */
 };
 
 /* Writes the pages up to, without, this one: the one at hand, and empty ones. */
@@ -310,14 +195,16 @@ by_hash(const void *x, const void *y)
 static int
 move_page(struct anew *a, const char *page, struct err *e)
 {
-	struct cur c = cur_of(page, PAGED_BYTES);
+	struct cur c = cur_of(page, PAGED_BYTES), again = c;
 	struct paged_line v[LINES_MAX];
 	struct moving m[LINES_MAX];
 	size_t n = 0, k = 0;
 	int rc = 0;
 
+	a->hurt |= paged_next_hurt(&again, v);
 	while (n < LINES_MAX && paged_next(&c, &v[n]))
 		n++;
+	a->whole += n;
 	for (size_t i = 0; i < n; i++)
 		if (!a->t->kind.dead || !a->t->kind.dead(a->t->kind.arg, v, n, i))
 			m[k++] = (struct moving){hash_of(a->t, v[i].key), v[i], i};
@@ -325,7 +212,7 @@ move_page(struct anew *a, const char *page, struct err *e)
 		qsort(m, k, sizeof *m, by_hash);
 	for (size_t i = 0; i < k && !rc && !a->full; i++) {
 		rc = flush_to(a, page_of(m[i].hash, a->pages), e);
-		put_line(&a->page, &m[i].line);
+		pagedline_put(&a->page, &m[i].line);
 		a->full = a->page.len > ROOM;
 	}
 	return rc;
@@ -340,8 +227,8 @@ fill(struct anew *a, struct err *e)
 	size_t got;
 	int rc;
 
-	a->now = 0;
-	a->full = false;
+	a->now = a->whole = 0;
+	a->full = a->hurt = false;
 	buf_cut(&a->page, 0);
 	buf_cut(&a->image, 0);
 	if (ftruncate(a->fd, 0) < 0 || lseek(a->fd, 0, SEEK_SET) < 0)
@@ -354,6 +241,29 @@ fill(struct anew *a, struct err *e)
 			rc = move_page(a, t->page, e);
 	}
 	return rc || a->full ? rc : flush_to(a, a->pages, e);
+}
+
+/* The damaged one keeps its lines under another name, in case somebody can do more. */
+static int
+keep_damaged(const struct paged *t, struct err *e)
+{
+	struct buf kept = BUF_INIT;
+	int rc = 0;
+
+	name_with(t, &kept, ".damaged");
+	if (unlinkat(t->dir, kept.s, 0) < 0 && errno != ENOENT)
+		rc = err_sys(e, "remove %s", kept.s);
+	if (!rc && linkat(t->dir, t->name, t->dir, kept.s, 0) < 0)
+		rc = err_sys(e, "link %s", kept.s);
+	buf_free(&kept);
+	return rc;
+}
+
+static int
+tell_damaged(const struct paged *t, uint64_t whole, struct err *e)
+{
+	return err_set(e, EX_TEMPFAIL, "%s was damaged: it is made anew of the %llu lines that were whole, and what it "
+	    "was is %s.damaged", t->name, (unsigned long long)whole, t->name);
 }
 
 /* Takes the name, when all of it is on stable storage. */
@@ -389,10 +299,14 @@ make_anew(struct paged *t, uint64_t bytes, struct err *e)
 		if (!a.full)
 			break;
 	}
+	if (!rc && a.hurt)
+		rc = keep_damaged(t, e);
 	if (!rc)
 		rc = take_name(t, tmp.s, a.fd, e);
 	if (rc && a.fd >= 0)
 		unlinkat(t->dir, tmp.s, 0);
+	if (!rc && a.hurt)
+		rc = tell_damaged(t, a.whole, e);
 	if (a.fd >= 0)
 		close(a.fd);
 	buf_free(&a.page);
@@ -404,7 +318,7 @@ make_anew(struct paged *t, uint64_t bytes, struct err *e)
 static size_t
 line_bytes(const struct paged_line *l)
 {
-	return l->key.n + l->value.n + 3 + 2 * CRC_BYTES;
+	return l->key.n + l->value.n + 3 + 2 * (size_t)PAGEDLINE_CRC;
 }
 
 /* Bytes of lines that live. */
@@ -487,22 +401,6 @@ copy_line(void *arg, const struct paged_line *v, size_t n, size_t i, struct err 
 	return paged_add(c->to, v[i].key, v[i].value, e);
 }
 
-/* The damaged one keeps its lines under another name, in case somebody can do more. */
-static int
-keep_damaged(const struct paged *t, struct err *e)
-{
-	struct buf kept = BUF_INIT;
-	int rc = 0;
-
-	name_with(t, &kept, ".damaged");
-	if (unlinkat(t->dir, kept.s, 0) < 0 && errno != ENOENT)
-		rc = err_sys(e, "remove %s", kept.s);
-	if (!rc && linkat(t->dir, t->name, t->dir, kept.s, 0) < 0)
-		rc = err_sys(e, "link %s", kept.s);
-	buf_free(&kept);
-	return rc;
-}
-
 /* With the lock held, its head not to be believed: a table beside it gets the lines that are whole, and then
  * its name.  EX_TEMPFAIL: it is whole now, and that is to be told. */
 static int
@@ -529,8 +427,7 @@ mend(struct paged *t, struct err *e)
 	if (!rc && fsync(t->dir) < 0)
 		rc = err_sys(e, "fsync its directory");
 	if (!rc)
-		rc = err_set(e, EX_TEMPFAIL, "%s was damaged: it is made anew of the %llu lines that were whole, and what it "
-		    "was is %s.damaged", t->name, (unsigned long long)c.n, t->name);
+		rc = tell_damaged(t, c.n, e);
 	if (n->fd >= 0)
 		close(n->fd);
 	free(n);
@@ -635,8 +532,9 @@ paged_page(struct paged *t, struct span key, struct cur *page, struct err *e)
 	return rc ? err_in(e, "%s", t->name) : 0;
 }
 
-int
-paged_each(struct paged *t, paged_each_line *each, void *arg, struct err *e)
+static int
+each_by(struct paged *t, bool (*next)(struct cur *, struct paged_line *), paged_each_line *each, void *arg,
+    struct err *e)
 {
 	struct paged_line v[LINES_MAX];
 	char page[PAGED_BYTES]; /* the caller may look something up */
@@ -652,7 +550,7 @@ paged_each(struct paged *t, paged_each_line *each, void *arg, struct err *e)
 
 		rc = io_pread(fd, page, PAGED_BYTES, p * PAGED_BYTES, &got, e);
 		c = cur_of(page, rc ? 0 : got);
-		while (n < LINES_MAX && paged_next(&c, &v[n]))
+		while (n < LINES_MAX && next(&c, &v[n]))
 			n++;
 		for (size_t i = 0; i < n && !rc; i++)
 			rc = each(arg, v, n, i, e);
@@ -660,6 +558,18 @@ paged_each(struct paged *t, paged_each_line *each, void *arg, struct err *e)
 	if (fd >= 0)
 		close(fd);
 	return rc;
+}
+
+int
+paged_each(struct paged *t, paged_each_line *each, void *arg, struct err *e)
+{
+	return each_by(t, paged_next, each, arg, e);
+}
+
+int
+paged_each_hurt(struct paged *t, paged_each_line *each, void *arg, struct err *e)
+{
+	return each_by(t, paged_next_hurt, each, arg, e);
 }
 
 /* --- writing */
@@ -723,8 +633,8 @@ paged_add(struct paged *t, struct span key, struct span value, struct err *e)
 	struct buf line = BUF_INIT;
 	int rc = 0;
 
-	put_line(&line, &l);
-	if (!is_clean(key, false) || !is_clean(value, true))
+	pagedline_put(&line, &l);
+	if (!pagedline_clean(key, false) || !pagedline_clean(value, true))
 		rc = err_set(e, EX_DATAERR, "a control character in a line for %s", t->name);
 	else if (line.len > PAGED_LINE_MAX)
 		rc = err_set(e, EX_DATAERR, "a line over %d bytes for %s", PAGED_LINE_MAX, t->name);
@@ -734,7 +644,7 @@ paged_add(struct paged *t, struct span key, struct span value, struct err *e)
 		size_t used;
 
 		rc = paged_page(t, key, &c, e);
-		used = used_of(t->page);
+		used = pagedline_used(t->page);
 		done = used + line.len <= ROOM;
 		if (rc)
 			break;
@@ -744,7 +654,7 @@ paged_add(struct paged *t, struct span key, struct span value, struct err *e)
 			rc = paged_page(t, key, &c, e);
 			if (!rc && bytes_of(c, key) + line.len > ROOM)
 				rc = err_set(e, EX_CANTCREAT, "%s: no room for one more line of one key", t->name);
-			else if (!rc && used_of(t->page) + line.len > ROOM)
+			else if (!rc && pagedline_used(t->page) + line.len > ROOM)
 				rc = make_anew(t, t->pages * PAGED_BYTES * 3 / 5, e);
 		}
 	}

@@ -5,7 +5,8 @@
  * - an addition writes behind the lines of one page, in place.  The bytes before it stay as they are, so
  *   a write that is torn by a power cut costs at most the line that was not yet confirmed; there is no
  *   log to be merged, and a change of one line never costs a copy of all;
- * - readers need no lock: a line has a check of its own (CRC-32C), and one that is not whole is not there;
+ * - readers need no lock: a line has a check of its own (CRC-32C), and one that is not whole is not there, nor
+ *   ever written over: it was (pagedline.h);
  * - when a page is full the file is made anew with more pages, without what is dead, and takes the old
  *   one's place by rename: rarely, since each time it grows by half;
  * - it is text: less(1) and grep(1) show what is in it.
@@ -21,21 +22,16 @@
 #ifndef PAGED_H
 #define PAGED_H
 
-#include "cur.h"
 #include "err.h"
+#include "pagedline.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PAGED_BYTES 4096
 #define PAGED_LINE_MAX 1400 /* with its TABs, check and LF: some always fit into a page */
 #define PAGED_LOCK_MS 60000 /* to make 10 million lines anew takes seconds */
 
 struct paged;
-
-struct paged_line { /* lent by the page */
-	struct span key, value;
-};
 
 struct paged_kind {
 	const char *about; /* "# ..." LF, for people: what the values are */
@@ -52,20 +48,20 @@ int paged_open(struct paged **t, int dir, const char *name, const struct paged_k
     struct err *e);
 void paged_close(struct paged *t);
 
-/* The page where lines of this key are; then each line that is whole, of this and other keys.  Lent
- * until the next call. */
+/* The page where lines of this key are, for paged_next() and others of pagedline.h.  Lent until the next call. */
 int paged_page(struct paged *t, struct span key, struct cur *page, struct err *e);
-bool paged_next(struct cur *page, struct paged_line *l);
-bool paged_next_of(struct cur *page, struct span key, struct paged_line *l); /* of this key alone */
 
 /* Each line of the file, page by page; v[i] is line i of the n of its page.  A code ends it. */
 typedef int paged_each_line(void *arg, const struct paged_line *v, size_t n, size_t i, struct err *e);
 int paged_each(struct paged *t, paged_each_line *each, void *arg, struct err *e);
+/* The same of each line that is not whole: its key is what may have been one. */
+int paged_each_hurt(struct paged *t, paged_each_line *each, void *arg, struct err *e);
 
 /* To write: what is read between the two is what there is. */
 int paged_lock(struct paged *t, struct err *e);
 void paged_unlock(struct paged *t);
-/* With the lock held.  EX_DATAERR: a control character, or over PAGED_LINE_MAX; EX_CANTCREAT: the lines of
+/* With the lock held; as all below: where the file was made anew, and had lines that were not whole, those are
+ * left out, what it was stays as NAME.damaged, and EX_TEMPFAIL tells of it, once.  EX_DATAERR: a control character, or over PAGED_LINE_MAX; EX_CANTCREAT: the lines of
  * this key fill a page, and none of them is dead. */
 int paged_add(struct paged *t, struct span key, struct span value, struct err *e);
 /* Room for so many bytes of lines more is made at once, instead of step by step.  Lock held. */

@@ -342,6 +342,13 @@ put_why(const struct suppressline *v, struct span address, struct buf *why)
 }
 
 static int
+look_hurt(const struct suppress *s, struct cur page, struct err *e)
+{
+	return !paged_is_hurt(page, text_of(&s->key)) ? 0
+	    : err_set(e, EX_TEMPFAIL, "list: it is damaged where %.*s would be", SPAN_ARG(text_of(&s->key)));
+}
+
+static int
 refuses(struct suppress *s, struct span address, struct span stream, bool hashed, uint64_t now_s,
     bool *yes, struct buf *why, struct err *e)
 {
@@ -363,7 +370,7 @@ refuses(struct suppress *s, struct span address, struct span stream, bool hashed
 	*yes = v.reason.n > 0 && suppressline_active(&v, now_s);
 	if (*yes)
 		put_why(&v, address, why);
-	return 0;
+	return *yes ? 0 : look_hurt(s, page, e);
 }
 
 int
@@ -414,20 +421,37 @@ suppress_list(struct suppress *s, suppress_each *each, void *arg, struct err *e)
 }
 
 static int
+tell_damaged(void *arg, const struct paged_line *v, size_t n, size_t i, struct err *e)
+{
+	const struct telling *t = arg;
+	const struct suppressline x = {.address = v[i].key};
+
+	(void)n;
+	return t->each(t->arg, &x, e);
+}
+
+int
+suppress_damaged(struct suppress *s, suppress_each *each, void *arg, struct err *e)
+{
+	return paged_each_hurt(s->list, tell_damaged, &(struct telling){each, arg}, e);
+}
+
+static int
 why(struct suppress *s, struct span address, bool hashed, suppress_each *each, void *arg, struct err *e)
 {
 	struct paged_line v[PAGED_BYTES / 4];
-	struct cur page;
+	struct cur page, all;
 	size_t n = 0;
 	int rc = set_key(s, address, hashed, e);
 
 	if (!rc)
 		rc = paged_page(s->list, text_of(&s->key), &page, e);
+	all = page;
 	while (!rc && paged_next_of(&page, text_of(&s->key), &v[n]))
 		n++;
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = tell(v, n, i, each, arg, e);
-	return rc;
+	return rc ? rc : look_hurt(s, all, e);
 }
 
 int

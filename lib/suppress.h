@@ -53,15 +53,19 @@ struct suppress *suppress_ask(int root, const struct suppressconf *c, const char
 bool suppress_asked(struct suppress *s, struct span address, struct span stream, struct buf *why);
 
 /* Whether a stream's message to the address is not to be sent; why, as the text of a reply, is put
- * behind what is there.  Costs a few microseconds, however many there are. */
+ * behind what is there.  Costs a few microseconds, however many there are.  EX_TEMPFAIL also where its line may
+ * be one that is damaged: nobody knows what it said. */
 int suppress_refuses(struct suppress *s, struct span address, struct span stream, uint64_t now_s,
     bool *yes, struct buf *why, struct err *e);
 
-/* What is known of an address, the newest of each scope, those that are over and removals too. */
+/* What is known of an address, the newest of each scope, those that are over and removals too.  EX_TEMPFAIL: its
+ * line may be one that is damaged. */
 typedef int suppress_each(void *arg, const struct suppressline *v, struct err *e);
 int suppress_why(struct suppress *s, struct span address, suppress_each *each, void *arg, struct err *e);
 /* The same of all. */
 int suppress_list(struct suppress *s, suppress_each *each, void *arg, struct err *e);
+/* Each line that is damaged: v->address is what may have been one. */
+int suppress_damaged(struct suppress *s, suppress_each *each, void *arg, struct err *e);
 
 /* --- to write */
 

@@ -234,10 +234,10 @@ torn(void)
 	io_pwrite(fd, page, sizeof page, PAGED_BYTES, &e);
 	is_num((long long)find(t, SPAN("two"), &v), 1, "what was whole is there");
 	is_num((long long)find(t, SPAN("three"), &v), 0, "what has a wrong check is not");
-	is_num(add(t, "five", "5"), 0, "what comes takes its place");
+	is_num(add(t, "five", "5"), 0, "what comes takes the place of what has no end");
 	io_pread(fd, page, sizeof page, PAGED_BYTES, &got, &e);
-	ok(!memmem(page, sizeof page, "three", 5) && !memmem(page, sizeof page, "four", 4),
-	    "nothing of the torn line is left");
+	ok(!memmem(page, sizeof page, "four", 4), "nothing of the torn line is left");
+	ok(memmem(page, sizeof page, "three", 5) != NULL, "what may have been whole is not touched");
 	is_num((long long)find(t, SPAN("five"), &v), 1, "and is found");
 	/* One line in the middle is spoilt: it alone is lost. */
 	end = memmem(page, sizeof page, "one", 3);
@@ -380,6 +380,53 @@ damage(void)
 	err_free(&e);
 }
 
+static void
+is_hurt(const char *what, const char *page, const char *key, bool want)
+{
+	ok(paged_is_hurt(cur_of(page, PAGED_BYTES), span_of(key)) == want, "%s", what);
+}
+
+/* A page by itself: what may have been said of whom. */
+static void
+hurt_pages(void)
+{
+	static const struct paged_line one = {{"key1", 4}, {"v", 1}}, two = {{"key22", 5}, {"v", 1}};
+	char page[PAGED_BYTES], was[PAGED_BYTES];
+	struct buf b = BUF_INIT;
+
+	pagedline_put(&b, &one);
+	pagedline_put(&b, &two);
+	memset(page, ' ', sizeof page);
+	memcpy(page, b.s, b.len);
+	page[PAGEDLINE_ROOM] = '\n';
+	memcpy(was, page, sizeof page);
+	is_hurt("a page that is whole", page, "key1", false);
+	page[0] = 'K';
+	is_hurt("a byte of the key is another", page, "key1", true);
+	is_hurt("who differs in two is somebody else", page, "key2", false);
+	is_hurt("who is longer, too", page, "key11", false);
+	is_hurt("who has a whole line behind it", page, "key22", false);
+	memcpy(page, was, sizeof page);
+	page[5] = 'w';
+	is_hurt("a byte of the value", page, "key1", true);
+	is_num((long long)pagedline_used(page), (long long)b.len, "what is behind it is there");
+	memcpy(page + b.len, was, 16);
+	is_hurt("said again since", page, "key1", false);
+	memcpy(page, was, sizeof page);
+	memcpy(page + b.len, "key3\tv", 6);
+	is_hurt("what has no LF was never confirmed", page, "key3", false);
+	page[b.len + 6] = '\n';
+	is_hurt("with one it was", page, "key3", true);
+	memcpy(page, was, sizeof page);
+	page[100] = 0;
+	is_hurt("a NUL", page, "any", true);
+	memcpy(page, was, sizeof page);
+	page[PAGEDLINE_ROOM] = ' ';
+	is_hurt("no LF at its end", page, "any", true);
+	ok(paged_is_hurt(cur_of(was, PAGED_BYTES - 1), SPAN("any")), "half a page");
+	buf_free(&b);
+}
+
 /* Two who write by turns, each with what the other has made anew. */
 static void
 two(void)
@@ -427,6 +474,7 @@ main(void)
 	torn();
 	strangers();
 	damage();
+	hurt_pages();
 	two();
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		snprintf(name, sizeof name, "%s.lock", names[i]);

@@ -168,6 +168,37 @@ ok 'what it was is kept' test -s "$T/q/state/suppress/list.damaged"
 deliver
 is "$? $(events delivered | wc -l) $(events bounced | grep -c angry@)" '0 1 1' 'mail goes on, and not to those who are on it'
 
+# --- a line of it that is damaged stops whom it may be about
+rm -rf "$T"/q/new/* "$T"/q/cur/* "$T"/q/log/* "$T"/q/failed/*
+mv "$T/q/state/suppress" "$T/q/state/away"
+submit cross@x.example
+submit bob@x.example
+mv "$T/q/state/away" "$T/q/state/suppress"
+suppress add --reason complaint cross@x.example
+# spoil WORD: the first byte of the first is another
+spoil() {
+	at=$(grep -abo "$1" "$T/q/state/suppress/list" | head -n 1 | cut -d : -f 1)
+	printf '~' | dd of="$T/q/state/suppress/list" bs=1 seek="$at" conv=notrunc 2>/dev/null
+}
+suppress list | sort >"$T/listed"
+spoil 'cross@x'
+damage='suppression list: list: it is damaged where cross@x.example would be'
+deliver
+is "$? $(cat "$T/err")" "75 smtp-deliver: $damage" 'a byte of the address is another: that is told'
+is "$(events delivered | wc -l) $(events delivered | grep -c cross@) $(queued)" '1 0 1' 'and he is sent nothing, but others are'
+suppress list >"$T/out" 2>"$T/err"
+is "$? $(cat "$T/err")" '65 suppress: list: a damaged line: ~ross@x.example' 'suppress list names it'
+is "$(sort "$T/out")" "$(grep -v cross@ "$T/listed")" 'and lists the others'
+fails 'suppress export says so, too' 65 'suppress: list: a damaged line: ~ross@x.example' suppress export
+fails 'so does why' 75 "suppress: cross@x.example: list: it is damaged where cross@x.example would be" suppress why cross@x.example
+suppress add --reason complaint cross@x.example
+deliver
+is "$? $(cat "$T/err") $(events bounced | grep -c cross@) $(queued)" '0  1 0' 'until somebody says again what he is'
+suppress tidy 2>"$T/err"
+like "$? $(cat "$T/err")" '^75 suppress: list was damaged: it is made anew of the [0-9]+ lines that were whole, and what it was is list\.damaged$' \
+    'made anew it is without the line, and that is told'
+is "$(suppress list 2>&1 | cut -f 1 | sort)" "$(cut -f 1 "$T/listed")" 'all others are there'
+
 # --- a list that cannot be read stops what it is asked about
 rm -rf "$T"/q/new/* "$T"/q/cur/* "$T"/q/log/*
 submit bob@x.example
