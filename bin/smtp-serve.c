@@ -1,6 +1,7 @@
 /* smtp-serve - a door for mail clients: SMTP with one client, into the queue. */
 #include "conf.h"
 #include "confserve.h"
+#include "crypt.h"
 #include "dnsmsg.h"
 #include "door.h"
 #include "doorlimit.h"
@@ -265,13 +266,23 @@ needs_dns(const struct program *p)
 	return p->locals && doorverdict_wanted(&p->house);
 }
 
-/* Its files are read here: a confined process may not. */
+/* Libraries that find out about strangers' mail: whoever listens loads them once for all clients. */
+static int
+load_for_strangers(const struct program *p, struct err *e)
+{
+	int rc = needs_dns(p) ? dnsmsg_load(e) : 0;
+
+	return !rc && needs_dns(p) ? crypt_load(e) : rc;
+}
+
+/* Files are read here: a confined process may not. */
 static int
 open_dns(struct program *p, struct err *e)
 {
 	struct resolve_from from = {.servers = p->conf.resolver};
+	int rc = load_for_strangers(p, e);
 
-	return needs_dns(p) ? resolve_open(&p->dns, &from, e) : 0;
+	return !rc && needs_dns(p) ? resolve_open(&p->dns, &from, e) : rc;
 }
 
 static int
@@ -419,7 +430,7 @@ run(struct program *p, struct err *e)
 		return one_client(p, client >= 0 ? client : STDIN_FILENO,
 		    client >= 0 ? client : STDOUT_FILENO, e);
 	}
-	if (needs_dns(p) && dnsmsg_load(e)) /* once for all clients */
+	if (load_for_strangers(p, e))
 		return e->code;
 	owner_find(&p->owner, p->conf.queue); /* before nobody can be asked any more */
 	p->hall = p->sandbox && !asks_commands(p); /* which each client's process starts by itself */
@@ -505,8 +516,6 @@ main(int argc, char *argv[])
 	options_of(&p, argc, argv);
 	tzset(); /* reads a file, which a confined process may not */
 	rc = configure(&p, &e);
-	if (!rc)
-		rc = tls_start(&e);
 	if (!rc)
 		rc = run(&p, &e);
 	if (rc)

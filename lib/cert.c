@@ -1,13 +1,10 @@
 #include "cert.h"
 
 #include "date.h"
+#include "gtls.h"
 #include "io.h"
 
 #include <fcntl.h>
-#include <gnutls/abstract.h>
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +76,7 @@ has_name(gnutls_x509_crt_t crt, const struct cert_names *names, bool common_name
 
 	for (unsigned i = 0; type >= 0 && !found; i++) {
 		n = sizeof text;
-		type = gnutls_x509_crt_get_subject_alt_name(crt, i, text, &n, NULL);
+		type = gtls.gnutls_x509_crt_get_subject_alt_name(crt, i, text, &n, NULL);
 		if (type == GNUTLS_E_SHORT_MEMORY_BUFFER)
 			type = GNUTLS_SAN_OTHERNAME; /* longer than any name of a host */
 		else if (type == GNUTLS_SAN_DNSNAME) {
@@ -89,7 +86,7 @@ has_name(gnutls_x509_crt_t crt, const struct cert_names *names, bool common_name
 	}
 	n = sizeof text;
 	if (!found && !any && common_name &&
-	    gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &n) >= 0)
+	    gtls.gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &n) >= 0)
 		found = any_matches((struct span){text, n}, names);
 	return found;
 }
@@ -118,27 +115,34 @@ static void
 chain_free(struct chain *c)
 {
 	while (c->n > 0)
-		gnutls_x509_crt_deinit(c->v[--c->n]);
+		gtls.gnutls_x509_crt_deinit(c->v[--c->n]);
 }
 
 static int
 import(gnutls_x509_crt_t *crt, struct span der)
 {
 	gnutls_datum_t d = {(unsigned char *)(uintptr_t)der.p, (unsigned)der.n};
-	int r = gnutls_x509_crt_init(crt);
+	int r = gtls.gnutls_x509_crt_init(crt);
 
 	if (r < 0)
 		return r;
-	r = gnutls_x509_crt_import(*crt, &d, GNUTLS_X509_FMT_DER);
+	r = gtls.gnutls_x509_crt_import(*crt, &d, GNUTLS_X509_FMT_DER);
 	if (r < 0)
-		gnutls_x509_crt_deinit(*crt);
+		gtls.gnutls_x509_crt_deinit(*crt);
 	return r;
 }
 
 static enum cert_is
 read_chain(const struct cert_chain *c, struct chain *out, struct buf *why)
 {
+	struct err e = ERR_INIT;
+
 	out->n = 0;
+	if (gtls_load(&e)) {
+		buf_fmt(why, "the certificate cannot be read: %s", err_text(&e));
+		err_free(&e);
+		return CERT_MALFORMED;
+	}
 	if (c->n == 0) {
 		buf_str(why, "the server shows no certificate");
 		return CERT_MISSING;
@@ -170,8 +174,8 @@ day_of(const struct chain *c, bool expired)
 	time_t now = time(NULL), t;
 
 	for (unsigned i = 0; i < c->n; i++) {
-		t = expired ? gnutls_x509_crt_get_expiration_time(c->v[i])
-		            : gnutls_x509_crt_get_activation_time(c->v[i]);
+		t = expired ? gtls.gnutls_x509_crt_get_expiration_time(c->v[i])
+		            : gtls.gnutls_x509_crt_get_activation_time(c->v[i]);
 		if (t != (time_t)-1 && (expired ? t < now : t > now))
 			return t;
 	}
@@ -200,7 +204,7 @@ judge(const struct chain *c, unsigned status, struct buf *why)
 		    : "the certificate's signature does not hold");
 		return CERT_WEAK;
 	}
-	buf_str(why, gnutls_x509_crt_check_issuer(c->v[0], c->v[0])
+	buf_str(why, gtls.gnutls_x509_crt_check_issuer(c->v[0], c->v[0])
 	    ? "the certificate is self-signed" : "the certificate is of a CA that is not trusted");
 	return CERT_UNTRUSTED;
 }
@@ -211,10 +215,11 @@ verify(gnutls_x509_trust_list_t list, struct chain *c, struct buf *why)
 	gnutls_typed_vdata_st server = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
 	    .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_SERVER};
 	unsigned status = 0;
-	int r = gnutls_x509_trust_list_verify_crt2(list, c->v, c->n, &server, 1, 0, &status, NULL);
+	int r = gtls.gnutls_x509_trust_list_verify_crt2(
+	    list, c->v, c->n, &server, 1, 0, &status, NULL);
 
 	if (r < 0) {
-		buf_fmt(why, "the certificate cannot be verified: %s", gnutls_strerror(r));
+		buf_fmt(why, "the certificate cannot be verified: %s", gtls.gnutls_strerror(r));
 		return CERT_MALFORMED;
 	}
 	return judge(c, status, why);
@@ -253,14 +258,14 @@ static int
 spki_of(gnutls_x509_crt_t crt, gnutls_datum_t *out)
 {
 	gnutls_pubkey_t key;
-	int r = gnutls_pubkey_init(&key);
+	int r = gtls.gnutls_pubkey_init(&key);
 
 	if (r < 0)
 		return r;
-	r = gnutls_pubkey_import_x509(key, crt, 0);
+	r = gtls.gnutls_pubkey_import_x509(key, crt, 0);
 	if (r >= 0)
-		r = gnutls_pubkey_export2(key, GNUTLS_X509_FMT_DER, out);
-	gnutls_pubkey_deinit(key);
+		r = gtls.gnutls_pubkey_export2(key, GNUTLS_X509_FMT_DER, out);
+	gtls.gnutls_pubkey_deinit(key);
 	return r;
 }
 
@@ -273,7 +278,7 @@ bytes_match(const struct cert_tlsa *t, const void *p, size_t n)
 
 	if (t->matching == CERT_FULL)
 		return t->data.n == n && memcmp(t->data.p, p, n) == 0;
-	return gnutls_hash_fast(how, p, n, digest) >= 0 &&
+	return gtls.gnutls_hash_fast(how, p, n, digest) >= 0 &&
 	    memcmp(t->data.p, digest, digest_bytes(t->matching)) == 0;
 }
 
@@ -288,7 +293,7 @@ matches(const struct cert_tlsa *t, gnutls_x509_crt_t crt, struct span der)
 	if (spki_of(crt, &key) < 0)
 		return false;
 	yes = bytes_match(t, key.data, key.size);
-	gnutls_free(key.data);
+	(*gtls.gnutls_free)(key.data);
 	return yes;
 }
 
@@ -309,15 +314,15 @@ under_anchor(gnutls_x509_crt_t anchor, struct chain *c, const struct cert_names 
 	gnutls_datum_t der = {NULL, 0};
 	enum cert_is is = CERT_UNTRUSTED;
 
-	if (gnutls_x509_trust_list_init(&list, 0) < 0)
+	if (gtls.gnutls_x509_trust_list_init(&list, 0) < 0)
 		return CERT_MALFORMED;
 	/* The list frees what it is given. */
-	if (gnutls_x509_crt_export2(anchor, GNUTLS_X509_FMT_DER, &der) >= 0 &&
+	if (gtls.gnutls_x509_crt_export2(anchor, GNUTLS_X509_FMT_DER, &der) >= 0 &&
 	    import(&copy, (struct span){(const char *)der.data, der.size}) >= 0 &&
-	    gnutls_x509_trust_list_add_cas(list, &copy, 1, GNUTLS_TL_NO_DUPLICATES) > 0)
+	    gtls.gnutls_x509_trust_list_add_cas(list, &copy, 1, GNUTLS_TL_NO_DUPLICATES) > 0)
 		is = verify(list, c, why);
-	gnutls_free(der.data);
-	gnutls_x509_trust_list_deinit(list, 1);
+	(*gtls.gnutls_free)(der.data);
+	gtls.gnutls_x509_trust_list_deinit(list, 1);
 	return is == CERT_GOOD ? check_names(c->v[0], names, true, why) : is;
 }
 
@@ -332,7 +337,7 @@ under_published(const struct cert_tlsa *t, struct chain *c, const struct cert_na
 	if (t->selector != CERT_WHOLE || t->matching != CERT_FULL || import(&anchor, t->data) < 0)
 		return CERT_NO_MATCH;
 	is = under_anchor(anchor, c, names, why);
-	gnutls_x509_crt_deinit(anchor);
+	gtls.gnutls_x509_crt_deinit(anchor);
 	return is;
 }
 
@@ -395,21 +400,25 @@ new_store(void)
 int
 cert_store_open(struct cert_store **out, const char *file, struct err *e)
 {
-	struct cert_store *s = new_store();
-	int r = gnutls_x509_trust_list_init(&s->list, 0);
+	struct cert_store *s;
+	int r, rc = gtls_load(e);
 
 	*out = NULL;
+	if (rc)
+		return rc;
+	s = new_store();
+	r = gtls.gnutls_x509_trust_list_init(&s->list, 0);
 	if (r >= 0)
-		r = file ? gnutls_x509_trust_list_add_trust_file(s->list, file, NULL,
+		r = file ? gtls.gnutls_x509_trust_list_add_trust_file(s->list, file, NULL,
 		               GNUTLS_X509_FMT_PEM, 0, 0)
-		         : gnutls_x509_trust_list_add_system_trust(s->list, 0, 0);
+		         : gtls.gnutls_x509_trust_list_add_system_trust(s->list, 0, 0);
 	if (r > 0) {
 		*out = s;
 		return 0;
 	}
 	cert_store_free(s);
 	return err_set(e, EX_CONFIG, "%s: %s", file ? file : "the system's CAs",
-	    r < 0 ? gnutls_strerror(r) : "no certificate in it");
+	    r < 0 ? gtls.gnutls_strerror(r) : "no certificate in it");
 }
 
 int
@@ -446,9 +455,10 @@ list_of(struct cert_store *s)
 	gnutls_datum_t d;
 
 	pthread_mutex_lock(&s->lock);
-	if (!s->list && gnutls_x509_trust_list_init(&s->list, 0) >= 0) {
+	if (!s->list && gtls.gnutls_x509_trust_list_init(&s->list, 0) >= 0) {
 		d = (gnutls_datum_t){(unsigned char *)s->pem.s, (unsigned)s->pem.len};
-		gnutls_x509_trust_list_add_trust_mem(s->list, &d, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
+		gtls.gnutls_x509_trust_list_add_trust_mem(
+		    s->list, &d, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
 		buf_free(&s->pem);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -461,7 +471,7 @@ cert_store_free(struct cert_store *s)
 	if (!s)
 		return;
 	if (s->list)
-		gnutls_x509_trust_list_deinit(s->list, 1);
+		gtls.gnutls_x509_trust_list_deinit(s->list, 1);
 	buf_free(&s->pem);
 	pthread_mutex_destroy(&s->lock);
 	free(s);

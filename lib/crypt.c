@@ -1,10 +1,7 @@
 #include "crypt.h"
 
-#include <gnutls/abstract.h>
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/pkcs11.h>
-#include <gnutls/x509.h>
+#include "gtls.h"
+
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -31,7 +28,7 @@ struct crypt_pub {
 static int
 fail(struct err *e, int code, const char *what, int why)
 {
-	const char *text = gnutls_strerror(why);
+	const char *text = gtls.gnutls_strerror(why);
 	size_t n = strlen(text);
 
 	if (why == GNUTLS_E_MEMORY_ERROR)
@@ -52,6 +49,12 @@ datum(const void *p, size_t n)
 	return (gnutls_datum_t){u.to, (unsigned)n};
 }
 
+int
+crypt_load(struct err *e)
+{
+	return gtls_load(e);
+}
+
 /* --- hashes */
 
 size_t
@@ -70,23 +73,27 @@ int
 crypt_hash_begin(struct crypt_hash *h, enum crypt_digest d, struct err *e)
 {
 	gnutls_hash_hd_t g = NULL;
-	int r = gnutls_hash_init(&g, algorithm(d));
+	int r, rc = gtls_load(e);
 
-	*h = (struct crypt_hash){.h = g, .digest = d};
+	*h = (struct crypt_hash){.digest = d};
+	if (rc)
+		return rc;
+	r = gtls.gnutls_hash_init(&g, algorithm(d));
+	h->h = g;
 	return r < 0 ? fail(e, EX_SOFTWARE, "hash", r) : 0;
 }
 
 void
 crypt_hash_add(struct crypt_hash *h, const void *p, size_t n)
 {
-	if (n > 0 && gnutls_hash(h->h, p, n) < 0)
+	if (n > 0 && gtls.gnutls_hash(h->h, p, n) < 0)
 		h->failed = true;
 }
 
 int
 crypt_hash_end(struct crypt_hash *h, unsigned char out[CRYPT_DIGEST_MAX], struct err *e)
 {
-	gnutls_hash_deinit(h->h, out);
+	gtls.gnutls_hash_deinit(h->h, out);
 	h->h = NULL;
 	return h->failed ? err_set(e, EX_SOFTWARE, "hash: GnuTLS cannot compute it") : 0;
 }
@@ -95,7 +102,7 @@ void
 crypt_hash_drop(struct crypt_hash *h)
 {
 	if (h->h)
-		gnutls_hash_deinit(h->h, NULL);
+		gtls.gnutls_hash_deinit(h->h, NULL);
 	h->h = NULL;
 }
 
@@ -103,8 +110,11 @@ int
 crypt_hash(enum crypt_digest d, struct span bytes, unsigned char out[CRYPT_DIGEST_MAX],
     struct err *e)
 {
-	int r = gnutls_hash_fast(algorithm(d), bytes.p, bytes.n, out);
+	int r, rc = gtls_load(e);
 
+	if (rc)
+		return rc;
+	r = gtls.gnutls_hash_fast(algorithm(d), bytes.p, bytes.n, out);
 	return r < 0 ? fail(e, EX_SOFTWARE, "hash", r) : 0;
 }
 
@@ -116,9 +126,9 @@ crypt_key_free(struct crypt_key *k)
 	if (!k)
 		return;
 	if (k->p)
-		gnutls_privkey_deinit(k->p);
+		gtls.gnutls_privkey_deinit(k->p);
 	if (k->x)
-		gnutls_x509_privkey_deinit(k->x);
+		gtls.gnutls_x509_privkey_deinit(k->x);
 	free(k);
 }
 
@@ -127,7 +137,7 @@ static int
 key_check(struct crypt_key *k, struct err *e)
 {
 	unsigned bits = 0;
-	int kind = gnutls_privkey_get_pk_algorithm(k->p, &bits);
+	int kind = gtls.gnutls_privkey_get_pk_algorithm(k->p, &bits);
 
 	if (kind == GNUTLS_PK_EDDSA_ED25519) {
 		k->kind = CRYPT_ED25519;
@@ -136,7 +146,7 @@ key_check(struct crypt_key *k, struct err *e)
 	}
 	if (kind != GNUTLS_PK_RSA)
 		return err_set(e, EX_CONFIG, "the key is neither RSA nor Ed25519, but %s",
-		    kind < 0 ? "unknown" : gnutls_pk_get_name((gnutls_pk_algorithm_t)kind));
+		    kind < 0 ? "unknown" : gtls.gnutls_pk_get_name((gnutls_pk_algorithm_t)kind));
 	if (bits < CRYPT_RSA_MIN || bits > CRYPT_RSA_MAX)
 		return err_set(e, EX_CONFIG, "the RSA key has %u bits, %d to %d are allowed", bits,
 		    CRYPT_RSA_MIN, CRYPT_RSA_MAX);
@@ -148,10 +158,13 @@ key_check(struct crypt_key *k, struct err *e)
 static int
 key_new(struct crypt_key **k, struct err *e)
 {
-	int r;
+	int r, rc = gtls_load(e);
 
+	*k = NULL;
+	if (rc)
+		return rc;
 	*k = mem_alloc(sizeof **k);
-	r = gnutls_privkey_init(&(*k)->p);
+	r = gtls.gnutls_privkey_init(&(*k)->p);
 	if (r >= 0)
 		return 0;
 	free(*k);
@@ -181,7 +194,7 @@ wrong_password(int r)
 static int
 key_import(struct crypt_key *k, struct err *e)
 {
-	int r = gnutls_privkey_import_x509(k->p, k->x, 0);
+	int r = gtls.gnutls_privkey_import_x509(k->p, k->x, 0);
 
 	return r < 0 ? fail(e, EX_CONFIG, "key", r) : 0;
 }
@@ -199,13 +212,13 @@ crypt_key_load(struct crypt_key **k, struct span text, const char *password, str
 		return rc;
 	if (text.n > UINT_MAX)
 		return key_done(k, err_set(e, EX_CONFIG, "key: too large"));
-	r = gnutls_x509_privkey_init(&(*k)->x);
+	r = gtls.gnutls_x509_privkey_init(&(*k)->x);
 	if (r < 0)
 		return key_done(k, fail(e, EX_SOFTWARE, "key", r));
-	r = gnutls_x509_privkey_import2((*k)->x, &d, form, NULL, GNUTLS_PKCS_PLAIN);
+	r = gtls.gnutls_x509_privkey_import2((*k)->x, &d, form, NULL, GNUTLS_PKCS_PLAIN);
 	encrypted = wrong_password(r);
 	if (encrypted && password)
-		r = gnutls_x509_privkey_import2((*k)->x, &d, form, password, 0);
+		r = gtls.gnutls_x509_privkey_import2((*k)->x, &d, form, password, 0);
 	if (encrypted && !password)
 		rc = err_set(e, EX_NOPERM, "it is encrypted and no password is given");
 	else if (wrong_password(r))
@@ -242,8 +255,8 @@ crypt_key_open(struct crypt_key **k, const char *uri, const char *password, stru
 	int r, rc = key_new(k, e);
 
 	if (!rc) {
-		gnutls_privkey_set_pin_function((*k)->p, give_pin, pin);
-		r = gnutls_privkey_import_url((*k)->p, uri, 0);
+		gtls.gnutls_privkey_set_pin_function((*k)->p, give_pin, pin);
+		r = gtls.gnutls_privkey_import_url((*k)->p, uri, 0);
 		if (r == GNUTLS_E_PKCS11_PIN_ERROR || r == GNUTLS_E_PKCS11_PIN_LOCKED ||
 		    r == GNUTLS_E_PKCS11_PIN_EXPIRED || r == GNUTLS_E_PKCS11_USER_ERROR)
 			rc = fail(e, EX_NOPERM, "the token's PIN", r);
@@ -252,7 +265,7 @@ crypt_key_open(struct crypt_key **k, const char *uri, const char *password, stru
 		if (!rc)
 			rc = key_check(*k, e);
 		if (*k)
-			gnutls_privkey_set_pin_function((*k)->p, NULL, NULL);
+			gtls.gnutls_privkey_set_pin_function((*k)->p, NULL, NULL);
 		rc = key_done(k, rc);
 	}
 	if (pin)
@@ -273,9 +286,9 @@ crypt_key_make(struct crypt_key **k, enum crypt_kind kind, unsigned bits, struct
 	rc = key_new(k, e);
 	if (rc)
 		return rc;
-	r = gnutls_x509_privkey_init(&(*k)->x);
+	r = gtls.gnutls_x509_privkey_init(&(*k)->x);
 	if (r >= 0)
-		r = gnutls_x509_privkey_generate((*k)->x, pk,
+		r = gtls.gnutls_x509_privkey_generate((*k)->x, pk,
 		    kind == CRYPT_RSA ? bits : ED25519_BYTES * CHAR_BIT, 0);
 	rc = r < 0 ? fail(e, EX_SOFTWARE, "making a key", r) : key_import(*k, e);
 	if (!rc)
@@ -302,7 +315,7 @@ take(struct buf *out, gnutls_datum_t *d, int r, const char *what, struct err *e)
 		return fail(e, EX_SOFTWARE, what, r);
 	buf_add(out, d->data, d->size);
 	explicit_bzero(d->data, d->size);
-	gnutls_free(d->data);
+	(*gtls.gnutls_free)(d->data);
 	return 0;
 }
 
@@ -311,16 +324,16 @@ crypt_key_public(const struct crypt_key *k, struct buf *out, struct err *e)
 {
 	gnutls_pubkey_t p = NULL;
 	gnutls_datum_t d = {NULL, 0};
-	int r = gnutls_pubkey_init(&p), rc;
+	int r = gtls.gnutls_pubkey_init(&p), rc;
 
 	if (r >= 0)
-		r = gnutls_pubkey_import_privkey(p, k->p, 0, 0);
+		r = gtls.gnutls_pubkey_import_privkey(p, k->p, 0, 0);
 	if (r >= 0)
-		r = k->kind == CRYPT_RSA ? gnutls_pubkey_export2(p, GNUTLS_X509_FMT_DER, &d)
-		                         : gnutls_pubkey_export_ecc_raw2(p, NULL, &d, NULL, 0);
+		r = k->kind == CRYPT_RSA ? gtls.gnutls_pubkey_export2(p, GNUTLS_X509_FMT_DER, &d)
+		                         : gtls.gnutls_pubkey_export_ecc_raw2(p, NULL, &d, NULL, 0);
 	rc = take(out, &d, r, "public key", e);
 	if (p)
-		gnutls_pubkey_deinit(p);
+		gtls.gnutls_pubkey_deinit(p);
 	return rc;
 }
 
@@ -333,7 +346,7 @@ export(const struct crypt_key *k, gnutls_x509_crt_fmt_t form, const char *passwo
 
 	if (!k->x)
 		return err_set(e, EX_CONFIG, "a token does not give its key away");
-	r = gnutls_x509_privkey_export2_pkcs8(k->x, form, password,
+	r = gtls.gnutls_x509_privkey_export2_pkcs8(k->x, form, password,
 	    password ? GNUTLS_PKCS_PBES2_AES_256 : GNUTLS_PKCS_PLAIN, &d);
 	return take(out, &d, r, "private key", e);
 }
@@ -356,8 +369,8 @@ crypt_sign(const struct crypt_key *k, const unsigned char digest[CRYPT_SHA256_BY
 {
 	gnutls_datum_t in = datum(digest, CRYPT_SHA256_BYTES), sig = {NULL, 0};
 	int r = k->kind == CRYPT_RSA
-	    ? gnutls_privkey_sign_hash2(k->p, GNUTLS_SIGN_RSA_SHA256, 0, &in, &sig)
-	    : gnutls_privkey_sign_data2(k->p, GNUTLS_SIGN_EDDSA_ED25519, 0, &in, &sig);
+	    ? gtls.gnutls_privkey_sign_hash2(k->p, GNUTLS_SIGN_RSA_SHA256, 0, &in, &sig)
+	    : gtls.gnutls_privkey_sign_data2(k->p, GNUTLS_SIGN_EDDSA_ED25519, 0, &in, &sig);
 
 	return take(out, &sig, r, "sign", e);
 }
@@ -370,7 +383,7 @@ crypt_pub_free(struct crypt_pub *p)
 	if (!p)
 		return;
 	if (p->p)
-		gnutls_pubkey_deinit(p->p);
+		gtls.gnutls_pubkey_deinit(p->p);
 	free(p);
 }
 
@@ -478,7 +491,7 @@ rsa_import(struct crypt_pub *p, struct span bytes, struct err *e)
 	p->bits = (unsigned)bits;
 	dn = datum(n.p, n.n);
 	dx = datum(x.p, x.n);
-	r = gnutls_pubkey_import_rsa_raw(p->p, &dn, &dx);
+	r = gtls.gnutls_pubkey_import_rsa_raw(p->p, &dn, &dx);
 	if (r == GNUTLS_E_MPI_SCAN_FAILED) /* of two numbers that are some: GMP had no memory for them */
 		mem_none();
 	return r < 0 ? fail(e, EX_DATAERR, "not an RSA key", r) : 0;
@@ -487,13 +500,16 @@ rsa_import(struct crypt_pub *p, struct span bytes, struct err *e)
 int
 crypt_pub_load(struct crypt_pub **out, enum crypt_kind kind, struct span bytes, struct err *e)
 {
-	struct crypt_pub *p = mem_alloc(sizeof *p);
 	gnutls_datum_t d = datum(bytes.p, bytes.n);
-	int rc = 0, r;
+	struct crypt_pub *p;
+	int r, rc = gtls_load(e);
 
 	*out = NULL;
+	if (rc)
+		return rc;
+	p = mem_alloc(sizeof *p);
 	p->kind = kind;
-	r = bytes.n > UINT_MAX ? GNUTLS_E_ASN1_DER_ERROR : gnutls_pubkey_init(&p->p);
+	r = bytes.n > UINT_MAX ? GNUTLS_E_ASN1_DER_ERROR : gtls.gnutls_pubkey_init(&p->p);
 	if (r >= 0 && kind == CRYPT_RSA) {
 		rc = rsa_import(p, bytes, e);
 	} else if (r >= 0) {
@@ -502,7 +518,7 @@ crypt_pub_load(struct crypt_pub **out, enum crypt_kind kind, struct span bytes, 
 			rc = err_set(e, EX_DATAERR, "an Ed25519 key has %d bytes, not %zu", ED25519_BYTES,
 			    bytes.n);
 		else
-			r = gnutls_pubkey_import_ecc_raw(p->p, GNUTLS_ECC_CURVE_ED25519, &d, NULL);
+			r = gtls.gnutls_pubkey_import_ecc_raw(p->p, GNUTLS_ECC_CURVE_ED25519, &d, NULL);
 	}
 	if (!rc && r < 0)
 		rc = fail(e, EX_DATAERR, "public key", r);
@@ -528,8 +544,9 @@ verify_once(const struct crypt_pub *p, enum crypt_digest d,
 	unsigned flags = GNUTLS_VERIFY_ALLOW_BROKEN;
 
 	if (p->kind == CRYPT_ED25519)
-		return gnutls_pubkey_verify_data2(p->p, GNUTLS_SIGN_EDDSA_ED25519, flags, &in, &s) >= 0;
-	return gnutls_pubkey_verify_hash2(p->p, d == CRYPT_SHA1 ? GNUTLS_SIGN_RSA_SHA1
+		return gtls.gnutls_pubkey_verify_data2(
+		           p->p, GNUTLS_SIGN_EDDSA_ED25519, flags, &in, &s) >= 0;
+	return gtls.gnutls_pubkey_verify_hash2(p->p, d == CRYPT_SHA1 ? GNUTLS_SIGN_RSA_SHA1
 	                                                        : GNUTLS_SIGN_RSA_SHA256,
 	           flags, &in, &s) >= 0;
 }

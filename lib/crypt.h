@@ -15,6 +15,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What is below loads GnuTLS when it is first called for; a process that will be confined by then calls
+ * this before.  EX_TEMPFAIL, as from whatever else begins something: it cannot be loaded. */
+int crypt_load(struct err *e);
+
 /* --- hashes, as the bytes come */
 
 enum crypt_digest { CRYPT_SHA1, CRYPT_SHA256 };

@@ -2,6 +2,7 @@
 
 #include "cur.h"
 #include "io.h"
+#include "sasl.h"
 #include "spawn.h"
 
 #include <fcntl.h>
@@ -95,6 +96,8 @@ first_look(struct key *k)
 {
 	const struct conf_route *r = k->route;
 
+	if (sasl_load(&k->trouble))
+		return;
 	if (r->password_file && *r->password_file)
 		from_file(r->password_file, &k->secret, &k->trouble);
 	else if (r->password_env && *r->password_env)

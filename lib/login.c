@@ -106,11 +106,11 @@ int
 login_open(struct login **out, const struct login_conf *c, struct err *e)
 {
 	struct login *l = mem_alloc(sizeof *l);
-	int rc = 0;
+	int rc = sasl_load(e);
 
 	*l = (struct login){.conf = *c, .text = BUF_INIT, .seed = BUF_INIT};
 	l->conf.users = NULL;
-	if (c->users && *c->users) {
+	if (!rc && c->users && *c->users) {
 		l->path = mem_dup(c->users, strlen(c->users));
 		rc = read_file(l->path, &l->text, &l->seed, &l->was, e);
 	}

@@ -4,8 +4,11 @@
 #include "hmac.h"
 #include "io.h"
 #include "oauth.h"
+#include "sys.h"
 
+#include <dlfcn.h>
 #include <gsasl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,12 +38,55 @@ wipe(struct buf *b)
 	buf_free(b);
 }
 
+/* --- the library: loaded by name, since a door where nobody logs in has no use for it and the three that
+ * come with it, and whoever is made by fork for each client pays for each mapping. */
+
+#define CALLS(f) \
+	f(gsasl_callback_hook_get) f(gsasl_callback_hook_set) f(gsasl_callback_set) \
+	f(gsasl_client_start) f(gsasl_done) f(gsasl_finish) f(gsasl_free) f(gsasl_init) \
+	f(gsasl_property_fast) f(gsasl_property_set) f(gsasl_property_set_raw) \
+	f(gsasl_saslprep) f(gsasl_scram_secrets_from_password) f(gsasl_server_start) \
+	f(gsasl_step) f(gsasl_strerror)
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
+#define POINTER(name) __typeof__(&name) name;
+static struct {
+	CALLS(POINTER)
+} lib;
+static const char *lib_error; /* why there is none */
+
+static void
+load(void)
+{
+	void *so = dlopen(SYS_LIBGSASL, RTLD_NOW | RTLD_LOCAL);
+	void *f;
+
+	if (!so) {
+		lib_error = SYS_LIBGSASL " cannot be loaded";
+		return;
+	}
+#define FIND(name)                                                                                 \
+	f = dlsym(so, #name);                                                                      \
+	if (!f)                                                                                    \
+		lib_error = SYS_LIBGSASL " lacks " #name;                                          \
+	memcpy(&lib.name, &f, sizeof f);
+	CALLS(FIND)
+}
+
+int
+sasl_load(struct err *e)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, load);
+	return lib_error ? err_set(e, EX_TEMPFAIL, "%s", lib_error) : 0;
+}
+
 /* --- GNU SASL's texts and codes */
 
 static int
 fail(struct err *e, int code, const char *what, int why)
 {
-	const char *text = gsasl_strerror(why);
+	const char *text = lib.gsasl_strerror(why);
 	size_t n = strcspn(text, "."); /* some are two sentences */
 
 	return err_set(e, code, "%s: %.*s", what, (int)n, text);
@@ -56,7 +102,7 @@ hash_of(enum mech m)
 size_t
 sasl_hash_bytes(enum mech m)
 {
-	return gsasl_hash_length(hash_of(m));
+	return hash_of(m) == GSASL_HASH_SHA1 ? GSASL_HASH_SHA1_SIZE : GSASL_HASH_SHA256_SIZE;
 }
 
 void
@@ -70,12 +116,15 @@ sasl_keys_free(struct sasl_keys *k)
 int
 sasl_keys_derive(enum mech m, struct span password, struct sasl_keys *keys, struct err *e)
 {
-	char *text = mem_dup(password.p, password.n);
 	char salted[GSASL_HASH_MAX_SIZE], client[GSASL_HASH_MAX_SIZE];
 	char server[GSASL_HASH_MAX_SIZE], stored[GSASL_HASH_MAX_SIZE];
-	int r;
+	int r, rc = sasl_load(e);
+	char *text;
 
-	r = gsasl_scram_secrets_from_password(hash_of(m), text, keys->iter, keys->salt.s,
+	if (rc)
+		return rc;
+	text = mem_dup(password.p, password.n);
+	r = lib.gsasl_scram_secrets_from_password(hash_of(m), text, keys->iter, keys->salt.s,
 	    keys->salt.len, salted, client, server, stored);
 	if (r == GSASL_OK) {
 		memcpy(keys->stored, stored, sasl_hash_bytes(m));
@@ -95,6 +144,8 @@ sasl_prep(struct span text, bool stored, struct buf *out, struct err *e)
 	char *in, *done = NULL;
 	int r;
 
+	if (sasl_load(e))
+		return e->code;
 	if (text.n == 0)
 		return err_set(e, EX_DATAERR, "empty");
 	if (text.n > SASL_PASSWORD_MAX)
@@ -102,7 +153,7 @@ sasl_prep(struct span text, bool stored, struct buf *out, struct err *e)
 	if (memchr(text.p, '\0', text.n) || !utf8_valid(text))
 		return err_set(e, EX_DATAERR, "not UTF-8 text");
 	in = mem_dup(text.p, text.n);
-	r = gsasl_saslprep(in, stored ? 0 : GSASL_ALLOW_UNASSIGNED, &done, NULL);
+	r = lib.gsasl_saslprep(in, stored ? 0 : GSASL_ALLOW_UNASSIGNED, &done, NULL);
 	explicit_bzero(in, text.n);
 	free(in);
 	if (r != GSASL_OK)
@@ -115,7 +166,7 @@ sasl_prep(struct span text, bool stored, struct buf *out, struct err *e)
 	else
 		buf_str(out, done);
 	explicit_bzero(done, strlen(done));
-	gsasl_free(done);
+	lib.gsasl_free(done);
 	return r;
 }
 
@@ -138,9 +189,9 @@ sasl_free(struct sasl *s)
 	if (!s)
 		return;
 	if (s->session)
-		gsasl_finish(s->session);
+		lib.gsasl_finish(s->session);
 	if (s->lib)
-		gsasl_done(s->lib);
+		lib.gsasl_done(s->lib);
 	buf_free(&s->user);
 	buf_free(&s->reason);
 	wipe(&s->challenge);
@@ -169,20 +220,23 @@ sasl_client_error(const struct sasl *s)
 static int
 start_lib(struct sasl *s, Gsasl_callback_function callback, struct err *e)
 {
-	int r = gsasl_init(&s->lib);
+	int r, rc = sasl_load(e);
 
+	if (rc)
+		return rc;
+	r = lib.gsasl_init(&s->lib);
 	if (r != GSASL_OK)
 		return fail(e, EX_TEMPFAIL, "SASL", r);
-	gsasl_callback_hook_set(s->lib, s);
+	lib.gsasl_callback_hook_set(s->lib, s);
 	if (callback)
-		gsasl_callback_set(s->lib, callback);
+		lib.gsasl_callback_set(s->lib, callback);
 	return 0;
 }
 
 static void
 set_property(Gsasl_session *s, Gsasl_property p, struct span value)
 {
-	gsasl_property_set_raw(s, p, value.p ? value.p : "", value.n);
+	lib.gsasl_property_set_raw(s, p, value.p ? value.p : "", value.n);
 }
 
 static void
@@ -191,7 +245,7 @@ set_base64(Gsasl_session *s, Gsasl_property p, struct span raw)
 	struct buf b = BUF_INIT;
 
 	b64_encode(&b, raw.p, raw.n);
-	gsasl_property_set(s, p, b.s);
+	lib.gsasl_property_set(s, p, b.s);
 	wipe(&b);
 }
 
@@ -215,7 +269,7 @@ set_binding(Gsasl_session *s, const struct sasl_channel *ch)
 static struct span
 property(Gsasl_session *s, Gsasl_property p)
 {
-	return span_of(gsasl_property_fast(s, p));
+	return span_of(lib.gsasl_property_fast(s, p));
 }
 
 static void
@@ -288,7 +342,7 @@ ask_keys(struct sasl *s, Gsasl_session *g)
 		rc = EX_NOPERM;
 	if (rc == 0) {
 		snprintf(iter, sizeof iter, "%u", k.iter);
-		gsasl_property_set(g, GSASL_SCRAM_ITER, iter);
+		lib.gsasl_property_set(g, GSASL_SCRAM_ITER, iter);
 		set_base64(g, GSASL_SCRAM_SALT, (struct span){k.salt.s, k.salt.len});
 		set_base64(g, GSASL_SCRAM_STOREDKEY, (struct span){(const char *)k.stored, n});
 		set_base64(g, GSASL_SCRAM_SERVERKEY, (struct span){(const char *)k.server, n});
@@ -298,9 +352,9 @@ ask_keys(struct sasl *s, Gsasl_session *g)
 }
 
 static int
-callback(Gsasl *lib, Gsasl_session *g, Gsasl_property p)
+callback(Gsasl *context, Gsasl_session *g, Gsasl_property p)
 {
-	struct sasl *s = gsasl_callback_hook_get(lib);
+	struct sasl *s = lib.gsasl_callback_hook_get(context);
 
 	switch (p) {
 	case GSASL_VALIDATE_SIMPLE: return ask_password(s, g);
@@ -350,7 +404,7 @@ sasl_server_new(struct sasl **out, enum mech m, const struct sasl_server *how, s
 	if (m != MECH_CRAM_MD5 && m != MECH_OAUTHBEARER) {
 		rc = start_lib(s, callback, e);
 		if (!rc)
-			r = gsasl_server_start(s->lib, mech_name(m), &s->session);
+			r = lib.gsasl_server_start(s->lib, mech_name(m), &s->session);
 		if (!rc && r != GSASL_OK)
 			rc = fail(e, EX_TEMPFAIL, mech_name(m), r);
 	}
@@ -393,7 +447,7 @@ lib_step(struct sasl *s, struct span in, struct buf *out, struct err *e)
 {
 	char *answer = NULL;
 	size_t n = 0;
-	int r = gsasl_step(s->session, in.p ? in.p : "", in.n, &answer, &n);
+	int r = lib.gsasl_step(s->session, in.p ? in.p : "", in.n, &answer, &n);
 
 	/* A check may have said no in the middle, where SCRAM would go on with made-up keys. */
 	if (r == GSASL_NEEDS_MORE && s->verdict > 0)
@@ -403,7 +457,7 @@ lib_step(struct sasl *s, struct span in, struct buf *out, struct err *e)
 		b64_encode(out, s->lines == 0 ? "Username:" : "Password:", 9);
 	else if (r == GSASL_NEEDS_MORE || r == GSASL_OK)
 		b64_encode(out, answer, n);
-	gsasl_free(answer);
+	lib.gsasl_free(answer);
 	switch (r) {
 	case GSASL_NEEDS_MORE: return SASL_MORE;
 	case GSASL_OK:
@@ -604,7 +658,7 @@ sasl_client_new(struct sasl **out, enum mech m, const struct sasl_client *how, s
 	}
 	rc = start_lib(s, NULL, e);
 	if (!rc) {
-		r = gsasl_client_start(s->lib, mech_name(m), &s->session);
+		r = lib.gsasl_client_start(s->lib, mech_name(m), &s->session);
 		if (r != GSASL_OK)
 			rc = fail(e, EX_TEMPFAIL, mech_name(m), r);
 	}
@@ -631,7 +685,7 @@ client_lib(struct sasl *s, struct span in, struct buf *out, struct err *e)
 {
 	char *text = NULL;
 	size_t n = 0;
-	int r = gsasl_step(s->session, in.p ? in.p : "", in.n, &text, &n);
+	int r = lib.gsasl_step(s->session, in.p ? in.p : "", in.n, &text, &n);
 
 	if (r == GSASL_OK || r == GSASL_NEEDS_MORE) {
 		b64_encode(out, text, n);
@@ -639,7 +693,7 @@ client_lib(struct sasl *s, struct span in, struct buf *out, struct err *e)
 	}
 	if (text)
 		explicit_bzero(text, n);
-	gsasl_free(text);
+	lib.gsasl_free(text);
 	if (r == GSASL_OK || r == GSASL_NEEDS_MORE)
 		return 0;
 	if (r == GSASL_SASLPREP_ERROR)

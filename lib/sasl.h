@@ -29,6 +29,10 @@ struct sasl_channel {
 	struct span unique;
 };
 
+/* What is below loads GNU SASL when it is first called for; a process that will be confined by then calls
+ * this before.  EX_TEMPFAIL, as from whatever else wants it: it cannot be loaded. */
+int sasl_load(struct err *e);
+
 /* --- SCRAM's keys, RFC 5802 3 */
 
 #define SASL_HASH_MAX 32

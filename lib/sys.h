@@ -61,6 +61,12 @@
 #define SYS_LIBCRYPTO "libcrypto.so.3"
 #endif
 
+/* What gtls.c loads: since GnuTLS 3.4. */
+#define SYS_LIBGNUTLS "libgnutls.so.30"
+
+/* What sasl.c loads: since GNU SASL 2.0. */
+#define SYS_LIBGSASL "libgsasl.so.18"
+
 /* What dnsmsg.c loads: since ldns 1.7. */
 #define SYS_LIBLDNS "libldns.so.3"
 

@@ -1,12 +1,10 @@
 #include "tls.h"
 
+#include "gtls.h"
 #include "io.h"
 #include "net.h"
 
 #include <errno.h>
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +39,7 @@ static gnutls_certificate_credentials_t nobody; /* a client without a certificat
 static int
 fail(struct err *e, int code, const char *what, int why)
 {
-	const char *text = gnutls_strerror(why);
+	const char *text = gtls.gnutls_strerror(why);
 	size_t n = strlen(text);
 
 	if (n > 0 && text[n - 1] == '.')
@@ -56,11 +54,13 @@ tls_start(struct err *e)
 
 	if (priority)
 		return 0;
-	r = gnutls_global_init();
+	if (gtls_load(e))
+		return e->code;
+	r = gtls.gnutls_global_init();
 	if (r >= 0)
-		r = gnutls_certificate_allocate_credentials(&nobody);
+		r = gtls.gnutls_certificate_allocate_credentials(&nobody);
 	if (r >= 0)
-		r = gnutls_priority_init(&priority, priorities, NULL);
+		r = gtls.gnutls_priority_init(&priority, priorities, NULL);
 	return r < 0 ? fail(e, EX_SOFTWARE, "TLS", r) : 0;
 }
 
@@ -81,7 +81,7 @@ push(gnutls_transport_ptr_t p, const giovec_t *iov, int n)
 
 	if (t->out.len == 0 && net_send(t->fd, iov, n, &put, &ignored)) {
 		err_free(&ignored);
-		gnutls_transport_set_errno(t->s, EPIPE);
+		gtls.gnutls_transport_set_errno(t->s, EPIPE);
 		return -1;
 	}
 	for (int i = 0; i < n; i++) {
@@ -126,18 +126,19 @@ broken(const struct tls *t, const char *what, int closed_code, int r, struct err
 		return err_set(e, closed_code, "%s: connection closed by peer", what);
 	if (r != GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return fail(e, EX_PROTOCOL, what, r);
-	alert = gnutls_alert_get_name(gnutls_alert_get(t->s));
+	alert = gtls.gnutls_alert_get_name(gtls.gnutls_alert_get(t->s));
 	return err_set(e, EX_PROTOCOL, "%s: peer says: %s", what, alert ? alert : "unknown alert");
 }
 
 int
 tls_shake(struct tls *t, bool *done, struct err *e)
 {
-	int r = t->shaken ? 0 : gnutls_handshake(t->s);
+	int r = t->shaken ? 0 : gtls.gnutls_handshake(t->s);
 
 	*done = false;
 	if (r < 0 && r != GNUTLS_E_AGAIN && !harmless(r)) {
-		gnutls_alert_send_appropriate(t->s, r); /* so that the peer's log has the reason */
+		/* So that the peer's log has the reason. */
+		gtls.gnutls_alert_send_appropriate(t->s, r);
 		return broken(t, "TLS handshake", EX_PROTOCOL, r, e);
 	}
 	t->shaken = r >= 0;
@@ -177,19 +178,19 @@ open_session(struct tls **out, int fd, unsigned role, gnutls_certificate_credent
 	t = mem_alloc(sizeof *t);
 	t->fd = fd;
 	t->out = (struct buf)BUF_INIT;
-	r = gnutls_init(&t->s, role | GNUTLS_NONBLOCK);
+	r = gtls.gnutls_init(&t->s, role | GNUTLS_NONBLOCK);
 	if (r >= 0)
-		r = gnutls_priority_set(t->s, priority);
+		r = gtls.gnutls_priority_set(t->s, priority);
 	if (r >= 0)
-		r = gnutls_credentials_set(t->s, GNUTLS_CRD_CERTIFICATE, cred);
+		r = gtls.gnutls_credentials_set(t->s, GNUTLS_CRD_CERTIFICATE, cred);
 	if (r >= 0 && sni)
-		r = gnutls_server_name_set(t->s, GNUTLS_NAME_DNS, sni, strlen(sni));
+		r = gtls.gnutls_server_name_set(t->s, GNUTLS_NAME_DNS, sni, strlen(sni));
 	if (r < 0) {
 		tls_free(t);
 		return fail(e, EX_TEMPFAIL, "TLS", r);
 	}
-	gnutls_transport_set_ptr2(t->s, (gnutls_transport_ptr_t)(intptr_t)fd, t);
-	gnutls_transport_set_vec_push_function(t->s, push);
+	gtls.gnutls_transport_set_ptr2(t->s, (gnutls_transport_ptr_t)(intptr_t)fd, t);
+	gtls.gnutls_transport_set_vec_push_function(t->s, push);
 	*out = t;
 	return 0;
 }
@@ -214,7 +215,7 @@ tls_client(struct tls **t, int fd, const struct tls_hello *h, int64_t deadline_m
 
 	/* One that GnuTLS does not like, being too old perhaps, makes a full handshake. */
 	if (!rc && h->ticket.n > 0)
-		gnutls_session_set_data((*t)->s, h->ticket.p, h->ticket.n);
+		gtls.gnutls_session_set_data((*t)->s, h->ticket.p, h->ticket.n);
 	return rc ? rc : shake_or_free(t, deadline_ms, e);
 }
 
@@ -233,7 +234,7 @@ tls_server_begin(struct tls **t, int fd, const struct tls_identity *id, struct e
 	int rc = open_session(t, fd, GNUTLS_SERVER | GNUTLS_NO_TICKETS, id->cred, NULL, e);
 
 	if (!rc && id->asks)
-		gnutls_certificate_server_set_request((*t)->s, GNUTLS_CERT_REQUEST);
+		gtls.gnutls_certificate_server_set_request((*t)->s, GNUTLS_CERT_REQUEST);
 	return rc;
 }
 
@@ -245,7 +246,7 @@ tls_recv(struct tls *t, void *p, size_t n, size_t *got, bool *eof, struct err *e
 
 	flush(t, "", &ignored); /* a peer that waits for it would never write; failing is tls_send()'s */
 	err_free(&ignored);
-	r = gnutls_record_recv(t->s, p, n);
+	r = gtls.gnutls_record_recv(t->s, p, n);
 	*got = r > 0 ? (size_t)r : 0;
 	/* The end without close_notify is an end too: SMTP knows by itself what is complete. */
 	*eof = n > 0 && (r == 0 || r == GNUTLS_E_PREMATURE_TERMINATION);
@@ -265,7 +266,7 @@ tls_send(struct tls *t, const void *p, size_t n, size_t *put, struct err *e)
 	if (t->out.len > 0)
 		return 0;
 	if (t->held == 0) {
-		r = gnutls_record_send(t->s, p, n < TLS_RECORD_MAX ? n : TLS_RECORD_MAX);
+		r = gtls.gnutls_record_send(t->s, p, n < TLS_RECORD_MAX ? n : TLS_RECORD_MAX);
 		if (r < 0 && r != GNUTLS_E_AGAIN && r != GNUTLS_E_INTERRUPTED)
 			return broken(t, "TLS write", EX_TEMPFAIL, (int)r, e);
 		t->held = r > 0 ? (size_t)r : 0;
@@ -283,26 +284,26 @@ tls_ticket(const struct tls *t, struct buf *out)
 {
 	gnutls_datum_t d = {NULL, 0};
 
-	if (!(gnutls_session_get_flags(t->s) & GNUTLS_SFLAGS_SESSION_TICKET) ||
-	    gnutls_session_get_data2(t->s, &d) < 0)
+	if (!(gtls.gnutls_session_get_flags(t->s) & GNUTLS_SFLAGS_SESSION_TICKET) ||
+	    gtls.gnutls_session_get_data2(t->s, &d) < 0)
 		return;
 	buf_room(out, d.size);
 	buf_add(out, d.data, d.size);
-	gnutls_memset(d.data, 0, d.size);
-	gnutls_free(d.data);
+	gtls.gnutls_memset(d.data, 0, d.size);
+	(*gtls.gnutls_free)(d.data);
 }
 
 bool
 tls_resumed(const struct tls *t)
 {
-	return gnutls_session_is_resumed(t->s) != 0;
+	return gtls.gnutls_session_is_resumed(t->s) != 0;
 }
 
 size_t
 tls_peer_chain(const struct tls *t, struct span *v, size_t most)
 {
 	unsigned n = 0;
-	const gnutls_datum_t *certs = gnutls_certificate_get_peers(t->s, &n);
+	const gnutls_datum_t *certs = gtls.gnutls_certificate_get_peers(t->s, &n);
 	size_t i;
 
 	for (i = 0; certs && i < n && i < most; i++)
@@ -317,7 +318,7 @@ is_good_client(const struct tls *t)
 	    GNUTLS_DT_KEY_PURPOSE_OID, (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT, 0};
 	unsigned status = 1;
 
-	return gnutls_certificate_verify_peers(t->s, &purpose, 1, &status) >= 0 && status == 0;
+	return gtls.gnutls_certificate_verify_peers(t->s, &purpose, 1, &status) >= 0 && status == 0;
 }
 
 /* Its first mail address: rfc822Name of RFC 5280 4.2.1.6. */
@@ -328,7 +329,7 @@ mail_name(gnutls_x509_crt_t crt, struct buf *out)
 
 	for (unsigned i = 0;; i++) {
 		size_t n = sizeof name;
-		int r = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &n, NULL);
+		int r = gtls.gnutls_x509_crt_get_subject_alt_name(crt, i, name, &n, NULL);
 
 		if (r == GNUTLS_SAN_RFC822NAME) {
 			buf_add(out, name, n);
@@ -345,7 +346,8 @@ common_name(gnutls_x509_crt_t crt, struct buf *out)
 	char name[NAME_ROOM];
 	size_t n = sizeof name;
 
-	if (gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &n) >= 0)
+	if (gtls.gnutls_x509_crt_get_dn_by_oid(
+	        crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &n) >= 0)
 		buf_add(out, name, n);
 }
 
@@ -353,20 +355,21 @@ void
 tls_client_name(const struct tls *t, struct buf *out)
 {
 	unsigned n = 0;
-	const gnutls_datum_t *certs = gnutls_certificate_get_peers(t->s, &n);
+	const gnutls_datum_t *certs = gtls.gnutls_certificate_get_peers(t->s, &n);
 	gnutls_x509_crt_t crt;
 
-	if (!certs || n == 0 || !is_good_client(t) || gnutls_x509_crt_init(&crt) < 0)
+	if (!certs || n == 0 || !is_good_client(t) || gtls.gnutls_x509_crt_init(&crt) < 0)
 		return;
-	if (gnutls_x509_crt_import(crt, &certs[0], GNUTLS_X509_FMT_DER) >= 0 && !mail_name(crt, out))
+	if (gtls.gnutls_x509_crt_import(crt, &certs[0], GNUTLS_X509_FMT_DER) >= 0 &&
+	    !mail_name(crt, out))
 		common_name(crt, out);
-	gnutls_x509_crt_deinit(crt);
+	gtls.gnutls_x509_crt_deinit(crt);
 }
 
 void
 tls_bye(struct tls *t)
 {
-	gnutls_bye(t->s, GNUTLS_SHUT_WR);
+	gtls.gnutls_bye(t->s, GNUTLS_SHUT_WR);
 }
 
 void
@@ -375,7 +378,7 @@ tls_free(struct tls *t)
 	if (!t)
 		return;
 	if (t->s)
-		gnutls_deinit(t->s);
+		gtls.gnutls_deinit(t->s);
 	buf_free(&t->out);
 	free(t);
 }
@@ -385,30 +388,30 @@ binding(const struct tls *t, gnutls_channel_binding_t type, struct buf *out)
 {
 	gnutls_datum_t cb = {NULL, 0};
 
-	if (gnutls_session_channel_binding(t->s, type, &cb) >= 0)
+	if (gtls.gnutls_session_channel_binding(t->s, type, &cb) >= 0)
 		buf_add(out, cb.data, cb.size);
-	gnutls_free(cb.data);
+	(*gtls.gnutls_free)(cb.data);
 }
 
 void
 tls_channel(const struct tls *t, struct buf *exporter, struct buf *unique)
 {
-	if (gnutls_protocol_get_version(t->s) == GNUTLS_TLS1_3)
+	if (gtls.gnutls_protocol_get_version(t->s) == GNUTLS_TLS1_3)
 		binding(t, GNUTLS_CB_TLS_EXPORTER, exporter);
-	else if (gnutls_session_ext_master_secret_status(t->s) != 0)
+	else if (gtls.gnutls_session_ext_master_secret_status(t->s) != 0)
 		binding(t, GNUTLS_CB_TLS_UNIQUE, unique);
 }
 
 void
 tls_describe(const struct tls *t, struct buf *out)
 {
-	const char *version = gnutls_protocol_get_name(gnutls_protocol_get_version(t->s));
+	const char *version = gtls.gnutls_protocol_get_name(gtls.gnutls_protocol_get_version(t->s));
 	const char *suite;
 
 #if GNUTLS_VERSION_NUMBER >= 0x030704
-	suite = gnutls_ciphersuite_get(t->s);
+	suite = gtls.gnutls_ciphersuite_get(t->s);
 #else
-	suite = gnutls_cipher_get_name(gnutls_cipher_get(t->s));
+	suite = gtls.gnutls_cipher_get_name(gtls.gnutls_cipher_get(t->s));
 #endif
 	buf_fmt(out, "%s %s", version ? version : "TLS", suite ? suite : "unknown");
 }
@@ -422,7 +425,7 @@ set_serial(gnutls_x509_crt_t crt)
 
 	memcpy(serial, &v, sizeof serial);
 	serial[0] = (unsigned char)((serial[0] & 0x3f) | 0x40);
-	return gnutls_x509_crt_set_serial(crt, serial, sizeof serial);
+	return gtls.gnutls_x509_crt_set_serial(crt, serial, sizeof serial);
 }
 
 static int
@@ -430,29 +433,29 @@ fill_certificate(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, const char *n
     uint64_t now_s)
 {
 	unsigned n = (unsigned)strlen(name);
-	int r = gnutls_x509_crt_set_version(crt, 3);
+	int r = gtls.gnutls_x509_crt_set_version(crt, 3);
 
 	if (r >= 0)
 		r = set_serial(crt);
 	if (r >= 0)
-		r = gnutls_x509_crt_set_activation_time(crt, (time_t)now_s);
+		r = gtls.gnutls_x509_crt_set_activation_time(crt, (time_t)now_s);
 	if (r >= 0)
-		r = gnutls_x509_crt_set_expiration_time(crt, (time_t)(now_s + YEAR_S));
+		r = gtls.gnutls_x509_crt_set_expiration_time(crt, (time_t)(now_s + YEAR_S));
 	if (r >= 0)
-		r = gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, n);
+		r = gtls.gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, n);
 	if (r >= 0)
-		r = gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name, n,
+		r = gtls.gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name, n,
 		    GNUTLS_FSAN_SET);
 	if (r >= 0)
-		r = gnutls_x509_crt_set_basic_constraints(crt, 0, -1);
+		r = gtls.gnutls_x509_crt_set_basic_constraints(crt, 0, -1);
 	if (r >= 0)
-		r = gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
+		r = gtls.gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
 	if (r >= 0)
-		r = gnutls_x509_crt_set_key_purpose_oid(crt, GNUTLS_KP_TLS_WWW_SERVER, 0);
+		r = gtls.gnutls_x509_crt_set_key_purpose_oid(crt, GNUTLS_KP_TLS_WWW_SERVER, 0);
 	if (r >= 0)
-		r = gnutls_x509_crt_set_key(crt, key);
+		r = gtls.gnutls_x509_crt_set_key(crt, key);
 	if (r >= 0)
-		r = gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0);
+		r = gtls.gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0);
 	return r;
 }
 
@@ -461,21 +464,21 @@ self_signed(gnutls_certificate_credentials_t cred, const char *name, uint64_t no
 {
 	gnutls_x509_privkey_t key = NULL;
 	gnutls_x509_crt_t crt = NULL;
-	int r = gnutls_x509_privkey_init(&key);
+	int r = gtls.gnutls_x509_privkey_init(&key);
 
 	if (r >= 0)
-		r = gnutls_x509_crt_init(&crt);
+		r = gtls.gnutls_x509_crt_init(&crt);
 	if (r >= 0)
-		r = gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
+		r = gtls.gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
 		    GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
 	if (r >= 0)
 		r = fill_certificate(crt, key, name, now_s);
 	if (r >= 0)
-		r = gnutls_certificate_set_x509_key(cred, &crt, 1, key);
+		r = gtls.gnutls_certificate_set_x509_key(cred, &crt, 1, key);
 	if (crt)
-		gnutls_x509_crt_deinit(crt);
+		gtls.gnutls_x509_crt_deinit(crt);
 	if (key)
-		gnutls_x509_privkey_deinit(key);
+		gtls.gnutls_x509_privkey_deinit(key);
 	return r;
 }
 
@@ -488,7 +491,7 @@ identity_new(struct tls_identity **id, struct err *e)
 	if (rc)
 		return rc;
 	*id = mem_alloc(sizeof **id);
-	r = gnutls_certificate_allocate_credentials(&(*id)->cred);
+	r = gtls.gnutls_certificate_allocate_credentials(&(*id)->cred);
 	if (r < 0) {
 		free(*id);
 		*id = NULL;
@@ -515,7 +518,7 @@ tls_identity_make(struct tls_identity **id, const char *name, uint64_t now_s, st
 int
 tls_identity_add(struct tls_identity *id, const char *cert, const char *key, struct err *e)
 {
-	int r = gnutls_certificate_set_x509_key_file(id->cred, cert, key, GNUTLS_X509_FMT_PEM);
+	int r = gtls.gnutls_certificate_set_x509_key_file(id->cred, cert, key, GNUTLS_X509_FMT_PEM);
 
 	if (r >= 0)
 		return 0;
@@ -541,7 +544,7 @@ tls_identity_load(struct tls_identity **id, const char *cert, const char *key, s
 int
 tls_identity_ask(struct tls_identity *id, const char *ca, struct err *e)
 {
-	int r = gnutls_certificate_set_x509_trust_file(id->cred, ca, GNUTLS_X509_FMT_PEM);
+	int r = gtls.gnutls_certificate_set_x509_trust_file(id->cred, ca, GNUTLS_X509_FMT_PEM);
 
 	if (r < 0)
 		return fail(e, EX_CONFIG, ca, r);
@@ -556,6 +559,6 @@ tls_identity_free(struct tls_identity *id)
 {
 	if (!id)
 		return;
-	gnutls_certificate_free_credentials(id->cred);
+	gtls.gnutls_certificate_free_credentials(id->cred);
 	free(id);
 }
