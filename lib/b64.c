@@ -58,68 +58,67 @@ group_ends(int have, int pads, uint32_t bits)
 	}
 }
 
-/* The fast way, up to the first group of four that is not all digits; how many bytes that were. */
+/* The fast way, up to the first group of four that is not all digits; how many bytes of text that were. */
 static size_t
-whole_groups(struct span text, struct buf *out)
+whole_groups(struct span text, char **out)
 {
 	const unsigned char *p = (const unsigned char *)text.p;
-	char *to = buf_room(out, text.n / 4 * 3 + 3);
-	size_t i, at = 0;
+	char *to = *out;
+	size_t i;
 
 	for (i = 0; text.n - i >= 4; i += 4) {
 		int a = digit(p[i]), b = digit(p[i + 1]), c = digit(p[i + 2]), d = digit(p[i + 3]);
 
 		if ((a | b | c | d) < 0)
 			break;
-		to[at++] = (char)(a << 2 | b >> 4);
-		to[at++] = (char)(b << 4 | c >> 2);
-		to[at++] = (char)(c << 6 | d);
+		*to++ = (char)(a << 2 | b >> 4);
+		*to++ = (char)(b << 4 | c >> 2);
+		*to++ = (char)(c << 6 | d);
 	}
-	buf_grew(out, at);
+	*out = to;
 	return i;
 }
 
 bool
 b64_decode(struct span text, struct buf *out)
 {
-	size_t start = out->len;
+	char *start = buf_room(out, text.n / 4 * 3 + 3), *to = start;
 	uint32_t bits = 0;
 	int have = 0, pads = 0;
 
-	for (size_t i = whole_groups(text, out); i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-		int d = digit(c);
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c;
+		int d;
 
+		if (have == 0 && pads == 0)
+			i += whole_groups((struct span){text.p + i, text.n - i}, &to);
+		if (i == text.n)
+			break;
+		c = (unsigned char)text.p[i];
+		d = digit(c);
 		if (d < 0 && (is_space(c) || c == '\r' || c == '\n'))
 			continue;
 		if (c == '=' && pads < 2) {
 			pads++;
 			continue;
 		}
-		if (d < 0 || pads > 0) {
-			buf_cut(out, start);
+		if (d < 0 || pads > 0)
 			return false;
-		}
 		bits = bits << 6 | (uint32_t)d;
 		if (++have == 4) {
-			char three[3] = {(char)(bits >> 16), (char)(bits >> 8), (char)bits};
-
-			buf_add(out, three, sizeof three);
+			*to++ = (char)(bits >> 16);
+			*to++ = (char)(bits >> 8);
+			*to++ = (char)bits;
 			have = 0;
 			bits = 0;
 		}
 	}
-	if (!group_ends(have, pads, bits)) {
-		buf_cut(out, start);
+	if (!group_ends(have, pads, bits))
 		return false;
-	}
 	if (have == 3)
-		bits >>= 2;
-	else
-		bits >>= 4;
-	if (have == 3)
-		buf_ch(out, (char)(bits >> 8));
+		*to++ = (char)(bits >> 10);
 	if (have >= 2)
-		buf_ch(out, (char)bits);
+		*to++ = (char)(have == 3 ? bits >> 2 : bits >> 4);
+	buf_grew(out, (size_t)(to - start));
 	return true;
 }

@@ -176,6 +176,23 @@ any(v16 v)
 	return (half[0] | half[1]) != 0;
 }
 
+/* How many bytes at p are above SP: words of a header without its white space and folds. */
+static inline size_t
+visible(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	for (; n - i >= LANES; i += LANES) {
+		uint64_t low = bits((v16)(load(p + i) <= ' '));
+
+		if (low)
+			return i + (size_t)__builtin_ctzll(low);
+	}
+	while (i < n && (unsigned char)p[i] > ' ')
+		i++;
+	return i;
+}
+
 /* Where the bytes at p, of which one stands before p, may not be canonical as they are: CR or LF
  * without the other, NUL; for relaxed TAB, and SP before SP or a line end.  It tells some more, which
  * spares comparisons and costs a look by slow(): 1 and 8, and control characters behind SP. */
@@ -380,9 +397,10 @@ relaxed_value(struct span value, struct buf *out)
 			c.p++;
 			continue;
 		}
-		do /* a CR that ends no line is a byte of the word */
+		do { /* a CR that ends no line is a byte of the word */
 			c.p++;
-		while (!cur_end(&c) && !is_fws(cur_peek(&c)));
+			c.p += visible(c.p, (size_t)(c.end - c.p));
+		} while (!cur_end(&c) && !is_fws(cur_peek(&c)));
 		if (space && out->len > start)
 			buf_ch(out, ' ');
 		space = false;
@@ -396,8 +414,11 @@ relaxed_field(struct span field, struct buf *out)
 	struct cur c = cur_span(field);
 	struct span name = span_trim(cur_until(&c, ':'));
 
+	char *to = buf_room(out, field.n + 2);
+
 	for (size_t i = 0; i < name.n; i++)
-		buf_ch(out, (char)ascii_lower((unsigned char)name.p[i]));
+		to[i] = (char)ascii_lower((unsigned char)name.p[i]);
+	buf_grew(out, name.n);
 	if (cur_ch(&c, ':'))
 		buf_ch(out, ':');
 	relaxed_value(cur_rest(&c), out);
@@ -445,6 +466,7 @@ dkim_field_unsigned(enum dkim_canon canon, struct span field, struct buf *out)
 		cur_until(&c, ';');
 		cur_ch(&c, ';');
 	}
+	buf_room(&blank, field.n);
 	buf_add(&blank, field.p, (size_t)(c.p - field.p));
 	cur_until(&c, ';'); /* all of the value, with the white space around it */
 	buf_add(&blank, c.p, (size_t)(c.end - c.p));
@@ -461,10 +483,44 @@ is_tag_value(int c)
 	return c > ' ' ? c != ';' && c != 127 : is_fws(c);
 }
 
+/* How many bytes of it a value may have.  *ascii: none of them is over 127.  The list that it is of goes
+ * on to `end`. */
+static size_t
+tag_value(struct span s, const char *end, bool *ascii)
+{
+	size_t i = 0;
+	v16 all = {0};
+	int rest = 0;
+
+	for (; i < s.n && (size_t)(end - s.p) - i >= LANES; i += LANES) {
+		v16 v = load(s.p + i);
+		uint64_t look = bits((v16)(v < ' ') | (v16)(v == 127));
+
+		for (; look; look &= look - 1) {
+			size_t at = i + (size_t)__builtin_ctzll(look);
+
+			if (at < s.n && !is_tag_value((unsigned char)s.p[at]))
+				return at;
+		}
+		all |= v; /* and of what stands behind the value: then UTF-8 is looked at for nothing */
+	}
+	for (; i < s.n; i++) {
+		if (!is_tag_value((unsigned char)s.p[i]))
+			return i;
+		rest |= (unsigned char)s.p[i];
+	}
+	*ascii = rest < 128 && !any(all & 128);
+	return s.n;
+}
+
 /* tag-spec = [FWS] tag-name [FWS] "=" [FWS] tag-value [FWS] */
 static int
 tag_spec(struct cur *c, struct dkim_tag *t, struct err *e)
 {
+	struct span value;
+	bool ascii = false;
+	size_t good;
+
 	cur_while(c, is_fws);
 	if (!is_alpha(cur_peek(c)))
 		return err_set(e, EX_DATAERR, "tag list: a tag without a name");
@@ -472,13 +528,22 @@ tag_spec(struct cur *c, struct dkim_tag *t, struct err *e)
 	cur_while(c, is_fws);
 	if (!cur_ch(c, '='))
 		return err_set(e, EX_DATAERR, "tag list: no \"=\" behind \"%.*s\"", SPAN_ARG(t->name));
-	t->value = span_trim(cur_while(c, is_tag_value));
-	if (!cur_end(c) && cur_peek(c) != ';')
+	value = cur_until(c, ';');
+	good = tag_value(value, c->end, &ascii);
+	if (good < value.n)
 		return err_set(e, EX_DATAERR, "tag list: byte 0x%02x in the value of \"%.*s\"",
-		    (unsigned)cur_peek(c), SPAN_ARG(t->name));
-	if (!utf8_valid(t->value))
+		    (unsigned char)value.p[good], SPAN_ARG(t->name));
+	t->value = span_trim(value);
+	if (!ascii && !utf8_valid(t->value))
 		return err_set(e, EX_DATAERR, "tag list: \"%.*s\" is not UTF-8", SPAN_ARG(t->name));
 	return 0;
+}
+
+/* Most names are one letter, and no call.  Neither is empty. */
+static inline bool
+same_name(struct span a, const char *p, size_t n)
+{
+	return a.p[0] == p[0] && a.n == n && (n == 1 || memcmp(a.p, p, n) == 0);
 }
 
 int
@@ -495,7 +560,7 @@ dkim_tags(struct span text, struct dkim_tags *out, struct err *e)
 		if (rc)
 			return rc;
 		for (size_t i = 0; i < out->n; i++)
-			if (span_eq(out->v[i].name, t.name))
+			if (same_name(out->v[i].name, t.name.p, t.name.n))
 				return err_set(e, EX_DATAERR, "tag list: \"%.*s\" comes twice",
 				    SPAN_ARG(t.name));
 		if (out->n == DKIM_TAGS_MAX)
@@ -511,18 +576,12 @@ dkim_tags(struct span text, struct dkim_tags *out, struct err *e)
 const struct span *
 dkim_tag(const struct dkim_tags *t, const char *name)
 {
-	struct span wanted = span_of(name);
+	size_t n = name[1] == '\0' ? 1 : strlen(name);
 
 	for (size_t i = 0; i < t->n; i++)
-		if (span_eq(t->v[i].name, wanted))
+		if (same_name(t->v[i].name, name, n))
 			return &t->v[i].value;
 	return NULL;
-}
-
-static bool
-no_fws(int c)
-{
-	return !is_fws(c);
 }
 
 void
@@ -530,10 +589,14 @@ dkim_unfold(struct span value, struct buf *out)
 {
 	struct cur c = cur_span(value);
 
+	buf_room(out, value.n);
 	while (!cur_end(&c)) {
-		struct span piece = cur_while(&c, no_fws);
+		const char *piece = c.p;
 
-		buf_add(out, piece.p, piece.n);
+		c.p += visible(c.p, (size_t)(c.end - c.p));
+		while (!cur_end(&c) && !is_fws(cur_peek(&c)))
+			c.p++; /* a control character */
+		buf_add(out, piece, (size_t)(c.p - piece));
 		cur_while(&c, is_fws);
 	}
 }

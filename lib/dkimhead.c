@@ -103,17 +103,17 @@ dkimhead_count(const struct dkimhead *h, struct span name)
 }
 
 void
-dkimhead_hash(const struct dkimhead *h, enum dkim_canon canon, struct span names,
-    struct span signature, dkim_sink *sink, void *arg)
+dkimhead_form(const struct dkimhead *h, enum dkim_canon canon, struct span names,
+    struct span signature, struct buf *out)
 {
-	struct buf list = BUF_INIT, out = BUF_INIT;
+	struct buf list = BUF_INIT;
 	/* By a name's lowest field: the one that is next of that name. */
 	uint32_t *next = mem_grow(NULL, h->n + 1, sizeof *next);
 	struct cur c;
 
 	for (size_t i = 0; i < h->n; i++)
 		next[i] = (uint32_t)i;
-	buf_room(&out, HEADER_ROOM);
+	buf_room(out, HEADER_ROOM);
 	lower(&list, names);
 	c = cur_of(list.s, list.len);
 	while (!cur_end(&c)) {
@@ -124,15 +124,9 @@ dkimhead_hash(const struct dkimhead *h, enum dkim_canon canon, struct span names
 		if (at == MAP_NONE)
 			continue;
 		next[last] = h->above[at];
-		dkim_field(canon, h->fields[at].whole, &out);
-		if (out.len >= DKIM_GATHER) {
-			sink(arg, out.s, out.len);
-			buf_cut(&out, 0);
-		}
+		dkim_field(canon, h->fields[at].whole, out);
 	}
-	dkim_field_unsigned(canon, signature, &out);
-	sink(arg, out.s, out.len);
+	dkim_field_unsigned(canon, signature, out);
 	free(next);
 	buf_free(&list);
-	buf_free(&out);
 }

@@ -156,7 +156,8 @@ identity(const struct dkim_tags *t, struct dkimsig *s, struct err *why)
 	bool good;
 
 	if (!i) {
-		buf_fmt(&s->i, "@%s", s->d.s);
+		buf_ch(&s->i, '@');
+		buf_add(&s->i, s->d.s, s->d.len);
 		return DKIMSIG_GOOD;
 	}
 	dkim_unfold(*i, &s->i);

@@ -555,7 +555,7 @@ make_field(const struct dkimsign *s, const struct dkimsign_want *w, const struct
 	return rc;
 }
 
-/* 3.7: what dkimhead_hash() makes of the same field, whose h= need not be read here and whose b= is
+/* 3.7: what dkimhead_form() makes of the same field, whose h= need not be read here and whose b= is
  * empty still. */
 static int
 hash_header(const struct dkimsign *s, const struct dkimsign_want *w, size_t names,

@@ -78,14 +78,20 @@ dkimverify_free(struct dkimverify *v)
 
 /* --- the header is there: which signatures, and what of the body they want */
 
+static void
+settle(struct signature *s, enum dkim_result result)
+{
+	s->done = true;
+	s->c.result = result;
+	buf_cut(&s->c.why, 0);
+}
+
 static void __attribute__((format(printf, 3, 4)))
 decide(struct signature *s, enum dkim_result result, const char *fmt, ...)
 {
 	va_list ap;
 
-	s->done = true;
-	s->c.result = result;
-	buf_cut(&s->c.why, 0);
+	settle(s, result);
 	va_start(ap, fmt);
 	buf_vfmt(&s->c.why, fmt, ap);
 	va_end(ap);
@@ -108,11 +114,12 @@ want_body(struct dkimverify *v, struct signature *s, struct err *e)
 			s->body = b;
 			return 0;
 		}
-	b = mem_alloc(sizeof *b);
+	b = mem_grow(NULL, 1, sizeof *b); /* not zeroed: most of it is room for bytes */
 	b->next = v->bodies;
 	v->bodies = b;
 	b->canon = s->c.sig.body_canon;
 	b->limit = s->c.sig.limit;
+	b->hash = (struct crypt_hash){0};
 	dkim_body_begin(&b->body, b->canon, b->limit, body_sink, &b->hash);
 	s->body = b;
 	return crypt_hash_begin(&b->hash, CRYPT_SHA256, e);
@@ -213,26 +220,18 @@ dkimverify_add(struct dkimverify *v, const void *p, size_t n, struct err *e)
 
 /* --- the message is complete: key and signature */
 
-static void
-header_sink(void *arg, const void *p, size_t n)
-{
-	crypt_hash_add(arg, p, n);
-}
-
 static int
 signature_good(const struct dkimverify *v, const struct signature *s, const struct crypt_pub *pub,
     bool *good, struct err *e)
 {
-	struct crypt_hash h = {0};
+	struct buf form = BUF_INIT;
 	unsigned char digest[CRYPT_DIGEST_MAX];
-	int rc = crypt_hash_begin(&h, CRYPT_SHA256, e);
+	int rc;
 
-	*good = false;
-	if (rc)
-		return rc;
-	dkimhead_hash(&v->head, s->c.sig.header_canon, s->c.sig.h, s->field, header_sink, &h);
-	rc = crypt_hash_end(&h, digest, e);
+	dkimhead_form(&v->head, s->c.sig.header_canon, s->c.sig.h, s->field, &form);
+	rc = crypt_hash(CRYPT_SHA256, (struct span){form.s, form.len}, digest, e);
 	*good = !rc && crypt_verify(pub, CRYPT_SHA256, digest, (struct span){s->c.sig.b.s, s->c.sig.b.len});
+	buf_free(&form);
 	return rc;
 }
 
@@ -265,7 +264,9 @@ passed(struct signature *s)
 {
 	struct dkim_checked *c = &s->c;
 
-	decide(s, DKIM_PASS, "%u-bit key", c->bits);
+	settle(s, DKIM_PASS);
+	buf_num(&c->why, c->bits);
+	buf_str(&c->why, "-bit key");
 	if (c->sig.kind == CRYPT_RSA && c->bits < CRYPT_RSA_WEAK_BELOW)
 		buf_fmt(&c->why, ", under the %d that RFC 8301 asks for", CRYPT_RSA_WEAK_BELOW);
 	if (c->unsigned_bytes)
@@ -342,7 +343,9 @@ ask_key(const struct dkimverify *v, struct signature *s, const struct asker *dns
 	struct buf name = BUF_INIT, say = BUF_INIT;
 	size_t tried = 0;
 
-	buf_fmt(&name, "%s._domainkey.%s", s->c.sig.s.s, s->c.sig.d.s);
+	buf_add(&name, s->c.sig.s.s, s->c.sig.s.len);
+	buf_str(&name, "._domainkey.");
+	buf_add(&name, s->c.sig.d.s, s->c.sig.d.len);
 	answers_ask(dns, (struct span){name.s, name.len}, ANSWERS_TXT, &a);
 	if (answers_temporary(&a)) {
 		answers_say(&a, ANSWERS_TXT, &say);

@@ -62,7 +62,8 @@ sign(const struct crypt_key *key, const char *tags, const char *header, const ch
 	buf_str(&field, "; b=");
 	dkimsig_parse((struct span){field.s + 15, field.len - 15}, &parsed, &e);
 	dkimhead_open(&head, span_of(header));
-	dkimhead_hash(&head, strstr(tags, "c=relaxed") ? DKIM_RELAXED : DKIM_SIMPLE, parsed.h, (struct span){field.s, field.len}, collect, &hashed);
+	dkimhead_form(&head, strstr(tags, "c=relaxed") ? DKIM_RELAXED : DKIM_SIMPLE, parsed.h,
+	    (struct span){field.s, field.len}, &hashed);
 	if (crypt_hash(CRYPT_SHA256, (struct span){hashed.s, hashed.len}, digest, &e) ||
 	    crypt_sign(key, digest, &sig, &e))
 		exit(1);
