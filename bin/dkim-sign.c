@@ -192,6 +192,31 @@ options_of(int argc, char *argv[], struct wish *w)
 	w->n_operands = argc - optind;
 }
 
+/* Of one key it is clear what it is for, wherever that stands; of several each is for what stood before. */
+static void
+pair(struct wish *w)
+{
+	if (w->n_keys != 1)
+		return;
+	if (!w->keys[0].domain && w->n_domains == 1)
+		w->keys[0].domain = w->domains[0];
+	if (!w->keys[0].selector && w->n_selectors == 1)
+		w->keys[0].selector = w->selectors[0];
+}
+
+/* Each was meant for a key. */
+static int
+check_last(const struct wish *w, struct err *e)
+{
+	const struct given_key *last = &w->keys[w->n_keys - 1];
+
+	if (w->n_domains && last->domain != w->domains[w->n_domains - 1])
+		return err_set(e, EX_USAGE, "-d %s: no -k behind it", w->domains[w->n_domains - 1]);
+	if (last->selector != w->selectors[w->n_selectors - 1])
+		return err_set(e, EX_USAGE, "-s %s: no -k behind it", w->selectors[w->n_selectors - 1]);
+	return 0;
+}
+
 /* What goes with what. */
 static int
 check(const struct wish *w, struct err *e)
@@ -202,6 +227,8 @@ check(const struct wish *w, struct err *e)
 		if (!w->keys[i].selector)
 			return err_set(e, EX_USAGE, "-k %s: its selector must be given before it, by -s",
 			    w->keys[i].file);
+	if (w->n_keys && check_last(w, e))
+		return e->code;
 	if (w->n_keys && w->keydir)
 		return err_set(e, EX_USAGE, "-k and --keydir do not go together");
 	if (w->n_domains && !w->n_keys)
@@ -342,6 +369,7 @@ main(int argc, char *argv[])
 	w.domains = mem_grow(NULL, (size_t)argc + 1, sizeof *w.domains);
 	w.form.header = w.form.body = DKIM_RELAXED;
 	options_of(argc, argv, &w);
+	pair(&w);
 	rc = check(&w, &e);
 	if (!rc) {
 		ks = dkimkeys_new(w.batch != NULL, prog_warn);

@@ -270,8 +270,8 @@ read_users(struct program *p, bool make, struct err *e)
 	struct cur c;
 	int rc = open_locked(p, make, e);
 
-	if (!rc)
-		rc = io_slurp(p->fd, USERS_FILE_MAX, &p->text, e);
+	if (!rc && (rc = io_slurp(p->fd, USERS_FILE_MAX, &p->text, e)) && rc != EX_DATAERR)
+		return err_in(e, "%s", p->path);
 	if (!rc && make && p->text.len == 0)
 		new_file(p);
 	if (!rc)

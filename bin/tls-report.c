@@ -287,7 +287,7 @@ mark(struct tool *t, const char *domain, const char *word, const struct buf *uri
 	struct span line;
 	int rc = io_slurp_at(t->dir, domain, STATE_MAX, &text, e);
 
-	if (rc == EX_NOINPUT) {
+	if (io_is_missing(rc)) {
 		err_free(e);
 		rc = 0;
 	}
@@ -415,10 +415,11 @@ to_uri(struct tool *t, const struct report *r, const struct tlsrpt_uri *u)
 	struct err e = ERR_INIT;
 	struct span text;
 	int rc = io_slurp_at(t->dir, r->domain, STATE_MAX, &known, &e);
+	bool missing = io_is_missing(rc);
 
 	text = (struct span){known.s, known.len};
 	err_free(&e);
-	if (rc && rc != EX_NOINPUT) {
+	if (rc && !missing) {
 		prog_warn("%s: what was sent cannot be read", r->domain);
 		worse(t, EX_TEMPFAIL);
 	} else if (!t->again && is_marked(text, "sent", &u->to)) {

@@ -617,7 +617,7 @@ slurp(const char *path, struct buf *out, bool *missing, struct err *e)
 {
 	int rc = io_slurp_at(AT_FDCWD, path, CONF_FILE_MAX, out, e);
 
-	*missing = rc == EX_NOINPUT;
+	*missing = io_is_missing(rc);
 	if (rc)
 		e->code = EX_CONFIG; /* a person must act, whatever it is */
 	return e->code;

@@ -128,7 +128,7 @@ slurp(const char *path, struct buf *text, struct err *e)
 {
 	int rc = io_slurp_at(AT_FDCWD, path, FILE_BYTES, text, e);
 
-	return rc == EX_NOINPUT ? 0 : rc;
+	return io_is_missing(rc) ? 0 : rc;
 }
 
 int

@@ -43,6 +43,13 @@ io_random(void)
 	return v;
 }
 
+/* The one error that says what was named, and not how the machine is. */
+static int
+read_failed(struct err *e)
+{
+	return errno == EISDIR ? err_set(e, EX_NOINPUT, "it is a directory") : err_sys(e, "read");
+}
+
 int
 io_read(int fd, void *p, size_t n, size_t *got, struct err *e)
 {
@@ -52,7 +59,7 @@ io_read(int fd, void *p, size_t n, size_t *got, struct err *e)
 		r = read(fd, p, n);
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
-		return err_sys(e, "read");
+		return read_failed(e);
 	*got = (size_t)r;
 	return 0;
 }
@@ -173,13 +180,28 @@ io_slurp_at(int dirfd, const char *name, size_t max, struct buf *b, struct err *
 {
 	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY), rc;
 
-	if (fd < 0 && errno == ENOENT)
-		return err_set(e, EX_NOINPUT, "%s: no such file", name);
+	int why = errno;
+
+	if (fd < 0 && errno == ENOENT) {
+		err_set(e, EX_NOINPUT, "%s: no such file", name);
+		errno = why;
+		return EX_NOINPUT;
+	}
 	if (fd < 0)
 		return err_sys(e, "open %s", name);
 	rc = io_slurp(fd, max, b, e);
+	why = errno;
 	close(fd);
-	return rc ? err_in(e, "%s", name) : 0;
+	if (rc)
+		err_in(e, "%s", name);
+	errno = why;
+	return rc;
+}
+
+bool
+io_is_missing(int rc)
+{
+	return rc == EX_NOINPUT && errno == ENOENT;
 }
 
 int

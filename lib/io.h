@@ -22,7 +22,7 @@ int64_t io_now_ms(void);   /* monotonic */
 uint64_t io_time_us(void); /* since 1970, the wall clock */
 uint64_t io_random(void);  /* 64 unpredictable bits, or the process ends */
 
-/* Up to n bytes; *got is 0 at the end of the file.  On an O_NONBLOCK descriptor with nothing to
+/* Up to n bytes; *got is 0 at the end of the file.  EX_NOINPUT: it is a directory.  On an O_NONBLOCK descriptor with nothing to
  * read it fails with errno EAGAIN; the functions that move all bytes wait instead. */
 int io_read(int fd, void *p, size_t n, size_t *got, struct err *e);
 int io_write(int fd, const void *p, size_t n, struct err *e);
@@ -36,8 +36,9 @@ int io_append(int fd, const void *p, size_t n, struct err *e);
 /* All of fd, at most max bytes: EX_DATAERR past that. */
 int io_slurp(int fd, size_t max, struct buf *b, struct err *e);
 
-/* A small file by name, as io_slurp; a missing file is EX_NOINPUT. */
+/* A small file by name, as io_slurp; a missing file is EX_NOINPUT, and errno says it: io_is_missing(). */
 int io_slurp_at(int dirfd, const char *name, size_t max, struct buf *b, struct err *e);
+bool io_is_missing(int rc); /* asked at once */
 
 /* Until fd has one of poll(2)'s events (POLLIN, POLLOUT) or the deadline is over. */
 int io_wait(int fd, short events, int64_t deadline_ms, struct err *e);

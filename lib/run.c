@@ -97,6 +97,7 @@ judge_clock(struct runner *r, struct run_result *res, struct err *e)
 	struct err none = ERR_INIT;
 	enum clock_trust trust;
 	int rc = 0, known = io_slurp_at(r->s.state_dir, "clock", 4096, &text, &none);
+	bool missing = io_is_missing(known);
 
 	if (known == 0)
 		clock_parse(&c, (struct span){text.s, text.len});
@@ -104,7 +105,7 @@ judge_clock(struct runner *r, struct run_result *res, struct err *e)
 	before = c;
 	trust = clock_judge(&c, now_s());
 	/* What cannot be read may say anything: that run expires nothing. */
-	r->s.d.may_expire = trust == CLOCK_OK && (known == 0 || known == EX_NOINPUT);
+	r->s.d.may_expire = trust == CLOCK_OK && (known == 0 || missing);
 	res->clock_ahead = trust == CLOCK_AHEAD;
 	res->clock_behind = trust == CLOCK_BEHIND;
 	/* An idle run a minute should cost no sync; the jumps that matter are days. */

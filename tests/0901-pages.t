@@ -51,7 +51,7 @@ for source in "$TOP"/bin/*.c; do
 		fails "$p: a configuration that is not there" 78 "$p: $T/none: no such file" \
 		    sh -c '"$@" </dev/null' "$p" "$p" -C "$T/none" $args
 		# shellcheck disable=SC2086
-		fails "$p: a directory instead of one" 78 "$p: $T: read: Is a directory" \
+		fails "$p: a directory instead of one" 78 "$p: $T: it is a directory" \
 		    sh -c '"$@" </dev/null' "$p" "$p" -C "$T" $args
 		;;
 	*) is "$p" smtp-trap "$p has a configuration" ;;

@@ -45,6 +45,9 @@ like "$(tr -d '\n' <out.eml)" 'd=xn--bcher-kva.example;' 'A-labels in d=, RFC 86
 unchanged 'a line of 3 MB, which waits in a file' long.eml -d example.com -s s -k e.pem
 unchanged 'two keys at once' lf.eml -d example.com -s r -k r.pem -s e -k e.pem
 is "$(grep -c '^DKIM-Signature: ' out.eml)" 2 'are two signatures'
+unchanged 'one key before its names' lf.eml -k e.pem -s s -d example.com
+like "$(tr -d '\n\t' <out.eml)" 'd=example.com; s=s;' 'is for them'
+unchanged 'between them' lf.eml -d example.com -k e.pem -s s
 unchanged 'PKCS#1' lf.eml -d example.com -s r -k r1.pem
 unchanged 'only one algorithm' lf.eml -d example.com -s r -k r.pem -s e -k e.pem -a ed25519-sha256
 like "$(cat out.eml)" '^DKIM-Signature: v=1; a=ed25519-sha256;' 'by -a'
@@ -100,6 +103,8 @@ refused 'bare CR' 65 'a CR without LF in the body' cr -d example.com -s e -k e.p
 refused 'an EC key' 78 'key ec.pem: the key is neither RSA nor Ed25519, but EC/ECDSA' lf.eml -s e -k ec.pem
 refused '768 bits' 78 'key small.pem: the RSA key has 768 bits, 1024 to 8192 are allowed' lf.eml -s e -k small.pem
 refused 'no such file' 66 'key none.pem: No such file or directory' lf.eml -s e -k none.pem
+refused 'a selector for nothing' 64 '-s e: no -k behind it' lf.eml -s r -k r.pem -s e
+refused 'a domain for nothing' 64 '-d b.example: no -k behind it' lf.eml -d a.example -s r -k r.pem -s e -k e.pem -d b.example
 refused 'no selector' 64 '-k e.pem: its selector must be given before it, by -s' lf.eml -k e.pem
 refused 'a path as selector' 64 '"../x" is not a selector: letters, digits, "-", "_" and dots between them' \
     lf.eml -s ../x -k e.pem

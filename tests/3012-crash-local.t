@@ -47,7 +47,7 @@ got() {
 		to=$(sed -n '2s/^Delivered-To: //p' "$f")
 		sed '1,2d; /^Received/d; /^[ \t]/d; s/$/\r/' "$f" >"$T/plain"
 		n=$(sed -n 's/^Subject: letter \([0-9]*\).*/\1/p' "$T/plain")
-		cmp -s "$T/plain" "$T/letters/$n" && echo "$n $to" || echo "torn $to"
+		[ -n "$n" ] && cmp -s "$T/plain" "$T/letters/$n" && echo "$n $to" || echo "torn $to"
 	done | sort
 }
 again() {
