@@ -1,16 +1,16 @@
 #include "cur.h"
 
+#include "eight.h"
+
 #include <string.h>
 
 #define ALWAYS_FITS 19 /* digits in 64 bits */
 
 bool
-span_ieq(struct span a, struct span b)
+span_same(const char *a, const char *b, size_t n)
 {
-	if (a.n != b.n)
-		return false;
-	for (size_t i = 0; i < a.n; i++)
-		if (ascii_lower((unsigned char)a.p[i]) != ascii_lower((unsigned char)b.p[i]))
+	for (size_t i = 0; i < n; i++)
+		if (ascii_lower((unsigned char)a[i]) != ascii_lower((unsigned char)b[i]))
 			return false;
 	return true;
 }
@@ -18,10 +18,13 @@ span_ieq(struct span a, struct span b)
 bool
 span_is_ascii(struct span s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] > 127)
-			return false;
-	return true;
+	size_t i = 0;
+
+	while (i + 8 <= s.n && !eight_high(eight_at(s.p + i)))
+		i += 8;
+	while (i < s.n && (unsigned char)s.p[i] < 128)
+		i++;
+	return i == s.n;
 }
 
 bool
@@ -48,18 +51,6 @@ span_trim(struct span s)
 	while (s.n > 0 && is_white(s.p[s.n - 1]))
 		s.n--;
 	return s;
-}
-
-bool
-cur_lit(struct cur *c, const char *word)
-{
-	size_t n = strlen(word);
-
-	if ((size_t)(c->end - c->p) < n ||
-	    !span_ieq((struct span){c->p, n}, (struct span){word, n}))
-		return false;
-	c->p += n;
-	return true;
 }
 
 struct span
@@ -133,14 +124,9 @@ bool
 utf8_valid(struct span s)
 {
 	for (size_t i = 0, len; i < s.n; i += len) {
-		uint64_t eight;
-
-		len = sizeof eight;
-		if (s.n - i >= sizeof eight) { /* most of it is ASCII */
-			memcpy(&eight, s.p + i, sizeof eight);
-			if ((eight & 0x8080808080808080u) == 0)
-				continue;
-		}
+		len = 8;
+		if (s.n - i >= len && !eight_high(eight_at(s.p + i))) /* most of it is ASCII */
+			continue;
 		len = utf8_len(s.p + i, s.n - i);
 		if (len == 0)
 			return false;

@@ -36,7 +36,13 @@ span_eq(struct span a, struct span b)
 {
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
-bool span_ieq(struct span a, struct span b); /* ASCII letters without case */
+bool span_same(const char *a, const char *b, size_t n); /* ASCII letters without case */
+static inline bool
+span_ieq(struct span a, struct span b) /* likewise; most differ in length or in their first letter */
+{
+	return a.n == b.n &&
+	    (a.n == 0 || (((a.p[0] ^ b.p[0]) & 0xdf) == 0 && span_same(a.p, b.p, a.n)));
+}
 bool span_is_ascii(struct span s); /* no byte over 127 */
 bool span_ends(struct span s, struct span tail); /* without case */
 struct span span_trim(struct span s);            /* without SP, TAB, CR, LF at both ends */
@@ -91,7 +97,16 @@ cur_until(struct cur *c, char ch)
 	c->p = hit ? hit : c->end;
 	return (struct span){start, (size_t)(c->p - start)};
 }
-bool cur_lit(struct cur *c, const char *word); /* those bytes, ASCII letters without case */
+static inline bool /* those bytes, ASCII letters without case */
+cur_lit(struct cur *c, const char *word)
+{
+	size_t n = strlen(word);
+
+	if ((size_t)(c->end - c->p) < n || !span_ieq((struct span){c->p, n}, (struct span){word, n}))
+		return false;
+	c->p += n;
+	return true;
+}
 struct span cur_take(struct cur *c, size_t n); /* n bytes, or as many as there are */
 struct span cur_rest(const struct cur *c);
 bool cur_line(struct cur *c, struct span *line); /* up to LF, without LF and one CR before it; false at the end */

@@ -1,5 +1,7 @@
 #include "json.h"
 
+#include "eight.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -106,17 +108,11 @@ escaped(struct buf *b, unsigned char c)
 	}
 }
 
-/* Whether one of eight bytes cannot stand in a string as it is: RFC 8259 7, DEL, and what is not ASCII.
- * A byte is zero where subtracting one borrows; what the borrow does to the bytes above it only makes a
- * second look necessary. */
+/* Whether one of eight bytes cannot stand in a string as it is: RFC 8259 7, DEL, and what is not ASCII. */
 static bool
-has_odd(uint64_t v)
+has_odd(uint64_t x)
 {
-	const uint64_t ones = UINT64_MAX / 255, tops = ones << 7;
-	uint64_t quote = v ^ ones * '"', backslash = v ^ ones * '\\', del = v ^ ones * 127;
-
-	return ((v | ((v - ones * ' ') & ~v) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
-	           ((del - ones) & ~del)) & tops) != 0;
+	return (eight_below(x, ' ') | eight_high(x) | eight_are(x, 127) | eight_are(x, '"') | eight_are(x, '\\')) != 0;
 }
 
 static bool
@@ -130,18 +126,12 @@ static size_t
 plain(const char *p, size_t n)
 {
 	size_t i = 0;
-	uint64_t eight;
 
-	for (; n - i >= sizeof eight; i += sizeof eight) {
-		memcpy(&eight, p + i, sizeof eight);
-		if (has_odd(eight))
+	for (; n - i >= 8; i += 8)
+		if (has_odd(eight_at(p + i)))
 			break;
-	}
-	if (i > 0 && n - i < sizeof eight) { /* the rest, with some of what was looked at */
-		memcpy(&eight, p + n - sizeof eight, sizeof eight);
-		if (!has_odd(eight))
-			return n;
-	}
+	if (i > 0 && n - i < 8 && !has_odd(eight_at(p + n - 8))) /* the rest, with some of what was looked at */
+		return n;
 	while (i < n && is_plain(p[i]))
 		i++;
 	return i;
