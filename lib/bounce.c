@@ -155,15 +155,19 @@ is_host(int c)
 static struct span
 remote_in(struct span text)
 {
-	static const char *const before[] = {"host", "talking to", "connected to", "server", "domain by",
-	    "host:"};
+	static const struct span before[] = {{"host", 4}, {"talking to", 10}, {"connected to", 12},
+	    {"server", 6}, {"domain by", 9}, {"host:", 5}};
+	static const bool ends[256] = {['t'] = 1, ['T'] = 1, ['o'] = 1, ['O'] = 1, ['r'] = 1, ['R'] = 1,
+	    ['y'] = 1, ['Y'] = 1, [':'] = 1}; /* one of them */
 
-	for (const char *p = text.p, *end = p + text.n; (p = memchr(p, ' ', (size_t)(end - p))); p++)
+	for (size_t i = 1; i + 1 < text.n; i++) {
+		if (text.p[i] != ' ' || !ends[(unsigned char)text.p[i - 1]] || !is_host((unsigned char)text.p[i + 1]))
+			continue;
 		for (size_t k = 0; k < sizeof before / sizeof *before; k++) {
-			struct span word = {text.p, (size_t)(p - text.p)}, host;
-			struct cur c = cur_of(p + 1, (size_t)(end - p - 1));
+			struct cur c = cur_of(text.p + i + 1, text.n - i - 1);
+			struct span host;
 
-			if (!is_host(cur_peek(&c)) || !span_ends(word, span_of(before[k])))
+			if (!span_ends((struct span){text.p, i}, before[k]))
 				continue;
 			host = cur_while(&c, is_host);
 			while (host.n > 0 && host.p[host.n - 1] == '.')
@@ -172,6 +176,7 @@ remote_in(struct span text)
 			    is_alpha((unsigned char)host.p[host.n - 1]))
 				return host;
 		}
+	}
 	return (struct span){"", 0};
 }
 
@@ -217,7 +222,7 @@ classify(struct bounce_reader *b, struct bounce_rcpt *o, struct span said)
 	cur_until(&c, '@');
 	cur_ch(&c, '@');
 	in.domain = cur_rest(&c);
-	if (b->text.n == 1 && in.dialect.n > 0) { /* what the dialect's own sentences say is about this one */
+	if (b->text.n == 1 && rules_has_site(b->rules, in.dialect)) { /* what the dialect's own sentences say is about this one */
 		in.text = also[1];
 		in.dialect_only = true;
 		reason_find(b->rules, &in, &b->scratch, &o->reason);

@@ -47,7 +47,7 @@ pattern_address(struct cur *c, struct span *addr)
 	if (!cur_ch(&t, '@'))
 		return false;
 	domain = cur_while(&t, is_domain);
-	while (domain.n > 0 && strchr(".-", domain.p[domain.n - 1]))
+	while (domain.n > 0 && (domain.p[domain.n - 1] == '.' || domain.p[domain.n - 1] == '-'))
 		domain.n--;
 	if (domain.n == 0)
 		return false;
@@ -421,8 +421,17 @@ bool
 pattern_may_begin(struct span code, struct span folded)
 {
 	const char *op = first_op(code);
+	struct group g;
 
-	return !op || *op != LITERAL || (folded.n > 0 && *folded.p == op[1 + LENGTH]);
+	if (!op || (*op != LITERAL && *op != GROUP))
+		return true;
+	if (*op == LITERAL)
+		return folded.n > 0 && *folded.p == op[1 + LENGTH];
+	g = group_at((struct code){(const unsigned char *)op + 1, (const unsigned char *)code.p + code.n});
+	for (size_t i = 0; i < g.n; i++)
+		if (!g.first[i] || (folded.n > 0 && (unsigned char)*folded.p == g.first[i]))
+			return true;
+	return false;
 }
 
 bool

@@ -180,17 +180,6 @@ rules_when(struct span when, const struct rules_facts *f, struct span *bad)
 	return all;
 }
 
-static bool
-site_is(struct span site, const struct rules_facts *f)
-{
-	if (site.n == 1 && *site.p == '*')
-		return !f->site_only;
-	for (size_t i = 0; i < RULES_SITES && f->sites[i].n > 0; i++)
-		if (span_eq(site, f->sites[i]))
-			return true;
-	return false;
-}
-
 /* --- texts of rules */
 
 static enum rules_is
@@ -416,8 +405,12 @@ struct filing {
 	struct buf literals;
 	size_t n, cap, n_owners, cap_owners;
 	uint32_t bucket[PATTERN_BUCKETS];
-	uint64_t *some, *names, *literal, *free[PATTERN_PARTS];
+	uint64_t *some, *names, *address, *any, *literal, *free[PATTERN_PARTS];
 };
+
+/* What is found in a text: a bit for each part of each rule of a set, those of a part side by side. */
+#define WORDS (RULES_MAX / 64 + 1)
+_Static_assert(PATTERN_PARTS * WORDS * 64 <= UINT16_MAX, "the number of such a bit is an owner");
 
 /* Words are in many patterns: a key with the same literal is one. */
 static struct filed *
@@ -455,20 +448,23 @@ add_key(struct filing *f, size_t i, size_t part, const struct pattern_key *k)
 		f->cap_owners = f->cap_owners ? f->cap_owners * 2 : 4096;
 		f->owner = mem_grow(f->owner, f->cap_owners, sizeof *f->owner);
 	}
-	f->owner[f->n_owners] = (struct owner){(uint16_t)(i * PATTERN_PARTS + part), key->owner};
+	f->owner[f->n_owners] = (struct owner){(uint16_t)(part * WORDS * 64 + i), key->owner};
 	key->owner = (uint32_t)++f->n_owners;
 	key->key.owners++;
 }
 
 /* Filed under the keys that fewest patterns have; a part that it lacks is in every text. */
 static void
-file_under(struct filing *f, size_t i, struct span pattern, const uint16_t *count)
+file_under(struct filing *f, size_t i, const struct rule *rule, const uint16_t *count)
 {
+	struct span pattern = rule->pattern;
 	struct pattern_part part[PATTERN_PARTS];
 	size_t n = pattern_parts(pattern, count, part);
 
 	if (pattern_names(pattern))
 		set_bit(f->names, i);
+	if (pattern_begins_address(rule->code))
+		set_bit(f->address, i);
 	/* It is but one literal, and that is its key's. */
 	if (n == 1 && part[0].n == 1 && part[0].key[0].literal.n == pattern.n && f->n_owners < RULES_KEYS_MAX)
 		set_bit(f->literal, i);
@@ -508,6 +504,33 @@ sort_keys(struct rules *r, struct rules_set *s, const struct filing *f)
 	s->n_owners = o;
 }
 
+/* The rules of each site that reasons ask about; of a line's rule the site is what it tells. */
+static void
+sort_sites(struct rules *r, struct rules_set *s, uint64_t *any)
+{
+	struct rules_site *site = arena_get(&r->arena, (s->n + 1) * sizeof *site);
+	uint64_t **bits = mem_alloc(s->n * sizeof *bits);
+
+	s->site = site;
+	for (size_t i = 0, k; i < s->n; i++) {
+		const struct rule *rule = &r->v[s->v[i]];
+
+		if (rule->is != RULES_REASON || span_eq(rule->site, SPAN("*"))) {
+			set_bit(any, i);
+			continue;
+		}
+		for (k = 0; k < s->n_sites && !span_eq(site[k].name, rule->site); k++)
+			;
+		if (k == s->n_sites) {
+			bits[k] = arena_get(&r->arena, (r->n / 64 + 1) * sizeof **bits);
+			site[k] = (struct rules_site){rule->site, bits[k]};
+			s->n_sites++;
+		}
+		set_bit(bits[k], i);
+	}
+	free(bits);
+}
+
 static void
 set_ready(struct rules *r, struct rules_set *s, bool lines)
 {
@@ -518,6 +541,8 @@ set_ready(struct rules *r, struct rules_set *s, bool lines)
 
 	f.some = arena_get(&r->arena, RULES_KEY_BITS / 8);
 	f.names = arena_get(&r->arena, words * sizeof *f.names);
+	f.address = arena_get(&r->arena, words * sizeof *f.address);
+	f.any = arena_get(&r->arena, words * sizeof *f.any);
 	f.literal = arena_get(&r->arena, words * sizeof *f.literal);
 	for (size_t p = 0; p < PATTERN_PARTS; p++)
 		s->free[p] = f.free[p] = arena_get(&r->arena, words * sizeof *f.free[p]);
@@ -527,11 +552,14 @@ set_ready(struct rules *r, struct rules_set *s, bool lines)
 	for (size_t i = 0; i < s->n; i++)
 		pattern_count(r->v[v[i]].pattern, count);
 	for (size_t i = 0; i < s->n; i++)
-		file_under(&f, i, r->v[v[i]].pattern, count);
-	sort_keys(r, s, &f);
+		file_under(&f, i, &r->v[v[i]], count);
 	s->v = v;
+	sort_keys(r, s, &f);
+	sort_sites(r, s, f.any);
 	s->some = f.some;
 	s->names = f.names;
+	s->address = f.address;
+	s->any = f.any;
 	s->literal = f.literal;
 	s->literals = arena_dup(&r->arena, (struct span){f.literals.s, f.literals.len});
 	buf_free(&f.literals);
@@ -623,18 +651,16 @@ stands_at(const struct rules_set *s, const struct rules_key *k, struct span text
 	return *got == *want && got[n - 1] == want[n - 1] && memcmp(got, want, n) == 0;
 }
 
-#define WORDS (RULES_MAX / 64 + 1)
-
 static inline void
-mark(const struct rules_set *s, const struct rules_key *k, uint64_t found[PATTERN_PARTS][WORDS])
+mark(const struct rules_set *s, const struct rules_key *k, uint64_t *found)
 {
-	for (size_t i = k->owner; i < (size_t)k->owner + k->owners; i++)
-		set_bit(found[s->owner[i] % PATTERN_PARTS], s->owner[i] / PATTERN_PARTS);
+	for (const uint16_t *p = s->owner + k->owner, *end = p + k->owners; p < end; p++)
+		set_bit(found, *p);
 }
 
 /* Once over the text, for all rules. */
 static void
-look_up(const struct rules_set *s, struct span text, uint64_t found[PATTERN_PARTS][WORDS])
+look_up(const struct rules_set *s, struct span text, uint64_t *found)
 {
 	const uint64_t *some = s->some;
 	const char *last;
@@ -653,42 +679,77 @@ look_up(const struct rules_set *s, struct span text, uint64_t found[PATTERN_PART
 	}
 }
 
-/* The rules of which all parts are in the text; with_key: not those that have none. */
-static void
-find_parts(struct rules_scan *c, bool with_key)
+static const struct rules_site *
+site_of(const struct rules_set *s, struct span name)
 {
-	const struct rules_set *s = c->s;
-	size_t words = s->n / 64 + 1;
-	uint64_t found[PATTERN_PARTS][WORDS];
-	bool at = memchr(c->text.p, '@', c->text.n) != NULL;
+	for (const struct rules_site *k = s->site, *end = k + s->n_sites; k < end; k++)
+		if (span_eq(k->name, name))
+			return k;
+	return NULL;
+}
 
-	if (with_key)
-		memset(found[0], 0, words * sizeof *found[0]);
+bool
+rules_has_site(const struct rules *r, struct span name)
+{
+	return site_of(&r->reasons, name) != NULL;
+}
+
+/* The rules of the sites that are asked about. */
+static void
+of_sites(const struct rules_set *s, const struct rules_facts *f, uint64_t *bits)
+{
+	size_t words = s->n / 64 + 1;
+
+	if (f->site_only)
+		memset(bits, 0, words * sizeof *bits);
 	else
-		memcpy(found[0], s->free[0], words * sizeof *found[0]);
-	for (size_t p = 1; p < PATTERN_PARTS; p++)
-		memcpy(found[p], s->free[p], words * sizeof *found[p]);
-	look_up(s, c->text, found);
-	for (size_t w = 0; w < words; w++) {
-		c->bits[w] = found[0][w] & (at ? ~(uint64_t)0 : ~s->names[w]);
-		for (size_t p = 1; p < PATTERN_PARTS; p++)
-			c->bits[w] &= found[p][w];
+		memcpy(bits, s->any, words * sizeof *bits);
+	for (size_t i = 0; i < RULES_SITES && f->sites[i].n > 0; i++) {
+		const struct rules_site *site = site_of(s, f->sites[i]);
+
+		for (size_t w = 0; site && w < words; w++)
+			bits[w] |= site->rules[w];
 	}
+}
+
+/* Not those that look for an address where the text has none, or does not begin with it. */
+static void
+drop_names(const struct rules_set *s, struct span text, uint64_t *bits)
+{
+	const uint64_t *out = s->names;
+	struct cur start = cur_span(text);
+
+	if (memchr(text.p, '@', text.n)) {
+		if (pattern_address(&start, NULL))
+			return;
+		out = s->address;
+	}
+	for (size_t w = 0; w < s->n / 64 + 1; w++)
+		bits[w] &= ~out[w];
 }
 
 void
 rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set *s,
     struct span t, const struct rules_facts *f, bool header)
 {
-	struct cur start = cur_span(t);
+	size_t words = s->n / 64 + 1;
+	uint64_t found[PATTERN_PARTS * WORDS];
 
 	c->r = r;
 	c->s = s;
 	c->f = f;
 	c->text = t;
 	c->word = 0;
-	find_parts(c, header);
-	c->begins_address = pattern_address(&start, NULL);
+	for (size_t p = 0; p < PATTERN_PARTS; p++)
+		memcpy(found + p * WORDS, s->free[p], words * sizeof *found);
+	if (header)
+		memset(found, 0, words * sizeof *found);
+	look_up(s, t, found);
+	of_sites(s, f, c->bits);
+	for (size_t p = 0; p < PATTERN_PARTS; p++)
+		for (size_t w = 0; w < words; w++)
+			c->bits[w] &= found[p * WORDS + w];
+	drop_names(s, t, c->bits);
 }
 
 /* What most rules fail by comes first.  found: that it is in the text is known. */
@@ -697,13 +758,7 @@ holds(struct rules_scan *c, const struct rule *rule, bool found)
 {
 	if (rule->code.n == 0 && c->f->site_only) /* "*" */
 		return false;
-	if (!pattern_may_begin(rule->code, c->text) ||
-	    (!c->begins_address && pattern_begins_address(rule->code)))
-		return false;
-	/* Of a line's rule the site is what it tells, not what it asks. */
-	if (rule->is == RULES_REASON && !site_is(rule->site, c->f))
-		return false;
-	return all_hold(rule->conds, rule->n_conds, c->f) &&
+	return pattern_may_begin(rule->code, c->text) && all_hold(rule->conds, rule->n_conds, c->f) &&
 	    (found || pattern_matches(rule->code, c->text, &c->addr));
 }
 

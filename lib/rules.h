@@ -65,6 +65,11 @@ struct rules_key {
 	uint8_t before, behind; /* bytes of its literal around it */
 };
 
+struct rules_site {         /* of the reasons of a site */
+	struct span name;
+	const uint64_t *rules; /* a bit a rule */
+};
+
 /* Rules that are asked together, in their order.  All that a set and its rules point to is made by
  * rules_ready(), or, for the shipped rules alone, when this is built (scripts/rulesc.c). */
 struct rules_set {
@@ -73,10 +78,14 @@ struct rules_set {
 	const struct rules_key *key;
 	size_t n_keys;
 	const uint16_t *at; /* where in key a bucket begins */
-	const uint16_t *owner; /* which rule of the set times PATTERN_PARTS, plus which part of it */
+	const uint16_t *owner; /* which part of which rule of the set: the number of a bit, see rules.c */
 	size_t n_owners;
 	const uint64_t *some; /* a bit a hash: some key has it.  Most bytes of a text end here */
 	const uint64_t *names; /* a bit a rule: it has %a */
+	const uint64_t *address; /* a bit a rule: it begins with that */
+	const uint64_t *any; /* a bit a rule: it is of any site, or it does not ask which */
+	const struct rules_site *site;
+	size_t n_sites;
 	const uint64_t *literal; /* a bit a rule: where its key's literal stands it holds */
 	const uint64_t *free[PATTERN_PARTS]; /* a bit a rule: that part is in every text */
 	struct span literals;
@@ -136,7 +145,6 @@ struct rules_scan {
 	const struct rules_set *s;
 	const struct rules_facts *f;
 	struct span text, addr;
-	bool begins_address; /* the text does: "^%a" is worth a try */
 	size_t word;
 	uint64_t bits[RULES_MAX / 64 + 1];
 };
@@ -146,6 +154,9 @@ const struct rule *rules_next(struct rules_scan *c);
 
 /* The names of the sites that a host belongs to, by @site rules; how many were put into out. */
 size_t rules_sites(const struct rules *r, struct span host, struct span *out, size_t max);
+
+/* Whether there are reasons for this site alone. */
+bool rules_has_site(const struct rules *r, struct span name);
 
 /* The conditions of WHEN; bad: the first word that is none. */
 bool rules_when(struct span when, const struct rules_facts *f, struct span *bad);

@@ -118,6 +118,24 @@ put_longs(const char *set, const char *name, const uint64_t *v, size_t n)
 }
 
 static void
+put_sites(const char *set, const struct rules_set *s, size_t words)
+{
+	char name[32];
+
+	for (size_t i = 0; i < s->n_sites; i++) {
+		snprintf(name, sizeof name, "site_%zu", i);
+		put_longs(set, name, s->site[i].rules, words);
+	}
+	printf("static const struct rules_site %s_site[] = {\n", set);
+	for (size_t i = 0; i < s->n_sites; i++) {
+		printf("{");
+		put_span(s->site[i].name);
+		printf(", %s_site_%zu},\n", set, i);
+	}
+	printf("{{NULL, 0}, NULL}};\n");
+}
+
+static void
 put_set(const char *name, const struct rules_set *s, size_t rules)
 {
 	char part[] = "free_0";
@@ -128,6 +146,9 @@ put_set(const char *name, const struct rules_set *s, size_t rules)
 	put_longs(name, "some", s->some, RULES_KEY_BITS / 64);
 	put_longs(name, "names", s->names, rules / 64 + 1);
 	put_longs(name, "literal", s->literal, rules / 64 + 1);
+	put_longs(name, "address", s->address, rules / 64 + 1);
+	put_longs(name, "any", s->any, rules / 64 + 1);
+	put_sites(name, s, rules / 64 + 1);
 	for (size_t p = 0; p < PATTERN_PARTS; p++) {
 		part[5] = (char)('0' + p);
 		put_longs(name, part, s->free[p], rules / 64 + 1);
@@ -142,11 +163,15 @@ put_set(const char *name, const struct rules_set *s, size_t rules)
 static void
 name_set(const char *name, const struct rules_set *s)
 {
-	printf(".%s = {%s_v, %zu, %s_key, %zu, %s_at, %s_owner, %zu, %s_some, %s_names, %s_literal, {", name,
-	    name, s->n, name, s->n_keys, name, name, s->n_owners, name, name, name);
+	const char *n = name;
+
+	printf(".%s = {.v = %s_v, .n = %zu, .key = %s_key, .n_keys = %zu, .at = %s_at,\n", n, n, s->n, n, s->n_keys, n);
+	printf(".owner = %s_owner, .n_owners = %zu, .some = %s_some, .names = %s_names,\n", n, s->n_owners, n, n);
+	printf(".address = %s_address, .any = %s_any, .site = %s_site, .n_sites = %zu,\n", n, n, n, s->n_sites);
+	printf(".literal = %s_literal, .free = {", n);
 	for (size_t p = 0; p < PATTERN_PARTS; p++)
-		printf("%s_free_%zu, ", name, p);
-	printf("},\n");
+		printf("%s_free_%zu, ", n, p);
+	printf("}, .literals =\n");
 	put_span(s->literals);
 	printf("},\n");
 }
