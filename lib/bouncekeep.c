@@ -65,40 +65,34 @@ header(struct bouncekeep *k, const struct mimeread_part *p)
 }
 
 static bool
-is(const struct mimeread_part *p, const char *type)
-{
-	return span_eq(p->type, span_of(type));
-}
-
-static bool
 part(void *arg, const struct mimeread_part *p)
 {
 	struct bouncekeep *k = arg;
-	struct span none = {"", 0};
+	struct span none = {"", 0}, t = p->type;
 
 	finish_part(k);
 	if (p->message)
 		header(k, p);
-	if (is(p, "message/delivery-status") || is(p, "message/global-delivery-status"))
+	if (span_eq(t, SPAN("message/delivery-status")) || span_eq(t, SPAN("message/global-delivery-status")))
 		return k->kept[KEEP_STATUS].len == 0 && keep_as(k, KEEP_STATUS, none);
-	if (is(p, "message/feedback-report"))
+	if (span_eq(t, SPAN("message/feedback-report")))
 		return k->kept[KEEP_REPORT].len == 0 && keep_as(k, KEEP_REPORT, none);
 	if (p->messages == 1 && k->attached && p->kind == MIMEREAD_LEAF && !p->attachment)
-		return (is(p, "text/plain") && keep_as(k, KEEP_INNER, p->charset)) ||
-		    (is(p, "text/html") && keep_as(k, KEEP_INNER_HTML, p->charset));
+		return (span_eq(t, SPAN("text/plain")) && keep_as(k, KEEP_INNER, p->charset)) ||
+		    (span_eq(t, SPAN("text/html")) && keep_as(k, KEEP_INNER_HTML, p->charset));
 	if (p->messages > 0)
 		return false;
-	if (is(p, "text/rfc822-headers") || is(p, "text/rfc822") || is(p, "message/global-headers") ||
-	    is(p, "message/rfc822") || is(p, "message/global"))
+	if (span_eq(t, SPAN("text/rfc822-headers")) || span_eq(t, SPAN("text/rfc822")) || span_eq(t, SPAN("message/global-headers")) ||
+	    span_eq(t, SPAN("message/rfc822")) || span_eq(t, SPAN("message/global")))
 		return !k->inner && p->kind == MIMEREAD_LEAF && k->kept[KEEP_ORIGINAL].len == 0 &&
 		    keep_as(k, KEEP_ORIGINAL, p->charset);
 	if (p->kind == MIMEREAD_MULTIPART)
 		return keep_as(k, KEEP_PREAMBLE, none);
 	if (p->attachment)
 		return false;
-	if (is(p, "text/html"))
+	if (span_eq(t, SPAN("text/html")))
 		return keep_as(k, KEEP_HTML, p->charset);
-	return span_ieq((struct span){p->type.p, p->type.n < 5 ? p->type.n : 5}, SPAN("text/")) &&
+	return span_ieq((struct span){t.p, t.n < 5 ? t.n : 5}, SPAN("text/")) &&
 	    keep_as(k, KEEP_PLAIN, p->charset);
 }
 

@@ -1,5 +1,6 @@
 #include "mimeread.h"
 
+#include "eight.h"
 #include "msg.h"
 
 #include <stdlib.h>
@@ -19,7 +20,7 @@ struct mimeread {
 	struct mimeread_sink sink;
 	struct buf pending;  /* a line whose end has not come */
 	struct buf header;   /* of the entity at hand */
-	struct buf type, charset, name, report, out;
+	struct buf type, charset, name, report, boundary, value, out;
 	struct level levels[MIMEREAD_DEPTH];
 	unsigned open;       /* of levels */
 	unsigned depth, messages, parts;
@@ -36,7 +37,7 @@ mimeread_new(const struct mimeread_sink *sink)
 {
 	struct mimeread *m = mem_alloc(sizeof *m);
 	struct buf *bufs[] = {&m->pending, &m->header, &m->type, &m->charset, &m->name, &m->report,
-	    &m->out};
+	    &m->boundary, &m->value, &m->out};
 
 	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
 		*bufs[i] = (struct buf)BUF_INIT;
@@ -58,6 +59,8 @@ mimeread_del(struct mimeread *m)
 	buf_free(&m->charset);
 	buf_free(&m->name);
 	buf_free(&m->report);
+	buf_free(&m->boundary);
+	buf_free(&m->value);
 	buf_free(&m->out);
 	for (size_t i = 0; i < MIMEREAD_DEPTH; i++)
 		buf_free(&m->levels[i].boundary);
@@ -77,6 +80,11 @@ flush(struct mimeread *m)
 static void
 put(struct mimeread *m, const char *p, size_t n)
 {
+	if (n >= OUT_BLOCK) { /* large enough as it is */
+		flush(m);
+		m->sink.data(m->sink.arg, (struct span){p, n});
+		return;
+	}
 	buf_add(&m->out, p, n);
 	if (m->out.len >= OUT_BLOCK)
 		flush(m);
@@ -179,7 +187,11 @@ content(struct mimeread *m, struct span line, bool whole)
 static bool
 is_token(int c)
 {
-	return c > ' ' && c != 127 && !strchr("()<>@,;:\\\"/[]?=", c);
+	static const bool not[256] = {['('] = 1, [')'] = 1, ['<'] = 1, ['>'] = 1, ['@'] = 1, [','] = 1,
+	    [';'] = 1, [':'] = 1, ['\\'] = 1, ['"'] = 1, ['/'] = 1, ['['] = 1, [']'] = 1, ['?'] = 1,
+	    ['='] = 1, [127] = 1};
+
+	return c > ' ' && !not[c & 255];
 }
 
 static void
@@ -221,7 +233,7 @@ parameter(struct cur *c, struct buf *out)
 }
 
 struct wanted {
-	const char *name;
+	struct span name;
 	struct buf *out;
 };
 
@@ -244,10 +256,8 @@ next_parameter(struct cur *c)
 }
 
 static void
-parameters(struct cur *c, const struct wanted *w, size_t n)
+parameters(struct cur *c, const struct wanted *w, size_t n, struct buf *value)
 {
-	struct buf value = BUF_INIT;
-
 	while (next_parameter(c)) {
 		struct span name;
 
@@ -257,12 +267,11 @@ parameters(struct cur *c, const struct wanted *w, size_t n)
 		if (!cur_ch(c, '='))
 			continue;
 		skip_white(c);
-		parameter(c, &value);
+		parameter(c, value);
 		for (size_t i = 0; i < n; i++)
-			if (w[i].out->len == 0 && span_ieq(name, span_of(w[i].name)))
-				buf_add(w[i].out, value.s, value.len);
+			if (w[i].out->len == 0 && span_ieq(name, w[i].name))
+				buf_add(w[i].out, value->s, value->len);
 	}
-	buf_free(&value);
 }
 
 static void
@@ -273,10 +282,10 @@ lower(struct buf *b)
 }
 
 static void
-read_type(struct mimeread *m, struct span value, struct buf *boundary)
+read_type(struct mimeread *m, struct span value)
 {
-	const struct wanted w[] = {{"boundary", boundary}, {"charset", &m->charset},
-	    {"name", &m->name}, {"report-type", &m->report}};
+	const struct wanted w[] = {{SPAN("boundary"), &m->boundary}, {SPAN("charset"), &m->charset},
+	    {SPAN("name"), &m->name}, {SPAN("report-type"), &m->report}};
 	struct cur c = cur_span(value);
 	struct span type, sub;
 
@@ -292,7 +301,7 @@ read_type(struct mimeread *m, struct span value, struct buf *boundary)
 		buf_add(&m->type, sub.p, sub.n);
 		lower(&m->type);
 	}
-	parameters(&c, w, sizeof w / sizeof *w);
+	parameters(&c, w, sizeof w / sizeof *w, &m->value);
 	lower(&m->report);
 }
 
@@ -310,7 +319,7 @@ read_coding(struct span value)
 
 /* The fields that matter; returns whether it is an attachment. */
 static bool
-read_fields(struct mimeread *m, struct buf *boundary)
+read_fields(struct mimeread *m)
 {
 	struct cur c = cur_of(m->header.s, m->header.len), v;
 	struct msg_field f;
@@ -320,6 +329,7 @@ read_fields(struct mimeread *m, struct buf *boundary)
 	buf_cut(&m->charset, 0);
 	buf_cut(&m->name, 0);
 	buf_cut(&m->report, 0);
+	buf_cut(&m->boundary, 0);
 	buf_str(&m->type, m->digest ? "message/rfc822" : "text/plain");
 	m->coding = IDENTITY;
 	while (!cur_end(&c)) {
@@ -330,17 +340,17 @@ read_fields(struct mimeread *m, struct buf *boundary)
 			continue;
 		}
 		if (!typed && span_ieq(f.name, SPAN("content-type"))) {
-			read_type(m, f.value, boundary);
+			read_type(m, f.value);
 			typed = true;
 		} else if (span_ieq(f.name, SPAN("content-transfer-encoding")))
 			m->coding = read_coding(f.value);
 		else if (span_ieq(f.name, SPAN("content-disposition"))) {
-			const struct wanted w = {"filename", &m->name};
+			const struct wanted w = {SPAN("filename"), &m->name};
 
 			v = cur_span(f.value);
 			skip_white(&v);
 			attachment = cur_lit(&v, "attachment");
-			parameters(&v, &w, 1);
+			parameters(&v, &w, 1, &m->value);
 		}
 	}
 	return attachment;
@@ -355,12 +365,12 @@ is_type(const struct mimeread *m, const char *type)
 static void begin(struct mimeread *m, unsigned depth, unsigned messages, bool message, bool digest);
 
 static enum mimeread_kind
-kind_of(struct mimeread *m, const struct buf *boundary)
+kind_of(struct mimeread *m)
 {
 	bool deep = m->depth + 1 >= MIMEREAD_DEPTH || m->open >= MIMEREAD_DEPTH;
 
-	if (strncmp(m->type.s, "multipart/", 10) == 0 && boundary->len > 0 &&
-	    boundary->len <= MIMEREAD_BOUNDARY_MAX) {
+	if (strncmp(m->type.s, "multipart/", 10) == 0 && m->boundary.len > 0 &&
+	    m->boundary.len <= MIMEREAD_BOUNDARY_MAX) {
 		m->cut |= deep;
 		return deep ? MIMEREAD_LEAF : MIMEREAD_MULTIPART;
 	}
@@ -375,13 +385,12 @@ kind_of(struct mimeread *m, const struct buf *boundary)
 static void
 announce(struct mimeread *m)
 {
-	struct buf boundary = BUF_INIT;
 	struct mimeread_part p = {.depth = m->depth, .messages = m->messages, .message = m->message};
 	struct level *l;
 
 	m->in_header = false;
-	p.attachment = read_fields(m, &boundary);
-	p.kind = kind_of(m, &boundary);
+	p.attachment = read_fields(m);
+	p.kind = kind_of(m);
 	p.header = (struct span){m->header.s, m->header.len};
 	p.type = (struct span){m->type.s, m->type.len};
 	p.charset = (struct span){m->charset.s, m->charset.len};
@@ -400,13 +409,12 @@ announce(struct mimeread *m)
 		m->coding = IDENTITY; /* RFC 2045 6.4: its preamble has none */
 		l = &m->levels[m->open++];
 		buf_cut(&l->boundary, 0);
-		buf_add(&l->boundary, boundary.s, boundary.len);
+		buf_add(&l->boundary, m->boundary.s, m->boundary.len);
 		l->depth = m->depth;
 		l->messages = m->messages;
 		l->digest = is_type(m, "multipart/digest");
 	} else if (p.kind == MIMEREAD_MESSAGE)
 		begin(m, m->depth + 1, m->messages + 1, true, false);
-	buf_free(&boundary);
 }
 
 static void
@@ -529,6 +537,29 @@ next_byte(const char *known, int byte, const char *p, const char *end)
 	return !known || known >= p ? known : p < end ? memchr(p, byte, (size_t)(end - p)) : NULL;
 }
 
+/* Whole lines in front of p that end in LF alone and of which none can be a boundary or end a header: they are
+ * taken at once; returns how many bytes they are. */
+static size_t
+take_run(struct mimeread *m, const char *p, const char *end)
+{
+	const char *at = p, *lf;
+	size_t n;
+
+	if (m->piece || (m->in_header ? !m->begun : m->wanted && m->coding != IDENTITY))
+		return 0;
+	if (m->in_header && (size_t)(end - p) > MIMEREAD_HEADER_MAX - m->header.len)
+		end = p + (MIMEREAD_HEADER_MAX - m->header.len);
+	while (at < end && *at != '-' && !(m->in_header && *at == '\n') &&
+	    (lf = memchr(at, '\n', (size_t)(end - at))))
+		at = lf + 1;
+	n = (size_t)(at - p);
+	if (m->in_header)
+		buf_add(&m->header, p, n);
+	else if (m->wanted)
+		put(m, p, n);
+	return n;
+}
+
 /* All whole lines of p; returns how many bytes were used. */
 static size_t
 take_lines(struct mimeread *m, const char *p, size_t n, bool last)
@@ -537,8 +568,11 @@ take_lines(struct mimeread *m, const char *p, size_t n, bool last)
 	size_t at = 0, len, taken;
 
 	while (at < n && line_end(p + at, n - at, lf, cr, last, &len, &taken)) {
-		take_line(m, (struct span){p + at, len}, true);
-		at += taken;
+		size_t run = lf && (!cr || lf < cr) ? take_run(m, p + at, cr ? cr : p + n) : 0;
+
+		if (run == 0)
+			take_line(m, (struct span){p + at, len}, true);
+		at += run > 0 ? run : taken;
 		lf = next_byte(lf, '\n', p + at, p + n);
 		cr = next_byte(cr, '\r', p + at, p + n);
 	}
@@ -745,6 +779,12 @@ mimeread_words(struct span value, mimeread_convert *to, struct buf *out)
 		struct cur t = c;
 
 		if (*c.p != '=' && *c.p != '\n' && *c.p != '\r') { /* most of it */
+			for (; t.end - t.p >= 8; t.p += 8) {
+				uint64_t x = eight_at(t.p);
+
+				if (eight_are(x, '=') | eight_are(x, '\n') | eight_are(x, '\r'))
+					break;
+			}
 			while (!cur_end(&t) && *t.p != '=' && *t.p != '\n' && *t.p != '\r')
 				t.p++;
 			buf_add(out, c.p, (size_t)(t.p - c.p));
