@@ -41,26 +41,20 @@ is_unicode(struct span charset)
 	return cur_lit(&c, "utf-");
 }
 
-static bool
-is_ascii(struct span text, bool escapes)
-{
-	for (size_t i = 0; i < text.n && !escapes; i++)
-		if ((unsigned char)text.p[i] >= 0x80)
-			return false;
-	return !escapes;
-}
-
 bool
 charset_utf8(struct span charset, struct span text, struct buf *out)
 {
 	bool escapes = text.n > 0 && memchr(text.p, 27, text.n);
-	/* Nobody else has escapes: RFC 1468, also where the charset is not told, as in a delivery status. */
-	const char *name = escapes && !is_unicode(charset) ? "ISO-2022-JP" : system_name(charset);
 	char *in = (char *)(ptrdiff_t)text.p; /* iconv(3) does not write there */
 	size_t left = text.n;
+	const char *name;
 	iconv_t cd;
 
-	if (!name || is_ascii(text, escapes))
+	if (!escapes && span_is_ascii(text)) /* most of it */
+		return false;
+	/* Nobody else has escapes: RFC 1468, also where the charset is not told, as in a delivery status. */
+	name = escapes && !is_unicode(charset) ? "ISO-2022-JP" : system_name(charset);
+	if (!name)
 		return false;
 	cd = iconv_open("UTF-8", name);
 	if (cd == (iconv_t)-1)

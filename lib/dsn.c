@@ -76,11 +76,14 @@ stands_alone(struct span t, size_t at, size_t end)
 struct span
 dsn_status_in(struct span t)
 {
-	for (size_t i = 0; i + 5 <= t.n; i++) {
+	const char *dot = t.p, *last = t.n < 5 ? t.p : t.p + t.n - 4;
+
+	while (dot < last && (dot = memchr(dot + 1, '.', (size_t)(last - dot)))) {
+		size_t i = (size_t)(dot - t.p) - 1;
 		struct cur c = cur_of(t.p + i, t.n - i);
 		struct span x, y;
 
-		if (t.p[i + 1] != '.' || (t.p[i] != '5' && t.p[i] != '4' && t.p[i] != '2'))
+		if (t.p[i] != '5' && t.p[i] != '4' && t.p[i] != '2')
 			continue;
 		c.p += 2;
 		x = cur_while(&c, is_digit);
@@ -131,7 +134,7 @@ int
 dsn_code_in(struct span t)
 {
 	for (size_t i = 0; i + 3 <= t.n; i++)
-		if (code_at(t, i)) {
+		if ((t.p[i] == '5' || t.p[i] == '4') && code_at(t, i)) {
 			const char *p = t.p + inner_code(t, i);
 
 			return (*p - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
@@ -180,28 +183,26 @@ field_of(struct span line, struct span *value)
 
 /* A value and the lines folded onto it, joined. */
 static struct span
-gather(struct cur *c, struct span first, bool open, struct arena *a)
+gather(struct cur *c, struct span first, bool open, struct buf *b)
 {
-	struct buf b = BUF_INIT;
-	struct span line, value, out;
+	struct span line, value;
 	struct cur t = *c;
 
 	first = span_trim(first);
-	buf_add(&b, first.p, first.n);
+	buf_cut(b, 0);
+	buf_add(b, first.p, first.n);
 	while (cur_line(&t, &line)) {
 		struct span text = span_trim(line);
 
 		if (text.n == 0 || (!is_space((unsigned char)*line.p) &&
 		    (!open || field_of(line, &value) != NONE)))
 			break;
-		if (b.len > 0)
-			buf_ch(&b, ' ');
-		buf_add(&b, text.p, text.n);
+		if (b->len > 0)
+			buf_ch(b, ' ');
+		buf_add(b, text.p, text.n);
 		*c = t;
 	}
-	out = arena_dup(a, (struct span){b.s, b.len});
-	buf_free(&b);
-	return out;
+	return (struct span){b->s, b->len};
 }
 
 static struct span
@@ -304,6 +305,7 @@ dsn_parse(struct span text, struct arena *a, struct dsn *out)
 {
 	struct reading r = {.a = a, .dsn = out};
 	struct cur c = cur_span(text);
+	struct buf joined = BUF_INIT;
 	struct span line, value;
 
 	*out = (struct dsn){.rcpts = NULL};
@@ -314,10 +316,12 @@ dsn_parse(struct span text, struct arena *a, struct dsn *out)
 		if (span_trim(line).n == 0)
 			close_group(&r);
 		else if (is != NONE) {
-			value = gather(&c, value, is == DIAGNOSTIC, a);
-			set(&r, is, value);
+			value = gather(&c, value, is == DIAGNOSTIC, &joined);
+			if (is != OTHER)
+				set(&r, is, arena_dup(a, value));
 		}
 	}
+	buf_free(&joined);
 	close_group(&r);
 	return out->rcpts != NULL;
 }

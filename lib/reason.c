@@ -109,9 +109,12 @@ is_repeated(struct span word, int code)
 }
 
 static bool
-is_around(int c)
+is_around(char c)
 {
-	return strchr("<>()[]:;,\"'=", c) != NULL;
+	static const bool around[256] = {['<'] = 1, ['>'] = 1, ['('] = 1, [')'] = 1, ['['] = 1, [']'] = 1,
+	    [':'] = 1, [';'] = 1, [','] = 1, ['"'] = 1, ['\''] = 1, ['='] = 1};
+
+	return around[(unsigned char)c];
 }
 
 /* "ann@full.example" becomes "x@xxxx.xxxxxxx": nobody's name is to tell why he was refused. */
@@ -122,7 +125,8 @@ add_word(char *out, size_t n, struct span word)
 	bool domain = false;
 
 	if (!memchr(word.p, '@', word.n)) {
-		memmove(out + n, word.p, word.n);
+		if (out + n != word.p)
+			memmove(out + n, word.p, word.n);
 		return n + word.n;
 	}
 	for (size_t i = 0; i < word.n; i++) {
@@ -158,19 +162,54 @@ speaker(const char *text, size_t n)
 	return n;
 }
 
+/* The next "@" and the next of a code's first digit: looked for once, not at each word. */
+struct ahead {
+	const char *at, *digit, *end;
+	char first;
+};
+
+static const char *
+next_of(const char *known, char c, const char *p, const char *end)
+{
+	const char *hit = known && known >= p ? known : memchr(p, c, (size_t)(end - p));
+
+	return hit ? hit : end;
+}
+
+/* The words from p on up to the first that has an "@" or may be the code: most of a text, left as they are. */
+static size_t
+usual_words(struct ahead *a, const char *p)
+{
+	const char *stop;
+
+	a->at = next_of(a->at, '@', p, a->end);
+	a->digit = next_of(a->digit, a->first, p, a->end);
+	while (a->digit > p && a->digit < a->end && a->digit[-1] != ' ')
+		a->digit = next_of(p, a->first, a->digit + 1, a->end);
+	stop = a->at < a->digit ? a->at : a->digit;
+	while (stop > p && stop < a->end && stop[-1] != ' ')
+		stop--;
+	return (size_t)(stop - p);
+}
+
 /* A folded text without the codes that stand between its words when the lines of a reply are joined, of which
  * each repeats them (RFC 5321 4.2.1, RFC 2034 4), and without who speaks. */
 static void
 unjoin(struct buf *text, int code, struct span status)
 {
 	struct cur c = cur_of(text->s, text->len);
+	struct ahead ahead = {NULL, NULL, c.end, (char)('0' + code / 100 % 10)};
 	bool codes = false, begun = false; /* the word before was one; the reply has begun */
 	size_t n = 0;
 
 	while (!cur_end(&c)) {
-		struct span word = cur_until(&c, ' ');
+		size_t usual = codes ? 0 : usual_words(&ahead, c.p);
+		struct span word = usual > 0 ? cur_take(&c, usual) : cur_until(&c, ' ');
 
-		cur_ch(&c, ' ');
+		if (usual == 0)
+			cur_ch(&c, ' ');
+		else if (word.p[word.n - 1] == ' ')
+			word.n--;
 		if (!begun && is_repeated(word, code)) {
 			begun = true;
 			n = speaker(text->s, n);
