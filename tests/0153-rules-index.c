@@ -18,7 +18,8 @@ struct asking {
 static const struct rules_facts facts[] = {
     {.code = 550, .status = {"5.1.1", 5}, .phase = RULES_RCPT, .sites = {{"gmail", 5}, {"microsoft", 9}}},
     {.code = 0, .action = {"delayed", 7}},
-    {.code = 421, .status = {"4.7.0", 5}, .phase = RULES_CONN, .sites = {{"exim", 4}}, .site_only = true}};
+    {.code = 421, .status = {"4.7.0", 5}, .phase = RULES_CONN, .sites = {{"exim", 4}}, .site_only = true},
+    {.code = 550, .status = {"5.7.1", 5}, .sites = {{"microsoft", 9}, {"yahoo", 5}}, .site_only = true}};
 
 /* Both, side by side; only the first hit counts for a reason, but all are compared. */
 static void
