@@ -627,12 +627,19 @@ dns_in_hosts(const struct dns *d, const char *host)
 int
 dns_open(struct dns **d, const char *servers, struct err *e)
 {
-	struct shared *s = mem_alloc(sizeof *s);
 	int rc = dnsmsg_load(e);
 
 	*d = NULL;
-	if (!rc)
-		rc = dnsconf_read(&s->conf, servers, e);
+	return rc ? rc : dns_open_idle(d, servers, e);
+}
+
+int
+dns_open_idle(struct dns **d, const char *servers, struct err *e)
+{
+	struct shared *s = mem_alloc(sizeof *s);
+	int rc = dnsconf_read(&s->conf, servers, e);
+
+	*d = NULL;
 	if (rc) {
 		free(s);
 		return rc;

@@ -30,6 +30,9 @@ struct dns;
  * "" takes /etc/resolv.conf.  Reads files here, so call it before confinement and clone it for
  * each thread: a clone shares what was read and costs a few bytes. */
 int dns_open(struct dns **d, const char *servers, struct err *e);
+/* The same for who will hardly ask: the library, which takes longer to load than all else that starts a run,
+ * is loaded by the first question.  After confinement that cannot be done any more: EX_TEMPFAIL. */
+int dns_open_idle(struct dns **d, const char *servers, struct err *e);
 int dns_clone(struct dns **d, const struct dns *from, struct err *e);
 void dns_close(struct dns *d);
 

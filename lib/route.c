@@ -564,6 +564,40 @@ tls_of(const struct conf *c, const struct conf_route *by, const struct confsite 
 	return site && site->tls != CONFSITE_TLS_UNSET ? (enum conf_tls)site->tls : c->tls;
 }
 
+/* One section's part in route_never_asks. */
+static bool
+knows_its_hosts(const struct conf_route *by)
+{
+	struct err e = ERR_INIT;
+	struct route r = {0};
+	char status[12];
+	struct net_addr a;
+	bool ends, knows;
+
+	if (route_asks_dns(by))
+		return false;
+	ends = by->maildir || by->lmtp || by->pipe;
+	knows = (ends ? from_end(by, &r, status, &e) : from_relays(span_of(by->relay), by, &r, status, &e)) == 0;
+	for (size_t i = 0; knows && i < r.n && !route_is_here(&r); i++)
+		knows = net_addr_unix(&a, span_of(r.hosts[i].name)) ||
+		    net_addr_parse(&a, span_of(r.hosts[i].name), 0);
+	route_free(&r);
+	err_free(&e);
+	return knows;
+}
+
+bool
+route_never_asks(const struct conf *c)
+{
+	bool all = false, knows = true;
+
+	for (size_t i = 0; i < c->n_routes && knows; i++) {
+		all |= strcmp(c->routes[i].match, "*") == 0;
+		knows = knows_its_hosts(&c->routes[i]);
+	}
+	return all && knows;
+}
+
 int
 route_resolve(const struct conf *c, const struct conf_route *found, const struct route_self *self,
     struct dns *d, const char *domain, uint64_t seed, int64_t deadline_ms, struct route *out,

@@ -74,6 +74,8 @@ bool route_is_own(const struct route_self *self, const struct net_addr *a);
 bool route_is_here(const struct route *r);
 /* Whether a section (NULL: there is none) leaves the hosts to the DNS. */
 bool route_asks_dns(const struct conf_route *c);
+/* Whether all mail goes to addresses, sockets and programs that are configured: no name is ever looked up. */
+bool route_never_asks(const struct conf *c);
 
 /* The route section that covers a domain's mail from a sender, or NULL: the domain's own, the longest
  * ".suffix"; else the sender's own, its "@domain", the longest "@.suffix"; else "*".  What the recipient's

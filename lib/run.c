@@ -538,7 +538,7 @@ look_outside(struct outside *o, const struct conf *c, struct queue *q, struct er
 	if (!rc)
 		rc = net_own_addrs(&o->own, &o->n_own, e);
 	if (!rc)
-		rc = dns_open(&o->dns, c->resolver, e);
+		rc = (route_never_asks(c) ? dns_open_idle : dns_open)(&o->dns, c->resolver, e);
 	if (!rc && c->trust_ad)
 		dns_trust_ad(o->dns);
 	if (!rc)

@@ -47,6 +47,41 @@ find_test(void)
 }
 
 static void
+never_asks_test(void)
+{
+	struct conf_route v[] = {
+	    {.match = (char *)"*", .relay = (char *)"192.0.2.1, [2001:db8::1]:2525"},
+	    {.match = (char *)"here.example", .maildir = (char *)"/var/mail/%u/"},
+	    {.match = (char *)"there.example", .lmtp = (char *)"unix:/run/lmtp"},
+	    {.match = (char *)"@example.org", .pipe = (char *)"/bin/cat"},
+	};
+	const size_t n = sizeof v / sizeof *v;
+	const struct conf c = {.routes = v, .n_routes = n};
+	const struct conf_route others[] = {
+	    {.match = (char *)"x.example"},
+	    {.match = (char *)"x.example", .relay = (char *)"mx"},
+	    {.match = (char *)"x.example", .relay = (char *)"192.0.2.1,relay.example"},
+	    {.match = (char *)"@x.example", .relay = (char *)"localhost"},
+	    {.match = (char *)"x.example", .relay = (char *)"192.0.2.1:port"},
+	    {.match = (char *)"x.example", .lmtp = (char *)"lmtp.example"},
+	    {.match = (char *)".example", .relay = v[0].relay},
+	};
+
+	ok(route_never_asks(&c), "addresses, sockets, directories and programs are found without the DNS");
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		/* in place of one that is not needed; the last, in place of the one for everybody */
+		size_t at = i + 1 < sizeof others / sizeof *others ? 1 : 0;
+		struct conf_route kept = v[at];
+
+		v[at] = others[i];
+		ok(!route_never_asks(&c), "but not \"%s\" by \"%s\"", v[at].match,
+		    v[at].relay ? v[at].relay : v[at].lmtp ? v[at].lmtp : "");
+		v[at] = kept;
+	}
+	ok(!route_never_asks(&(struct conf){0}), "nor all others, where no section has them");
+}
+
+static void
 sender_test(void)
 {
 	struct conf_route v[] = {
@@ -408,6 +443,7 @@ main(void)
 	net_addr_parse(&own_addrs[0], SPAN("192.0.2.99"), 0);
 	net_addr_parse(&own_addrs[1], SPAN("2001:db8::99"), 0);
 	find_test();
+	never_asks_test();
 	sender_test();
 	mx_test();
 	implicit_test();

@@ -29,6 +29,18 @@ echo "latest=$now candidate=0 last=0" >"$T/queue/state/clock"
 ok 'a clock that is right' smtp-deliver
 is "$(find "$T/queue/failed" -type f | wc -l)" 0 'throws away what is over its time'
 
+# --- what it loads: finding names takes a library that is slow to start with
+
+loads_ldns() {
+	submit "a@$1.example"
+	LD_DEBUG=files smtp-deliver 2>&1 | grep -q 'calling init.*libldns'
+}
+! loads_ldns by-address
+result $? 'who knows where all mail goes loads nothing to find it'
+sed 's/127\.0\.0\.1/localhost/' "$T/conf" >"$T/conf.named"
+(RELAYKIT_CONFIG=$T/conf.named && loads_ldns by-name)
+result $? 'who may have to ask does so in time'
+
 # --- sites that nobody has sent to for a month
 
 old=$T/queue/state/sites/long-ago.example
