@@ -27,8 +27,9 @@ struct conn {
 	size_t pos;
 	bool eof;        /* the peer has closed */
 	bool heed;       /* what arrives during a send ends it: no reply is due before all is sent */
+	bool spoken;     /* since the last read: the peer has not had the time to say something */
 };
-#define CONN_INIT {-1, NULL, BUF_INIT, 0, false, false}
+#define CONN_INIT {-1, NULL, BUF_INIT, 0, false, false, false}
 
 void conn_init(struct conn *c, int fd); /* takes the descriptor over */
 void conn_close(struct conn *c);        /* close_notify where there is TLS; leaves CONN_INIT */

@@ -108,6 +108,8 @@ login_open(struct login **out, const struct login_conf *c, struct err *e)
 	struct login *l = mem_alloc(sizeof *l);
 	int rc = sasl_load(e);
 
+	if (!rc)
+		rc = passwd_load(e);
 	*l = (struct login){.conf = *c, .text = BUF_INIT, .seed = BUF_INIT};
 	l->conf.users = NULL;
 	if (!rc && c->users && *c->users) {

@@ -1,13 +1,57 @@
 #include "passwd.h"
 
 #include "hmac.h"
+#include "sys.h"
 
 #include <crypt.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PREFIX "$y$" /* yescrypt; its cost is libcrypt's own choice */
+
+/* --- the library: loaded by name, for who keeps users */
+
+#define CALLS(f) f(crypt_checksalt) f(crypt_gensalt_rn) f(crypt_r)
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
+#define POINTER(name) __typeof__(&name) name;
+static struct {
+	CALLS(POINTER)
+} lib;
+static const char *lib_error; /* why there is none */
+
+static void
+load(void)
+{
+	void *so = dlopen(SYS_LIBCRYPT, RTLD_NOW | RTLD_LOCAL);
+	void *f;
+
+	if (!so)
+		so = dlopen(SYS_LIBCRYPT_GLIBC, RTLD_NOW | RTLD_LOCAL);
+	if (!so) {
+		lib_error = "libcrypt cannot be loaded";
+		return;
+	}
+#define FIND(name)                                                                                 \
+	f = dlsym(so, #name);                                                                      \
+	if (!f)                                                                                    \
+		lib_error = "libcrypt lacks " #name;                                               \
+	memcpy(&lib.name, &f, sizeof f);
+	CALLS(FIND)
+}
+
+int
+passwd_load(struct err *e)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, load);
+	return lib_error ? err_set(e, EX_TEMPFAIL, "%s", lib_error) : 0;
+}
+
+/* --- hashes */
 
 /* libcrypt's working storage: 32 KiB, too much for a thread's stack, and full of secrets. */
 static struct crypt_data *
@@ -34,7 +78,7 @@ static const char *
 hashed(struct span password, const char *setting, struct crypt_data *d)
 {
 	char *text = mem_dup(password.p ? password.p : "", password.n);
-	const char *hash = crypt_r(text, setting, d);
+	const char *hash = lib.crypt_r(text, setting, d);
 
 	explicit_bzero(text, password.n);
 	free(text);
@@ -47,12 +91,14 @@ passwd_hash(struct span password, struct buf *out, struct err *e)
 	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
 	struct crypt_data *d;
 	const char *hash;
-	int rc = 0;
+	int rc = passwd_load(e);
 
+	if (rc)
+		return rc;
 	if (!can_be_hashed(password))
 		return err_set(e, EX_DATAERR, "a password of at most %d bytes, without NUL",
 		    CRYPT_MAX_PASSPHRASE_SIZE - 1);
-	if (!crypt_gensalt_rn(PREFIX, 0, NULL, 0, setting, sizeof setting))
+	if (!lib.crypt_gensalt_rn(PREFIX, 0, NULL, 0, setting, sizeof setting))
 		return err_sys(e, "libcrypt makes no yescrypt hashes");
 	d = storage_new();
 	hash = hashed(password, setting, d);
@@ -67,7 +113,7 @@ passwd_hash(struct span password, struct buf *out, struct err *e)
 static bool
 setting_ok(const char *hash)
 {
-	int is = crypt_checksalt(hash);
+	int is = lib.crypt_checksalt(hash);
 
 	return is == CRYPT_SALT_OK || is == CRYPT_SALT_TOO_CHEAP;
 }
@@ -88,9 +134,11 @@ passwd_check(struct span password, struct span hash, bool *good, struct err *e)
 	char *setting;
 	struct crypt_data *d;
 	const char *is;
-	int rc = 0;
+	int rc = passwd_load(e);
 
 	*good = false;
+	if (rc)
+		return rc;
 	if (!hash_ok(hash))
 		return err_set(e, EX_DATAERR, "not a hash that libcrypt checks");
 	if (!can_be_hashed(password))

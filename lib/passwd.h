@@ -13,6 +13,9 @@
 
 #include <stdbool.h>
 
+/* Done by itself when the first is called; a process that will be confined by then calls it before.
+ * EX_TEMPFAIL, as from the others: libcrypt cannot be loaded. */
+int passwd_load(struct err *e);
 int passwd_hash(struct span password, struct buf *out, struct err *e);
 /* *good only for the password.  EX_DATAERR: the hash is none, or of a kind libcrypt thinks too weak. */
 int passwd_check(struct span password, struct span hash, bool *good, struct err *e);

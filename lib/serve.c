@@ -132,7 +132,8 @@ too_eager(void *arg)
 
 	if (v->conn.tls)
 		return waiting(v).n > 0;
-	early = waiting(v).n > 0 || io_wait(v->conn.fd, POLLIN, within(v, ms), &e) == 0;
+	early = waiting(v).n > 0 || (ms == 0 ? io_ready(v->conn.fd, POLLIN)
+	                                     : io_wait(v->conn.fd, POLLIN, within(v, ms), &e) == 0);
 	err_free(&e);
 	return early;
 }

@@ -67,6 +67,10 @@
 /* What sasl.c loads: since GNU SASL 2.0. */
 #define SYS_LIBGSASL "libgsasl.so.18"
 
+/* What passwd.c loads: libxcrypt's own name, and the one it has where it replaces glibc's. */
+#define SYS_LIBCRYPT "libcrypt.so.2"
+#define SYS_LIBCRYPT_GLIBC "libcrypt.so.1"
+
 /* What dnsmsg.c loads: since ldns 1.7. */
 #define SYS_LIBLDNS "libldns.so.3"
 
