@@ -17,11 +17,12 @@ struct load {
 
 struct dkimcrew {
 	struct dkimcrew_calls calls;
-	pthread_mutex_t lock; /* over the states of loads, `next` and `over` */
+	pthread_mutex_t lock; /* over the states of loads, `next`, `awaited` and `over` */
 	pthread_cond_t ready, done;
 	struct load *loads;
 	size_t n_loads, fill, drain; /* rings: the giver's two */
 	size_t next;                 /* the load that a thread takes next */
+	const struct load *awaited;  /* by the giver, who sleeps; NULL: does not */
 	bool over;
 	pthread_t *threads;
 	unsigned n_threads;
@@ -58,7 +59,8 @@ worker(void *arg)
 		do_load(c, l);
 		pthread_mutex_lock(&c->lock);
 		l->state = DONE;
-		pthread_cond_signal(&c->done);
+		if (l == c->awaited)
+			pthread_cond_signal(&c->done);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return NULL;
@@ -92,7 +94,19 @@ dkimcrew_start(struct dkimcrew **out, unsigned threads, const struct dkimcrew_ca
 	return err_set(e, EX_TEMPFAIL, "no thread can be started");
 }
 
-/* The oldest load, when it is done: its items go back to the giver. */
+static void
+wait_for(struct dkimcrew *c, const struct load *l)
+{
+	while (l->state == READY || l->state == TAKEN) {
+		c->awaited = l;
+		pthread_cond_wait(&c->done, &c->lock);
+	}
+	c->awaited = NULL;
+}
+
+/* The oldest load, when it is done: its items go back to the giver.  Who must wait for it waits for half
+ * of the ring: a signature may take less time than going to sleep and being woken, and the threads have
+ * the other half meanwhile. */
 static int
 drain_one(struct dkimcrew *c, struct err *e)
 {
@@ -100,8 +114,9 @@ drain_one(struct dkimcrew *c, struct err *e)
 	int rc = 0;
 
 	pthread_mutex_lock(&c->lock);
-	while (l->state == READY || l->state == TAKEN)
-		pthread_cond_wait(&c->done, &c->lock);
+	if (l->state != DONE)
+		wait_for(c, &c->loads[(c->drain + c->n_loads / 2) % c->n_loads]);
+	wait_for(c, l);
 	l->state = FREE; /* and the giver's, until it is sent */
 	pthread_mutex_unlock(&c->lock);
 	for (size_t i = 0; !rc && i < l->n; i++)
