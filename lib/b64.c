@@ -82,7 +82,8 @@ whole_groups(struct span text, char **out)
 bool
 b64_decode(struct span text, struct buf *out)
 {
-	char *start = buf_room(out, text.n / 4 * 3 + 3), *to = start;
+	char *start = buf_room(out, text.n / 4 * 3 + 3); /* where out's NUL stands */
+	char *to = start;
 	uint32_t bits = 0;
 	int have = 0, pads = 0;
 
@@ -102,8 +103,10 @@ b64_decode(struct span text, struct buf *out)
 			pads++;
 			continue;
 		}
-		if (d < 0 || pads > 0)
+		if (d < 0 || pads > 0) {
+			*start = '\0';
 			return false;
+		}
 		bits = bits << 6 | (uint32_t)d;
 		if (++have == 4) {
 			*to++ = (char)(bits >> 16);
@@ -113,8 +116,10 @@ b64_decode(struct span text, struct buf *out)
 			bits = 0;
 		}
 	}
-	if (!group_ends(have, pads, bits))
+	if (!group_ends(have, pads, bits)) {
+		*start = '\0';
 		return false;
+	}
 	if (have == 3)
 		*to++ = (char)(bits >> 10);
 	if (have >= 2)

@@ -132,6 +132,16 @@ plainly(enum dkim_canon canon, struct span in, struct buf *out)
 		buf_add(out, "\r\n", 2);
 }
 
+/* In storage of its own, as above. */
+static void
+add_exactly(struct dkim_body *b, const char *p, size_t n)
+{
+	char *copy = mem_dup(p, n), *exact = realloc(copy, n ? n : 1);
+
+	dkim_body_add(b, exact, n);
+	free(exact);
+}
+
 static void
 test_random_bodies(void)
 {
@@ -143,6 +153,7 @@ test_random_bodies(void)
 		struct buf in = BUF_INIT, want = BUF_INIT, got = BUF_INIT;
 		enum dkim_canon canon = round & 1 ? DKIM_RELAXED : DKIM_SIMPLE;
 		struct dkim_body b;
+		uint64_t limit;
 		size_t cut;
 
 		for (int i = 0; i < round % 97; i++) {
@@ -151,12 +162,21 @@ test_random_bodies(void)
 				buf_str(&in, &"0123456789abcdefghijklmnopqrstuvw"[(x >> 20) % 33]);
 			buf_ch(&in, some[(x >> 30) % (sizeof some - 1)]);
 		}
+		for (int i = round % 11 == 0 ? 4 : 0; i > 0 && in.len < DKIM_GATHER; i--) {
+			buf_room(&in, in.len);
+			memcpy(in.s + in.len, in.s, in.len);
+			buf_grew(&in, in.len);
+		}
 		cut = in.len ? x % in.len : 0;
 		plainly(canon, (struct span){in.s, in.len}, &want);
-		dkim_body_begin(&b, canon, DKIM_NO_LIMIT, collect, &got);
-		dkim_body_add(&b, in.s, cut);
-		dkim_body_add(&b, in.s + cut, in.len - cut);
+		limit = round % 7 == 0 ? x % (want.len + 2) : DKIM_NO_LIMIT;
+		dkim_body_begin(&b, canon, limit, collect, &got);
+		add_exactly(&b, in.s, cut);
+		add_exactly(&b, in.s + cut, in.len - cut);
 		dkim_body_end(&b);
+		bad += b.len != want.len;
+		if (limit < want.len)
+			buf_cut(&want, limit);
 		bad += got.len != want.len || memcmp(got.s, want.s, want.len) != 0;
 		buf_free(&in);
 		buf_free(&want);
@@ -292,6 +312,49 @@ test_lists(void)
 	}
 }
 
+/* Every byte at every place of a value, with and without a list behind it: VALCHAR and FWS are taken. */
+static void
+test_every_byte(void)
+{
+	char text[64];
+	int bad = 0;
+
+	for (int c = 0; c < 128; c++)
+		for (size_t at = 1; at < 40; at++)
+			for (int more = 0; more < 2; more++) {
+				struct dkim_tags t;
+				struct err e = ERR_INIT;
+				size_t n = (size_t)snprintf(text, sizeof text, "v=%.40s%s",
+				    "0123456789abcdefghijklmnopqrstuvwxyzABCD", more ? ";w=1;x=\xc3\xb6" : "");
+				char *exact = memcpy(malloc(n), text, n);
+				bool takes = (c > ' ' && c < 127) || (c && strchr(" \t\r\n", c));
+
+				if (c == ';')
+					continue;
+				exact[2 + at] = (char)c;
+				bad += (dkim_tags((struct span){exact, n}, &t, &e) == 0) != takes;
+				if (takes)
+					bad += t.n != (more ? 3u : 1u) ||
+					    t.v[0].value.n != (at == 39 && c <= ' ' ? 39u : 40u);
+				free(exact);
+				err_free(&e);
+			}
+	is_num(bad, 0, "every byte of ASCII at every place of a value");
+}
+
+static void
+not_utf8(size_t at)
+{
+	char text[] = "v=0123456789abcdefghijklmnopqrstuvwxyzABCD; w=1";
+	struct dkim_tags t;
+	struct err e = ERR_INIT;
+
+	text[2 + at] = '\xff';
+	dkim_tags((struct span){text, sizeof text - 1}, &t, &e);
+	is_str(err_text(&e), "tag list: \"v\" is not UTF-8", "a value that is not UTF-8, somewhere");
+	err_free(&e);
+}
+
 static void
 test_many_tags(int n, bool good)
 {
@@ -368,6 +431,9 @@ main(void)
 	test_fields(fields, sizeof fields / sizeof *fields, dkim_field);
 	test_fields(signatures, sizeof signatures / sizeof *signatures, dkim_field_unsigned);
 	test_lists();
+	test_every_byte();
+	for (size_t at = 0; at < 40; at += 13)
+		not_utf8(at);
 	test_many_tags(DKIM_TAGS_MAX, true);
 	test_many_tags(DKIM_TAGS_MAX + 1, false);
 	split("CRLF", "A: b\r\nC: d\r\n\r\nbody\r\n\r\n", "A: b\r\nC: d\r\n", "body\r\n\r\n", true);

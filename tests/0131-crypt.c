@@ -33,7 +33,8 @@ test_base64(void)
 	    {"too much padding", B("Zm8==")}, {"padding alone", B("=")}, {"four of padding", B("====")},
 	    {"more behind the padding", B("Zg==Zg==")}, {"one digit", B("Z")},
 	    {"bits behind the last byte", B("Zh==")}, {"two bits", B("Zm9=")}, {"NUL", B("Zm9\0")},
-	    {"another alphabet", B("Zm9-")}, {"over 127", B("Zm9\xc3")}};
+	    {"another alphabet", B("Zm9-")}, {"over 127", B("Zm9\xc3")},
+	    {"behind a group", B("Zm9vZ")}, {"behind a folded group", B("Zm9v\r\n Zm9v!")}};
 	struct buf b = BUF_INIT;
 
 	for (size_t i = 0; i < sizeof rfc4648_10 / sizeof *rfc4648_10; i++) {
@@ -56,6 +57,33 @@ test_base64(void)
 	ok(b64_decode(SPAN(" Zm\r\n\t9v\nYg = ="), &b), "folded");
 	is_str(b.s, "foob", "folded");
 	buf_free(&b);
+}
+
+/* As the values of DKIM's tags come: in lines of any length. */
+static void
+test_folded_b64(void)
+{
+	static const char text[] = "any carnal pleasure, and what else RFC 4648's digits stand for: \1\377\376";
+	struct buf code = BUF_INIT, folded = BUF_INIT, back = BUF_INIT;
+	int bad = 0;
+
+	b64_encode(&code, text, sizeof text - 1);
+	for (size_t first = 0; first <= 8; first++)
+		for (size_t line = 1; line < 40; line++) {
+			buf_cut(&folded, 0);
+			buf_cut(&back, 0);
+			for (size_t i = 0; i < code.len; i++) {
+				if (i >= first && (i - first) % line == 0)
+					buf_str(&folded, "\r\n\t ");
+				buf_ch(&folded, code.s[i]);
+			}
+			bad += !b64_decode((struct span){folded.s, folded.len}, &back) ||
+			    back.len != sizeof text - 1 || memcmp(back.s, text, back.len) != 0 || back.s[back.len];
+		}
+	is_num(bad, 0, "base64 folded in lines of 1 to 39 digits, the first of 0 to 8");
+	buf_free(&code);
+	buf_free(&folded);
+	buf_free(&back);
 }
 
 /* --- hashes: the examples of FIPS 180-4 */
@@ -329,6 +357,7 @@ main(void)
 	struct crypt_key *c = load("rfc6376-brisbane.pem", "a password that nobody asks for");
 
 	test_base64();
+	test_folded_b64();
 	digest(CRYPT_SHA1, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d");
 	digest(CRYPT_SHA256, "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	digest(CRYPT_SHA256, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
