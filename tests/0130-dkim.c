@@ -320,7 +320,7 @@ test_every_byte(void)
 	int bad = 0;
 
 	for (int c = 0; c < 128; c++)
-		for (size_t at = 1; at < 40; at++)
+		for (size_t at = 1; c != ';' && at < 40; at++)
 			for (int more = 0; more < 2; more++) {
 				struct dkim_tags t;
 				struct err e = ERR_INIT;
@@ -329,8 +329,6 @@ test_every_byte(void)
 				char *exact = memcpy(malloc(n), text, n);
 				bool takes = (c > ' ' && c < 127) || (c && strchr(" \t\r\n", c));
 
-				if (c == ';')
-					continue;
 				exact[2 + at] = (char)c;
 				bad += (dkim_tags((struct span){exact, n}, &t, &e) == 0) != takes;
 				if (takes)
