@@ -39,6 +39,16 @@ is "$(grep -a '^rcpt=' "$f")" 'rcpt=<b@y.example> NOTIFY=DELAY ORCPT=rfc822;c@z.
 like "$(grep -a '^by=' "$f")" '^by=[0-9]{10};RT$' 'DELIVERBY'
 is "$(grep -a '^priority=' "$f")" 'priority=3' 'MT-PRIORITY'
 like "$(grep -a '^holduntil=' "$f")" '^holduntil=[0-9]{10}$' 'FUTURERELEASE'
+serve_conf 'serve { hold = 1h }'
+like "$(say 'EHLO me' QUIT)" '^250-FUTURERELEASE 3600 ' 'serve hold: offered for so long'
+for s in 3600 3601; do
+	say 'EHLO me' "MAIL FROM:<a@x.example> HOLDFOR=$s" QUIT | sed -n '$!{ s/^\(5.. [0-9.]*\|250 2.1.0\).*/\1/p; }'
+done >"$T/.got"
+is "$(cat "$T/.got")" '250 2.1.0
+501 5.5.4' 'serve hold: and no longer'
+serve_conf 'serve { hold = 0 }'
+is "$(say 'EHLO me' QUIT | grep -c FUTURERELEASE)" 0 'serve hold: or not at all'
+serve_conf ''
 is "$(sed -n '/^Received:/,/;/p' "$f" | tr -d '\r' | tr -s '\t\n' ' ' | sed 's/id [0-9a-z]*/id ID/')" \
     'Received: from me by h.example (relaykit) with ESMTP id ID for <b@y.example>; ' 'Received'
 empty_queue

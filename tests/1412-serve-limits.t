@@ -51,6 +51,9 @@ ok 'ended' serve_stop
 run 'limit "address" { connections_minute = 2 }'
 is "$(c 'send(4)')" '250 250 421 421' 'connections a minute'
 ok 'ended' serve_stop
+run 'limit "network" { connections_day = 2 }'
+is "$(c 'send(4)')" '250 250 421 421' 'connections a day'
+ok 'ended' serve_stop
 run 'limit "address" { connections = 2 }'
 is "$(c 'v = [smtplib.SMTP("127.0.0.1", port) for _ in range(2)]
 send()
