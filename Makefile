@@ -44,8 +44,8 @@ $(BUILD)/lib/%.o: lib/%.c $(BUILD)/flags
 
 # The shipped rules, compiled in, and made ready by a program that runs on the machine that builds.
 HOSTCC ?= $(CC)
-rulesc_c = scripts/rulesc.c $(patsubst %,lib/%.c,rules pattern arena buf cur err)
-$(BUILD)/rulesc: $(rulesc_c) $(wildcard lib/rules.h lib/pattern.h)
+rulesc_c = scripts/rulesc.c $(patsubst %,lib/%.c,rules rulescond pattern arena buf cur err)
+$(BUILD)/rulesc: $(rulesc_c) $(wildcard lib/rules.h lib/rulescond.h lib/pattern.h)
 	@mkdir -p $(@D)
 	$(HOSTCC) -std=c17 -D_GNU_SOURCE -O1 $(warn) -iquote lib -o $@ $(rulesc_c)
 

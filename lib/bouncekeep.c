@@ -1,6 +1,7 @@
 #include "bouncekeep.h"
 
 #include "charset.h"
+#include "readable.h"
 
 static size_t
 keep_max(enum bouncekeep_kind kind)
@@ -15,7 +16,7 @@ finish_part(struct bouncekeep *k)
 		struct span charset = {k->charset.s, k->charset.len}, text = {k->raw.s, k->raw.len};
 
 		if (!charset_utf8(charset, text, &k->kept[k->now]))
-			mimeread_utf8(charset, text, &k->kept[k->now]);
+			readable_utf8(charset, text, &k->kept[k->now]);
 		buf_ch(&k->kept[k->now], '\n');
 	}
 	buf_cut(&k->raw, 0);

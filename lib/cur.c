@@ -9,7 +9,12 @@
 bool
 span_same(const char *a, const char *b, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	size_t i = 0;
+
+	for (; n - i >= 8; i += 8)
+		if (eight_lower(eight_at(a + i)) != eight_lower(eight_at(b + i)))
+			return false;
+	for (; i < n; i++)
 		if (ascii_lower((unsigned char)a[i]) != ascii_lower((unsigned char)b[i]))
 			return false;
 	return true;

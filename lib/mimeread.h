@@ -60,12 +60,8 @@ bool mimeread_cut(const struct mimeread *m); /* of the message that ended last: 
 void mimeread_del(struct mimeread *m);
 
 /* RFC 2047 encoded words and folding of a header's value, as UTF-8 where the charset is known: to first, if it is
- * given (charset.h), or mimeread_utf8() knows it. */
+ * given (charset.h), or readable.h knows it. */
 typedef bool mimeread_convert(struct span charset, struct span text, struct buf *out);
 void mimeread_words(struct span value, mimeread_convert *to, struct buf *out);
-
-/* Text of a charset as UTF-8, as far as is needed to find ASCII words in it: Latin-1 and Windows-1252
- * are converted, of ISO-2022 what is not ASCII becomes U+FFFD, UTF-16 likewise; others stay. */
-void mimeread_utf8(struct span charset, struct span text, struct buf *out);
 
 #endif

@@ -3,9 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const rules_phases[] = {"", "conn", "helo", "mail", "rcpt", "data"};
-#define PHASES (sizeof rules_phases / sizeof *rules_phases)
-
 enum rules_phase
 rules_at(const struct rule *rule)
 {
@@ -13,174 +10,18 @@ rules_at(const struct rule *rule)
 	    ? (enum rules_phase)(rule->is - RULES_AT_CONN + RULES_CONN) : RULES_NO_PHASE;
 }
 
-/* --- conditions */
-
-static bool
-same_digit(char pattern, char c)
-{
-	return pattern == c || (pattern == 'x' && is_digit((unsigned char)c));
-}
-
-/* "550", "5xx" */
-static bool
-is_code(struct span w)
-{
-	return w.n == 3 && is_digit((unsigned char)w.p[0]) &&
-	    (is_digit((unsigned char)w.p[1]) || w.p[1] == 'x') &&
-	    (is_digit((unsigned char)w.p[2]) || w.p[2] == 'x');
-}
-
-static bool
-code_is(struct span w, int code)
-{
-	char digits[3] = {(char)('0' + code / 100 % 10), (char)('0' + code / 10 % 10),
-	    (char)('0' + code % 10)};
-
-	return code > 0 && same_digit(w.p[0], digits[0]) && same_digit(w.p[1], digits[1]) &&
-	    same_digit(w.p[2], digits[2]);
-}
-
-/* "5.1.1", "x.2.2", "5.7.x": x is any number */
-static bool
-is_status(struct span w)
-{
-	size_t dots = 0;
-
-	for (size_t i = 0; i < w.n; i++) {
-		if (w.p[i] == '.')
-			dots++;
-		else if (!is_digit((unsigned char)w.p[i]) && w.p[i] != 'x')
-			return false;
-	}
-	return dots == 2;
-}
-
-static bool
-status_is(struct span w, struct span status)
-{
-	size_t at = 0;
-
-	for (size_t i = 0; i < w.n; i++) {
-		if (w.p[i] == 'x' && (i == 0 || w.p[i - 1] == '.') && (i + 1 == w.n || w.p[i + 1] == '.')) {
-			size_t start = at;
-
-			while (at < status.n && status.p[at] != '.')
-				at++;
-			if (at == start)
-				return false;
-		} else if (at == status.n || status.p[at++] != w.p[i])
-			return false;
-	}
-	return at == status.n || status.p[at] == '.';
-}
-
-/* What a word asks; false: it is no condition. */
-static bool
-read_cond(struct span w, struct rules_cond *out)
-{
-	static const char *const actions[] = {"failed", "delayed", "delivered", "relayed", "expanded"};
-
-	out->is = 0;
-	out->w = w;
-	if (is_code(w))
-		out->is = RULES_CODE;
-	else if (is_status(w))
-		out->is = RULES_STATUS;
-	else if (w.n == 1 && (*w.p == '4' || *w.p == '5'))
-		out->is = RULES_CLASS;
-	else if (span_eq(w, SPAN("nocode")))
-		out->is = RULES_NO_CODE;
-	else if (span_eq(w, SPAN("nostatus")))
-		out->is = RULES_NO_STATUS;
-	for (unsigned i = 0; i < PHASES && w.n > 1 && *w.p == '@'; i++)
-		if (span_eq((struct span){w.p + 1, w.n - 1}, span_of(i ? rules_phases[i] : "none"))) {
-			out->is = RULES_PHASE;
-			out->phase = (unsigned char)i;
-		}
-	for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
-		if (span_eq(w, span_of(actions[i])))
-			out->is = RULES_ACTION;
-	return out->is != 0;
-}
-
-static bool
-cond_holds(const struct rules_cond *c, const struct rules_facts *f)
-{
-	switch ((enum rules_cond_is)c->is) {
-	case RULES_CODE: return code_is(c->w, f->code);
-	case RULES_STATUS: return status_is(c->w, f->status);
-	case RULES_CLASS: /* from either */
-		return f->code ? f->code / 100 == *c->w.p - '0' : f->status.n > 0 && *f->status.p == *c->w.p;
-	case RULES_NO_CODE: return f->code == 0;
-	case RULES_NO_STATUS: return f->status.n == 0;
-	case RULES_PHASE: return f->phase == c->phase;
-	case RULES_ACTION: return span_eq(c->w, f->action);
-	}
-	return false;
-}
-
-/* "550/5.7.1": either; "!" before the word: none of them.  out has room for conds_max(). */
-static size_t
-read_conds(struct span when, struct rules_cond *out, struct span *bad)
-{
-	struct cur c = cur_span(when);
-	size_t n = 0;
-
-	*bad = (struct span){"", 0};
-	if (span_eq(when, SPAN("*")))
-		return 0;
-	for (; !cur_end(&c); cur_ch(&c, ' ')) {
-		struct span word = cur_until(&c, ' ');
-		struct cur w = cur_span(word);
-		bool negated = cur_ch(&w, '!');
-
-		for (bool more = word.n > 0; more; n++) {
-			if (!read_cond(cur_until(&w, '/'), &out[n]))
-				*bad = word;
-			more = cur_ch(&w, '/');
-			out[n].negated = negated;
-			out[n].more = more;
-		}
-	}
-	return n;
-}
-
-static size_t
-conds_max(struct span when)
-{
-	size_t n = 1;
-
-	for (size_t i = 0; i < when.n; i++)
-		n += when.p[i] == ' ' || when.p[i] == '/';
-	return n;
-}
-
-static bool
-all_hold(const struct rules_cond *c, size_t n, const struct rules_facts *f)
-{
-	for (size_t i = 0; i < n; i++) {
-		bool any = cond_holds(&c[i], f);
-
-		while (c[i].more)
-			any |= cond_holds(&c[++i], f);
-		if (any == c[i].negated)
-			return false;
-	}
-	return true;
-}
+/* --- texts of rules, first their conditions */
 
 bool
 rules_when(struct span when, const struct rules_facts *f, struct span *bad)
 {
-	struct rules_cond *c = mem_alloc(conds_max(when) * sizeof *c);
-	size_t n = read_conds(when, c, bad);
-	bool all = bad->n == 0 && all_hold(c, n, f);
+	struct rules_cond *c = mem_alloc(rulescond_max(when) * sizeof *c);
+	size_t n = rulescond_read(when, c, bad);
+	bool all = bad->n == 0 && rulescond_hold(c, n, f);
 
 	free(c);
 	return all;
 }
-
-/* --- texts of rules */
 
 static enum rules_is
 word_is(struct span what)
@@ -300,12 +141,12 @@ check_rule(const struct rule *rule, struct err *e)
 static void
 compile(struct rules *r, struct rule *rule)
 {
-	struct rules_cond *c = arena_get(&r->arena, conds_max(rule->when) * sizeof *c);
+	struct rules_cond *c = arena_get(&r->arena, rulescond_max(rule->when) * sizeof *c);
 	struct buf code = BUF_INIT;
 	struct span bad;
 
 	rule->conds = c;
-	rule->n_conds = (unsigned)read_conds(rule->when, c, &bad);
+	rule->n_conds = (unsigned)rulescond_read(rule->when, c, &bad);
 	rule->is = word_is(rule->what);
 	if (rule->is != RULES_SITE && !span_eq(rule->pattern, SPAN("*")))
 		pattern_code(rule->pattern, &code);
@@ -572,11 +413,12 @@ set_ready(struct rules *r, struct rules_set *s, bool lines)
 static size_t
 field_bit(struct span name)
 {
-	uint32_t h = 2166136261u;
+	const size_t at[] = {0, name.n / 2, name.n - 1}; /* no letter more is needed to tell most apart */
+	uint32_t h = (uint32_t)name.n;
 
-	for (size_t i = 0; i < name.n; i++)
-		h = (h ^ (uint32_t)ascii_lower((unsigned char)name.p[i])) * 16777619u;
-	return h % RULES_FIELD_BITS;
+	for (size_t i = 0; i < sizeof at / sizeof *at && name.n > 0; i++)
+		h = h * 31 + (uint32_t)ascii_lower((unsigned char)name.p[at[i]]);
+	return (h * 2654435769u) >> 22; /* RULES_FIELD_BITS is 2^10 */
 }
 
 /* What a field can tell; the other words are about lines of the text alone. */
@@ -758,8 +600,8 @@ holds(struct rules_scan *c, const struct rule *rule, bool found)
 {
 	if (rule->code.n == 0 && c->f->site_only) /* "*" */
 		return false;
-	return pattern_may_begin(rule->code, c->text) && all_hold(rule->conds, rule->n_conds, c->f) &&
-	    (found || pattern_matches(rule->code, c->text, &c->addr));
+	return pattern_may_begin(rule->code, c->text) &&
+	    (rule->n_conds == 0 || rulescond_hold(rule->conds, rule->n_conds, c->f)) && (found || pattern_matches(rule->code, c->text, &c->addr));
 }
 
 const struct rule *

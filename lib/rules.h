@@ -19,6 +19,7 @@
 #include "cur.h"
 #include "err.h"
 #include "pattern.h"
+#include "rulescond.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,15 +33,6 @@
 enum rules_is { RULES_REASON, RULES_BOUNCE, RULES_AUTO, RULES_FEEDBACK, RULES_DAEMON, RULES_JSON,
 	RULES_DELAYED, RULES_ORIGINAL, RULES_HEADER, RULES_DSN, RULES_ALIAS, RULES_TO, RULES_SKIP, RULES_END,
 	RULES_SITE, RULES_AT_CONN, RULES_AT_HELO, RULES_AT_MAIL, RULES_AT_RCPT, RULES_AT_DATA, RULES_NO_WORD };
-
-enum rules_cond_is { RULES_CODE = 1, RULES_STATUS, RULES_CLASS, RULES_NO_CODE, RULES_NO_STATUS, RULES_PHASE,
-	RULES_ACTION };
-
-struct rules_cond {         /* of WHEN, one alternative */
-	struct span w;
-	unsigned char is, phase;
-	bool negated, more; /* the next is an alternative to it */
-};
 
 struct rule {
 	struct span what, site, when, pattern, sample;
@@ -117,22 +109,8 @@ void rules_add_shipped(struct rules *r); /* the last text; where it is the only 
 void rules_ready(struct rules *r);
 void rules_free(struct rules *r);
 
-/* What a rule is asked about; empty spans and zeroes: not known. */
-enum rules_phase { RULES_NO_PHASE, RULES_CONN, RULES_HELO, RULES_MAIL, RULES_RCPT, RULES_DATA };
-extern const char *const rules_phases[]; /* "", "conn", "helo", ... */
-
 /* What "@rcpt" and so on tell; RULES_NO_PHASE: it is another word. */
 enum rules_phase rules_at(const struct rule *rule);
-
-#define RULES_SITES 6
-struct rules_facts {
-	int code;           /* SMTP reply */
-	struct span status; /* "5.1.1" */
-	struct span action; /* "failed" */
-	enum rules_phase phase;
-	bool site_only;     /* rules of any site ("*") are left out, and those without a pattern */
-	struct span sites[RULES_SITES]; /* names, by which rules are chosen; the first empty one ends */
-};
 
 /* False: no "@" rule begins with "^name:", so the field need not be asked about. */
 bool rules_field(const struct rules *r, struct span name);

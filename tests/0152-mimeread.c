@@ -1,5 +1,6 @@
 /* mimeread.h: messages taken apart, by RFC 2045 and 2046, and what the world makes of them. */
 #include "mimeread.h"
+#include "readable.h"
 #include "tap.h"
 
 #include <stdlib.h>
@@ -204,13 +205,13 @@ words(void)
 		is_str(b.s, w[i].want, w[i].in);
 	}
 	buf_cut(&b, 0);
-	mimeread_utf8(SPAN("UTF-16LE"), (struct span){"h\0i\0\xe9\0", 6}, &b);
+	readable_utf8(SPAN("UTF-16LE"), (struct span){"h\0i\0\xe9\0", 6}, &b);
 	is_str(b.s, "hi\xc3\xa9", "UTF-16, the small end first");
 	buf_cut(&b, 0);
-	mimeread_utf8(SPAN("windows-1252"), SPAN("wasn\x92t"), &b);
+	readable_utf8(SPAN("windows-1252"), SPAN("wasn\x92t"), &b);
 	is_str(b.s, "wasn\xe2\x80\x99t", "Windows-1252");
 	buf_cut(&b, 0);
-	mimeread_utf8(SPAN(""), SPAN("a\x1b$B$\"<@>\x1b(Bb"), &b);
+	readable_utf8(SPAN(""), SPAN("a\x1b$B$\"<@>\x1b(Bb"), &b);
 	is_str(b.s, "a\xef\xbf\xbd" "b", "bytes of a wide character are none of ASCII's");
 	buf_free(&b);
 }

@@ -190,6 +190,11 @@ same_set(const struct rules_set *a, const struct rules_set *b, size_t rules, con
 	is_mem(a->v, a->n * sizeof *a->v, b->v, b->n * sizeof *b->v, name);
 	is_mem(a->key, a->n_keys * sizeof *a->key, b->key, b->n_keys * sizeof *b->key, "its keys");
 	is_mem(a->at, (PATTERN_BUCKETS + 1) * 2, b->at, (PATTERN_BUCKETS + 1) * 2, "buckets");
+	is_mem(a->any, words, b->any, words, "who is of any site");
+	is_mem(a->address, words, b->address, words, "who begins with an address");
+	ok(a->n_sites == b->n_sites, "%zu sites", a->n_sites);
+	for (size_t i = 0; i < a->n_sites && i < b->n_sites; i++)
+		is_mem(a->site[i].rules, words, b->site[i].rules, words, "rules of a site");
 	is_mem(a->owner, a->n_owners * 2, b->owner, b->n_owners * 2, "owners");
 	is_mem(a->some, RULES_KEY_BITS / 8, b->some, RULES_KEY_BITS / 8, "hashes");
 	is_mem(a->names, words, b->names, words, "who looks for addresses");

@@ -2,6 +2,7 @@
 #include "fuzz.h"
 
 #include "mimeread.h"
+#include "readable.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,9 +70,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	mimeread_words((struct span){(const char *)p, n}, NULL, &words);
 	want(words.len <= 3 * n);
 	buf_cut(&words, 0);
-	mimeread_utf8(SPAN("iso-8859-1"), (struct span){(const char *)p, n}, &words);
-	mimeread_utf8(SPAN("utf-16"), (struct span){(const char *)p, n}, &words);
-	mimeread_utf8(SPAN("iso-2022-jp"), (struct span){(const char *)p, n}, &words);
+	readable_utf8(SPAN("iso-8859-1"), (struct span){(const char *)p, n}, &words);
+	readable_utf8(SPAN("utf-16"), (struct span){(const char *)p, n}, &words);
+	readable_utf8(SPAN("iso-2022-jp"), (struct span){(const char *)p, n}, &words);
 	mimeread_del(m);
 	mimeread_del(k);
 	buf_free(&whole.text);
