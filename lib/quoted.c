@@ -6,7 +6,8 @@
 
 #define LABEL_MAX 20 /* of a field, as people see it */
 #define FIELDS 2     /* behind a line of dashes, */
-#define FIELDS_BARE 3 /* and without one */
+#define FIELDS_BARE 3 /* and without one, */
+#define FIELDS_LINES 32 /* in so many lines: a letter may have as many that begin such fields as it has lines */
 #define TAB_WIDTH 8
 
 enum way { WAY_NONE, WAY_MARK, WAY_BEHIND, WAY_INDENT };
@@ -140,7 +141,7 @@ fields_at(struct cur c, size_t want, struct span *first)
 	bool from = false;
 	size_t n = 0;
 
-	while ((n < want || !from) && cur_line(&c, &line)) {
+	for (size_t i = 0; i < FIELDS_LINES && (n < want || !from) && cur_line(&c, &line); i++) {
 		struct span text = span_trim(line);
 
 		if (n == 0 && text.n == 0)

@@ -2,6 +2,10 @@
 #include "quoted.h"
 #include "tap.h"
 
+#include <sys/resource.h>
+
+#define CPU_S 30 /* it takes less than one */
+
 static void
 split(void)
 {
@@ -105,15 +109,18 @@ static void
 hostile(void)
 {
 	static const char *const pieces[] = {">", "> ", "|", "| \n", "\t\n", "From: a\n", "From: a\n b\n", "-----\n",
-	    "aaaaaaaaaaa:\n", "----\nFrom: a\n", "\n", " > \n", "a\n  b\n"};
+	    "aaaaaaaaaaa:\n", "----\nFrom: a\n", "\n", " > \n", "a\n  b\n", " From: a\n", "----S: ---\n",
+	    "----: \n\n\n\n", " From: a\n\n\n"};
+	const struct rlimit cpu = {CPU_S, CPU_S}; /* where time grows with the square it would be hours */
 	struct buf text = BUF_INIT, own = BUF_INIT, quoted = BUF_INIT;
 
+	setrlimit(RLIMIT_CPU, &cpu);
 	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
 		buf_cut(&text, 0);
-		while (text.len < (1 << 20))
+		while (text.len < (1 << 21))
 			buf_str(&text, pieces[i]);
 		quoted_split((struct span){text.s, text.len}, &own, &quoted);
-		ok(own.len + quoted.len <= text.len + 1, "a megabyte of %.3s", *pieces[i] == '\n' ? "LF" : pieces[i]);
+		ok(own.len + quoted.len <= text.len + 1, "two megabytes of %.5s", *pieces[i] == '\n' ? "LF" : pieces[i]);
 	}
 	buf_free(&text);
 	buf_free(&own);
