@@ -88,12 +88,13 @@ buf_grew(struct buf *b, size_t n)
 void
 buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 {
-	size_t room = 64;
+	char *p = buf_room(b, 64); /* mostly it fits, and is formatted once */
+	size_t room = b->cap - b->len;
 	va_list again;
 	int n;
 
 	va_copy(again, ap);
-	n = vsnprintf(buf_room(b, room), room, fmt, ap); /* mostly it fits, and is formatted once */
+	n = vsnprintf(p, room, fmt, ap);
 	if (n > 0 && (size_t)n >= room) {
 		room = (size_t)n + 1;
 		vsnprintf(buf_room(b, room), room, fmt, again);

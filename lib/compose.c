@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define USUAL_MORE 512 /* bytes that a header section grows by */
 #define HAVE(f) (1u << (f))
 
 enum field {
@@ -432,6 +433,7 @@ compose_header(struct span header, const struct compose *c, struct buf *out, str
 	bool bad;
 	int rc;
 
+	buf_room(out, header.n + c->top.n + USUAL_MORE);
 	buf_add(out, c->top.p, c->top.n);
 	put_received(c, out);
 	if (c->as_is)

@@ -91,9 +91,14 @@ net_addr_text(const struct net_addr *a, struct buf *out)
 	char s[INET6_ADDRSTRLEN];
 	const uint8_t *four = net_addr_v4(a);
 
+	for (int i = 0; four && i < 4; i++) {
+		if (i > 0)
+			buf_ch(out, '.');
+		buf_num(out, four[i]);
+	}
 	if (four)
-		buf_str(out, inet_ntop(AF_INET, four, s, sizeof s));
-	else if (a->u.sa.sa_family == AF_UNIX)
+		return;
+	if (a->u.sa.sa_family == AF_UNIX)
 		buf_fmt(out, "unix:%s", a->u.un.sun_path);
 	else
 		buf_str(out, inet_ntop(AF_INET6, &a->u.in6.sin6_addr, s, sizeof s));

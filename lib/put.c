@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define OUT_MAX (256 * 1024)    /* gathered before it is written */
+#define OUT_FIRST 8000          /* most messages: it need not grow for them */
 #define WRITEBACK (4 << 20)     /* a large message goes to the disk while it comes */
 #define LINE_MAX_CRLF (998 + 2) /* RFC 5322 2.1.1 */
 
@@ -79,7 +80,7 @@ queue_put_begin_as(struct queue *q, struct queue_put *p, const struct envelope *
 	*p = (struct queue_put){.q = q, .fd = -1, .name = BUF_INIT, .out = BUF_INIT,
 	    .due_s = entry_id_us(id) / 1000000};
 	memcpy(p->id, id, sizeof p->id);
-	memset(buf_room(&p->out, ENTRY_HEAD), 0, ENTRY_HEAD);
+	memset(buf_room(&p->out, OUT_FIRST), 0, ENTRY_HEAD);
 	buf_grew(&p->out, ENTRY_HEAD);
 	rc = envelope_format(&p->out, v, e);
 	if (!rc && p->out.len - ENTRY_HEAD > ENTRY_HEADER_MAX)

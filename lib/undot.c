@@ -43,6 +43,20 @@ bare_cr(struct undot *u, struct buf *out)
 	u->state = UNDOT_MID;
 }
 
+/* Lines as almost all are, whole and in one piece, where one begins. */
+static void
+whole_lines(struct undot *u, const char **at, const char *end, struct buf *out)
+{
+	const char *start = *at, *p = start, *cr;
+
+	while (p < end && !(u->dots && *p == '.') && (cr = memchr(p, '\r', (size_t)(end - p))) &&
+	    cr + 1 < end && cr[1] == '\n' && !memchr(p, '\n', (size_t)(cr - p)))
+		p = cr + 2;
+	if (p > start)
+		plain(u, start, (size_t)(p - start), out);
+	*at = p;
+}
+
 /* One step; true at the end of DATA. */
 static bool
 step(struct undot *u, const char **at, const char *end, struct buf *out)
@@ -88,8 +102,12 @@ undot(struct undot *u, struct span in, size_t *taken, struct buf *out)
 	bool over = false;
 
 	buf_room(out, in.n); /* at once; more only where lines are repaired */
-	while (p < end && !over)
-		over = step(u, &p, end, out);
+	while (p < end && !over) {
+		if (u->state == UNDOT_BOL)
+			whole_lines(u, &p, end, out);
+		if (p < end)
+			over = step(u, &p, end, out);
+	}
 	*taken = (size_t)(p - in.p);
 	if (u->fault != UNDOT_FINE)
 		buf_cut(out, start);
