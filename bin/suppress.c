@@ -237,7 +237,7 @@ damaged(void *arg, const struct suppressline *v, struct err *e)
 
 	(void)e;
 	prog_escape(&text, v->address);
-	prog_warn("list: a damaged line: %s", text.s);
+	prog_warn(text.len > 0 ? "list: a damaged line: %s" : "list: a damaged page%s", text.s);
 	buf_free(&text);
 	t->bad++;
 	return 0;

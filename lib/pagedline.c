@@ -116,49 +116,85 @@ pagedline_used(const char *page)
 	return lf ? (size_t)(lf + 1 - page) : 0;
 }
 
+/* A text has no NUL, and a page of ours ends with a LF. */
+static bool
+is_page(struct cur page)
+{
+	size_t n = (size_t)(page.end - page.p);
+
+	return n == PAGED_BYTES && page.p[PAGEDLINE_ROOM] == '\n' && !memchr(page.p, 0, n);
+}
+
 bool
 paged_next_hurt(struct cur *page, struct paged_line *l)
 {
 	struct span line;
+	bool torn;
 
 	/* Behind the last LF of a line's own are spaces, or what nobody was ever told is there. */
-	while (next_text(page, &line)) {
-		if (page->p == page->end || line.n == 0 || get_line(line, l))
+	while (!cur_end(page)) {
+		torn = !next_text(page, &line);
+		if (torn)
+			line = cur_take(page, (size_t)(page->end - page->p));
+		if (!torn && cur_end(page) ? !memchr(line.p, 0, line.n) : line.n == 0 || get_line(line, l))
 			continue;
-		l->key.p = line.p;
-		l->key.n = cur_until(&(struct cur){line.p, line.p + line.n}, '\t').n;
+		l->key = cur_until(&(struct cur){line.p, line.p + line.n}, '\t');
+		l->key = cur_until(&(struct cur){l->key.p, l->key.p + l->key.n}, '\0');
 		l->value = (struct span){line.p + l->key.n, line.n - l->key.n};
 		return true;
 	}
 	return false;
 }
 
-/* The same key, but for a byte that may have become another. */
+/* The same key and its TAB, but for a byte that may have become another, LF too. */
 static bool
-may_be_of(struct span line, struct span key)
+may_be_of(const char *line, const char *end, struct span key)
 {
-	size_t other = 0;
+	size_t other;
 
-	if (line.n <= key.n || line.p[key.n] != '\t')
+	if ((size_t)(end - line) <= key.n)
 		return false;
+	other = line[key.n] != '\t';
 	for (size_t i = 0; i < key.n && other < 2; i++)
-		other += line.p[i] != key.p[i];
+		other += line[i] != key.p[i];
 	return other < 2;
 }
 
-/* The check is made of what may be it alone, so this costs little; a text has no NUL. */
+/* Where the key next stands behind a line's check that no LF ends: it may have become another byte. */
+static const char *
+next_inside(const char *from, struct cur page, struct span key)
+{
+	const size_t before = 2 * (size_t)PAGEDLINE_CRC + 2; /* TAB, check, that byte */
+	unsigned char check[PAGEDLINE_CRC];
+	const char *p;
+
+	for (; (p = memmem(from, (size_t)(page.end - from), key.p, key.n)); from = p + 1)
+		if ((size_t)(p - page.p) >= before && (size_t)(page.end - p) > key.n && p[key.n] == '\t' &&
+		    p[-1] != '\n' && *(p - before) == '\t' &&
+		    hex_get((struct span){p - before + 1, 2 * (size_t)PAGEDLINE_CRC}, check, PAGEDLINE_CRC))
+			return p;
+	return NULL;
+}
+
+/* The check is made of what may be it alone, so this costs little. */
 bool
 paged_is_hurt(struct cur page, struct span key)
 {
-	size_t n = (size_t)(page.end - page.p);
+	const struct cur all = page;
+	const char *inside;
 	struct paged_line l;
 	struct span line;
 	bool hurt = false;
 
-	if (n != PAGED_BYTES || page.p[PAGEDLINE_ROOM] != '\n' || memchr(page.p, 0, n))
+	if (!is_page(page))
 		return true;
+	inside = next_inside(page.p, all, key);
 	while (next_text(&page, &line)) {
-		if (page.p == page.end || !may_be_of(line, key))
+		bool has = inside && inside < page.p;
+
+		if (has)
+			inside = next_inside(page.p, all, key);
+		if (page.p == page.end || (!has && !may_be_of(line.p, page.end, key)))
 			continue;
 		if (!get_line(line, &l))
 			hurt = true;

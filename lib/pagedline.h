@@ -19,13 +19,14 @@ struct paged_line { /* lent by the page */
 	struct span key, value;
 };
 
-/* Each line that is whole; each of this key; each that is not whole, as far as it can be told apart. */
+/* Each line that is whole; each of this key; each that is not whole, as far as it can be told apart: its key is up to a
+ * TAB or NUL, and may be empty. */
 bool paged_next(struct cur *page, struct paged_line *l);
 bool paged_next_of(struct cur *page, struct span key, struct paged_line *l);
 bool paged_next_hurt(struct cur *page, struct paged_line *l);
 
-/* Whether the newest line of this key may be one that is not whole: it says so, but for a byte, or the page is none
- * of ours. */
+/* Whether the newest line of this key may be one that is not whole: it says so, but for a byte of it or of what parts it
+ * from others, or the page is none of ours. */
 bool paged_is_hurt(struct cur page, struct span key);
 
 /* --- for paged.c */

@@ -413,6 +413,21 @@ hurt_pages(void)
 	memcpy(page + b.len, was, 16);
 	is_hurt("said again since", page, "key1", false);
 	memcpy(page, was, sizeof page);
+	page[4] = ' ';
+	is_hurt("the TAB behind the key", page, "key1", true);
+	is_hurt("is not of who is longer", page, "key22", false);
+	memcpy(page, was, sizeof page);
+	*(char *)memchr(page, '\n', sizeof page) = ' ';
+	is_hurt("the LF between two: the one", page, "key1", true);
+	is_hurt("and the other", page, "key22", true);
+	is_hurt("nobody who is shorter", page, "ey22", false);
+	memcpy(page, was, sizeof page);
+	page[2] = '\n';
+	is_hurt("a LF in the key", page, "key1", true);
+	memcpy(page, was, sizeof page);
+	page[5] = '\n';
+	is_hurt("a LF behind it", page, "key1", true);
+	memcpy(page, was, sizeof page);
 	memcpy(page + b.len, "key3\tv", 6);
 	is_hurt("what has no LF was never confirmed", page, "key3", false);
 	page[b.len + 6] = '\n';
@@ -424,6 +439,57 @@ hurt_pages(void)
 	page[PAGEDLINE_ROOM] = ' ';
 	is_hurt("no LF at its end", page, "any", true);
 	ok(paged_is_hurt(cur_of(was, PAGED_BYTES - 1), SPAN("any")), "half a page");
+	buf_free(&b);
+}
+
+static int
+count_hurt(void *arg, const struct paged_line *v, size_t n, size_t i, struct err *e)
+{
+	struct buf *b = arg;
+
+	(void)n;
+	(void)e;
+	buf_fmt(b, "[%.*s]", SPAN_ARG(v[i].key));
+	return 0;
+}
+
+/* A page that no longer is one: whoever would be on it waits, so it is told of, and mended aloud. */
+static void
+lost_page(void)
+{
+	char page[PAGED_BYTES] = "", text[PAGED_BYTES];
+	struct paged *t = NULL;
+	struct err e = ERR_INIT;
+	struct buf b = BUF_INIT;
+	int fd;
+
+	fill("lost", 300);
+	paged_open(&t, dir, "lost", &kind, true, &e);
+	paged_each_hurt(t, count_hurt, &b, &e);
+	is_str(b.s, "", "nothing is damaged");
+	fd = openat(dir, "lost", O_RDWR | O_CLOEXEC);
+	io_pwrite(fd, page, sizeof page, 2 * PAGED_BYTES, &e);
+	memset(text, ' ', sizeof text);
+	memcpy(text + 9, page, 1);
+	text[PAGEDLINE_ROOM] = '\n';
+	io_pwrite(fd, text, sizeof text, 3 * PAGED_BYTES, &e);
+	memset(text, 'x', sizeof text);
+	memcpy(text + 4, "\n", 1);
+	io_pwrite(fd, text, sizeof text, 1 * PAGED_BYTES, &e);
+	close(fd);
+	paged_each_hurt(t, count_hurt, &b, &e);
+	is_mem(b.s, 10, "[xxxx][xxx", 10, "a page without an end");
+	is_str(b.s + b.len - 15, "x][][         ]", "one of zeros, and one with a NUL");
+	paged_lock(t, &e);
+	is_num(paged_tidy(t, &e), EX_TEMPFAIL, "made anew, and not in silence");
+	ok(strncmp(err_text(&e), "lost was damaged: ", 18) == 0, "but so: %s", err_text(&e));
+	err_free(&e);
+	is_num(paged_tidy(t, &e), 0, "once");
+	paged_unlock(t);
+	buf_cut(&b, 0);
+	paged_each_hurt(t, count_hurt, &b, &e);
+	is_str(b.s, "", "now it is whole");
+	paged_close(t);
 	buf_free(&b);
 }
 
@@ -461,7 +527,7 @@ int
 main(void)
 {
 	char path[] = "/tmp/relaykit-paged.XXXXXX";
-	static const char *const names[] = {"many", "dead", "limits", "torn", "two", "cut", "empty", "hurt"};
+	static const char *const names[] = {"many", "dead", "limits", "torn", "two", "cut", "empty", "hurt", "lost"};
 	char name[32];
 
 	if (!mkdtemp(path) || (dir = open(path, O_RDONLY | O_DIRECTORY)) < 0)
@@ -475,6 +541,7 @@ main(void)
 	strangers();
 	damage();
 	hurt_pages();
+	lost_page();
 	two();
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		snprintf(name, sizeof name, "%s.lock", names[i]);
@@ -482,6 +549,7 @@ main(void)
 		unlinkat(dir, name, 0);
 	}
 	unlinkat(dir, "hurt.damaged", 0);
+	unlinkat(dir, "lost.damaged", 0);
 	is_num(rmdir(path), 0, "nothing else was left in the directory");
 	return tap_done();
 }
