@@ -82,11 +82,12 @@ cur_ch(struct cur *c, char ch)
 static inline struct span
 cur_while(struct cur *c, bool (*is)(int))
 {
-	const char *start = c->p;
+	const char *start = c->p, *p = start, *end = c->end; /* in registers: a byte may be part of *c, in C */
 
-	while (!cur_end(c) && is((unsigned char)*c->p))
-		c->p++;
-	return (struct span){start, (size_t)(c->p - start)};
+	while (p < end && is((unsigned char)*p))
+		p++;
+	c->p = p;
+	return (struct span){start, (size_t)(p - start)};
 }
 static inline struct span /* all before ch, or to the end; ch stays */
 cur_until(struct cur *c, char ch)
