@@ -65,6 +65,8 @@ struct program {
 	struct locals *locals;
 	struct resolve *dns;
 	struct owner owner;     /* of the queue, where there are listeners */
+	struct stat ruled;      /* the queue that the rules of the sandbox are for */
+	int rules;
 	struct stat *seen;      /* of the files of certificates, two each */
 	int *listeners;
 	size_t n_listeners;
@@ -175,6 +177,37 @@ read_addresses(struct program *p)
 		locals_refresh(p->locals, prog_trouble, NULL);
 }
 
+/* What the sandbox of each client's process allows is for one directory: another may take the queue's place. */
+static bool
+is_ruled(const struct program *p, const struct stat *st)
+{
+	return p->ruled.st_ino == st->st_ino && p->ruled.st_dev == st->st_dev;
+}
+
+static void
+drop_rules(struct program *p)
+{
+	if (p->rules >= 0)
+		close(p->rules);
+	p->rules = -1;
+	p->ruled = (struct stat){.st_ino = 0};
+}
+
+static void
+make_rules(struct program *p)
+{
+	struct stat st = {.st_ino = 0};
+	struct err e = ERR_INIT;
+
+	if (!p->hall || (stat(p->conf.queue, &st) == 0 && is_ruled(p, &st)))
+		return;
+	drop_rules(p);
+	if (sandbox_rules(p->conf.queue, &p->rules, &e))
+		err_free(&e); /* there is none: a client's process makes it, and rules for itself */
+	else
+		p->ruled = st;
+}
+
 /* Files that were changed, and a certificate that was renewed: a mistake in the new one leaves the old
  * one, and says so. */
 static void
@@ -186,6 +219,7 @@ renew(void *arg)
 
 	read_addresses(p);
 	owner_find(&p->owner, p->conf.queue);
+	make_rules(p);
 	if (p->login && login_refresh(p->login, &e))
 		prog_trouble(NULL, &e);
 	err_free(&e);
@@ -286,6 +320,22 @@ open_dns(struct program *p, struct err *e)
 }
 
 static int
+confine(struct program *p, struct err *e)
+{
+	struct stat st;
+	int rc = fstat(queue_root_fd(p->house.queue), &st) < 0 ? err_sys(e, "stat queue") : 0;
+
+	if (!rc && !is_ruled(p, &st)) {
+		drop_rules(p);
+		rc = sandbox_rules(p->conf.queue, &p->rules, e);
+	}
+	if (!rc)
+		rc = sandbox_client(p->rules, e);
+	drop_rules(p);
+	return rc;
+}
+
+static int
 one_client(struct program *p, int in, int out, struct err *e)
 {
 	struct serve_client c = {.house = &p->house, .identity = p->identity, .locals = p->locals};
@@ -307,7 +357,7 @@ one_client(struct program *p, int in, int out, struct err *e)
 	if (!rc)
 		rc = serve_look(&c, in, out, e);
 	if (!rc && p->sandbox)
-		rc = p->hall ? sandbox_client(p->conf.queue, e) : sandbox_enter(p->conf.queue, e);
+		rc = p->hall ? confine(p, e) : sandbox_enter(p->conf.queue, e);
 	if (!rc)
 		rc = serve(&c, e);
 	events_close(p->events);
@@ -337,6 +387,7 @@ release(struct program *p)
 	free(p->listen);
 	owner_free(&p->owner);
 	free(p->listeners);
+	drop_rules(p);
 	free(p->seen);
 }
 
@@ -508,7 +559,7 @@ configure(struct program *p, struct err *e)
 int
 main(int argc, char *argv[])
 {
-	struct program p = {.sandbox = true};
+	struct program p = {.sandbox = true, .rules = -1};
 	struct err e = ERR_INIT;
 	int rc;
 

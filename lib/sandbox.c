@@ -287,8 +287,9 @@ allow_drops(long set, const struct sandbox_also *also, struct err *e)
 	return 0;
 }
 
+/* -1: the kernel has no landlock that is of use. */
 static int
-confine_files(const char *queue_dir, const struct sandbox_also *also, struct err *e)
+make_rules(const char *queue_dir, const struct sandbox_also *also, int *rules, struct err *e)
 {
 	uint64_t access = QUEUE_ACCESS;
 	struct ruleset all;
@@ -297,6 +298,7 @@ confine_files(const char *queue_dir, const struct sandbox_also *also, struct err
 	size_t size;
 	int rc = 0;
 
+	*rules = -1;
 	if (abi < 2)
 		return 0;
 	size = what_to_handle(abi, &all);
@@ -309,9 +311,28 @@ confine_files(const char *queue_dir, const struct sandbox_also *also, struct err
 		rc = err_sys(e, "landlock %s", queue_dir);
 	if (!rc)
 		rc = allow_drops(set, also, e);
-	if (!rc && syscall(SYS_landlock_restrict_self, (int)set, 0) < 0)
-		rc = err_sys(e, "landlock");
-	close((int)set);
+	if (rc)
+		close((int)set);
+	else
+		*rules = (int)set;
+	return rc;
+}
+
+static int
+keep_rules(int rules, struct err *e)
+{
+	return rules >= 0 && syscall(SYS_landlock_restrict_self, rules, 0) < 0 ? err_sys(e, "landlock") : 0;
+}
+
+static int
+confine_files(const char *queue_dir, const struct sandbox_also *also, struct err *e)
+{
+	int rules, rc = make_rules(queue_dir, also, &rules, e);
+
+	if (!rc)
+		rc = keep_rules(rules, e);
+	if (rules >= 0)
+		close(rules);
 	return rc;
 }
 
@@ -347,13 +368,19 @@ sandbox_hall(struct err *e)
 }
 
 int
-sandbox_client(const char *queue_dir, struct err *e)
+sandbox_rules(const char *queue_dir, int *rules, struct err *e)
+{
+	return make_rules(queue_dir, NULL, rules, e);
+}
+
+int
+sandbox_client(int rules, struct err *e)
 {
 	static const struct rlimit none = {0, 0};
 
 	if (setrlimit(RLIMIT_NPROC, &none) < 0)
 		return err_sys(e, "limit of processes");
-	return confine_files(queue_dir, NULL, e);
+	return keep_rules(rules, e);
 }
 
 int

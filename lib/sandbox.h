@@ -27,7 +27,10 @@ int sandbox_enter(const char *queue_dir, struct err *e);
  * (RLIMIT_NPROC is 0; threads too, therefore); accept, with nothing that listens; identities, with no right to
  * another.  abort() ends with another signal: nobody may send one. */
 int sandbox_hall(struct err *e);
-int sandbox_client(const char *queue_dir, struct err *e);
+int sandbox_client(int rules, struct err *e);
+/* What sandbox_client keeps to, as a descriptor, made once for many: for the directory that is there now, not for
+ * another one that takes its place.  -1: the kernel has no landlock. */
+int sandbox_rules(const char *queue_dir, int *rules, struct err *e);
 
 /* As sandbox_enter, and what deliveries on this machine need. */
 struct sandbox_also {

@@ -232,13 +232,13 @@ static int
 hall(struct err *e)
 {
 	pid_t child;
-	int status = 0;
+	int rules, status = 0;
 
-	if (sandbox_hall(e))
+	if (sandbox_hall(e) || sandbox_rules(queue, &rules, e))
 		return e->code;
 	child = fork();
 	if (child == 0) {
-		if (sandbox_client(queue, e))
+		if (sandbox_client(rules, e))
 			_exit(75);
 		try_files();
 		try_processes();
