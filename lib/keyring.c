@@ -96,8 +96,6 @@ first_look(struct key *k)
 {
 	const struct conf_route *r = k->route;
 
-	if (sasl_load(&k->trouble))
-		return;
 	if (r->password_file && *r->password_file)
 		from_file(r->password_file, &k->secret, &k->trouble);
 	else if (r->password_env && *r->password_env)
@@ -137,6 +135,17 @@ start_spawner(struct keyring *k, struct err *e)
 	return rc;
 }
 
+/* Of a library that is not there whoever logs in is told then. */
+static void
+load_for(const struct conf_route *r)
+{
+	struct err ignored = ERR_INIT;
+
+	if (r->user || r->auth)
+		sasl_load(&ignored);
+	err_free(&ignored);
+}
+
 int
 keyring_open(struct keyring **out, const struct conf *c, struct err *e)
 {
@@ -148,6 +157,7 @@ keyring_open(struct keyring **out, const struct conf *c, struct err *e)
 	for (size_t i = 0; i < c->n_routes; i++) {
 		struct key *v = &k->v[k->n];
 
+		load_for(&c->routes[i]);
 		if (!c->routes[i].user)
 			continue;
 		*v = (struct key){.route = &c->routes[i], .secret = BUF_INIT, .program = NO_PROGRAM};

@@ -25,8 +25,8 @@
 
 struct keyring;
 
-/* For all routes with a user; before threads and sandbox.  NULL where there are none.  Loads what they log in
- * with (sasl.h). */
+/* For all routes with a user; before threads and sandbox.  NULL where there are none.  Loads what they, and
+ * those who have but a certificate, log in with (sasl.h). */
 int keyring_open(struct keyring **k, const struct conf *c, struct err *e);
 void keyring_close(struct keyring *k);
 /* Whoever sets it ends the wait for a command; NULL has no commands. */

@@ -124,6 +124,12 @@ is "$(cut -d ' ' -f 3,4 peer.log | sort | uniq -c | tr -s ' ')" ' 2 - -
 is "$(grep -c resumed peer.log)" 6 'each goes on with its own tickets'
 like "$(cat q/log/*.jsonl | grep '"deferred"')" '"enhanced_code":"4.3.5","content":"localhost\[.*\]: tls_certificate: .*nobody.pem' 'one that is not there is its own trouble'
 
+# --- by a certificate alone: no route has a user, and yet somebody logs in
+peer cert=first.pem ca=clients.crt
+conf "tls = verify tls_certificate = \"$T/ann.pem\" auth = EXTERNAL"
+send 2
+is "$(run) $(cut -d ' ' -f 3,4 peer.log | sort -u)" 'delivered 2 deferred 0 failed 0 expired 0 ann AUTH_EXTERNAL_=' 'a login without a user'
+
 # --- a provider that takes no <>
 peer cert=first.pem
 conf 'tls = verify rewrite_null_sender = "bounces@h.example"' "route \"other.example\" { relay = \"localhost:$PORT\" tls = verify }"
