@@ -83,10 +83,11 @@ crc_three(uint32_t crc, const unsigned char *p)
 static uint32_t
 crc_hard(uint32_t crc, const unsigned char *p, size_t n)
 {
-	if (n >= 8 * STRETCH) /* the table costs some 20 us */
+	if (n >= 8 * STRETCH) { /* the table costs some 20 us */
 		pthread_once(&made, make_table);
-	for (; n >= 8 * STRETCH; n -= 3 * STRETCH, p += 3 * STRETCH)
-		crc = crc_three(crc, p);
+		for (; n >= 3 * STRETCH; n -= 3 * STRETCH, p += 3 * STRETCH)
+			crc = crc_three(crc, p);
+	}
 	return crc_one(crc, p, n);
 }
 

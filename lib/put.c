@@ -1,6 +1,7 @@
 #include "put.h"
 
 #include "crc.h"
+#include "eight.h"
 #include "file.h"
 #include "io.h"
 
@@ -101,15 +102,16 @@ queue_put_begin_as(struct queue *q, struct queue_put *p, const struct envelope *
 static bool
 has_eightbit(const char *s, size_t n)
 {
-	uint64_t any = 0, v;
+	uint64_t any = 0;
 
-	for (; n >= sizeof v; s += sizeof v, n -= sizeof v) {
-		memcpy(&v, s, sizeof v);
-		any |= v;
-	}
+	for (; n >= 64; s += 64, n -= 64)
+		any |= (eight_at(s) | eight_at(s + 8) | eight_at(s + 16) | eight_at(s + 24)) |
+		    (eight_at(s + 32) | eight_at(s + 40) | eight_at(s + 48) | eight_at(s + 56));
+	for (; n >= 8; s += 8, n -= 8)
+		any |= eight_at(s);
 	for (; n > 0; n--)
 		any |= (unsigned char)*s++;
-	return (any & 0x8080808080808080u) != 0;
+	return eight_high(any) != 0;
 }
 
 /* Whether a line is over the limit is asked once a thousand bytes, not once a line: if a LF lies

@@ -230,6 +230,21 @@ test_crc(void)
 	is_num(bad, 0, "in parts, at every length and alignment");
 }
 
+/* Long ones are taken in three stretches of 4,096 bytes beside each other, from eight of them on. */
+static void
+test_crc_long(void)
+{
+	static unsigned char p[131072 + 1];
+	int bad = 0;
+
+	for (size_t i = 0; i < sizeof p; i++)
+		p[i] = (unsigned char)(i * 2654435761u >> 13);
+	for (size_t k = 1; k <= 32; k += k < 14 ? 1 : 9)
+		for (size_t n = k * 4096 - 1; n <= k * 4096 + 1; n++)
+			bad += crc32c(0, p, n) != slow_crc(p, n);
+	is_num(bad, 0, "of long texts, at both sides of each stretch");
+}
+
 static void
 test_err(void)
 {
@@ -373,6 +388,7 @@ main(void)
 	test_numbers();
 	test_utf8();
 	test_crc();
+	test_crc_long();
 	test_err();
 	test_json_strings();
 	test_json_each_byte();

@@ -127,6 +127,30 @@ long_lines(struct queue *q)
 		}
 }
 
+/* A byte over 127 is seen at each place of pieces of each length, and none where there is none. */
+static void
+eight_bits(struct queue *q)
+{
+	struct queue_put p;
+	struct envelope v = {.sender = {"", 0}, .n = 1, .rcpts = &(struct entry_rcpt){{"a@b", 3}, {"", 0}}};
+	char text[150];
+	int wrong = 0;
+
+	memset(text, 'x', sizeof text);
+	wrong += queue_put_begin(q, &p, &v, &e) != 0;
+	for (size_t n = 1; n <= sizeof text; n++) {
+		wrong += queue_put_content(&p, text, n, false, &e) != 0 || p.head.eightbit;
+		for (size_t at = 0; at < n; at++) {
+			text[at] = (char)0x80;
+			wrong += queue_put_content(&p, text, n, false, &e) != 0 || !p.head.eightbit;
+			p.head.eightbit = false;
+			text[at] = 'x';
+		}
+	}
+	queue_put_end(&p);
+	is_num(wrong, 0, "each byte over 127 is seen");
+}
+
 static void
 journal(struct queue *q)
 {
@@ -297,6 +321,7 @@ main(void)
 	adding(q);
 	dropped(q);
 	long_lines(q);
+	eight_bits(q);
 	journal(q);
 	moving(q);
 	forgetting(q);
