@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #define SAID_ALL_MAX 16384
+#define SAID_MOST 512 /* bytes: few are told more of */
 
 void
 bouncetext_init(struct bouncetext *t, const struct rules *r, struct arena *a)
@@ -69,6 +70,8 @@ say(struct buf *b, struct span line, size_t max)
 {
 	if (line.n == 0 || b->len + line.n + 1 > max)
 		return;
+	if (b->cap == 0)
+		buf_room(b, SAID_MOST);
 	if (b->len > 0)
 		buf_ch(b, '\n');
 	buf_add(b, line.p, line.n);

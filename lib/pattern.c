@@ -434,6 +434,23 @@ pattern_may_begin(struct span code, struct span folded)
 	return false;
 }
 
+uint16_t
+pattern_begins(struct span code)
+{
+	const char *op = first_op(code);
+	unsigned bits = 0;
+	struct group g;
+
+	if (!op || (*op != LITERAL && *op != GROUP))
+		return UINT16_MAX;
+	if (*op == LITERAL)
+		return (uint16_t)(1u << (op[1 + LENGTH] & 15));
+	g = group_at((struct code){(const unsigned char *)op + 1, (const unsigned char *)code.p + code.n});
+	for (size_t i = 0; i < g.n; i++)
+		bits |= g.first[i] ? 1u << (g.first[i] & 15) : UINT16_MAX;
+	return (uint16_t)bits;
+}
+
 bool
 pattern_begins_address(struct span code)
 {

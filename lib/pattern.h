@@ -50,6 +50,7 @@ void pattern_code(struct span pattern, struct buf *out);
 /* addr: what the last %a matched, lent by the text; left alone where there is none. */
 bool pattern_matches(struct span code, struct span folded, struct span *addr);
 bool pattern_may_begin(struct span code, struct span folded); /* false: not with this first byte */
+uint16_t pattern_begins(struct span code); /* a bit for the lower half of each byte that a text may begin with */
 bool pattern_begins_address(struct span code); /* "^%a" */
 bool pattern_names(struct span pattern); /* no text without "@" holds: it has %a outside of groups */
 

@@ -63,6 +63,18 @@ returned_header(struct span s, size_t max, struct arena *a)
 	return arena_dup(a, s);
 }
 
+/* Most are others': a mark that memmem(3) would look for in each byte stands behind few "(". */
+static bool
+is_ours(struct span text)
+{
+	const char *end = text.p + text.n;
+
+	for (const char *p = text.p; p && end - p >= 9 && (p = memchr(p, '(', (size_t)(end - p) - 8)); p++)
+		if (memcmp(p, "(relaykit", 9) == 0)
+			return true;
+	return false;
+}
+
 /* Of the newest Received field that is ours: "by HOST (relaykit...) id ID". */
 static struct span
 our_id(struct span head)
@@ -71,12 +83,12 @@ our_id(struct span head)
 	struct msg_field f;
 	bool bad;
 
-	if (!memmem(head.p, head.n, "(relaykit", 9)) /* most are others' */
+	if (!is_ours(head))
 		return (struct span){"", 0};
 	while (msg_field(&c, &f, &bad)) {
 		const char *id, *end = f.value.p + f.value.n;
 
-		if (!span_ieq(f.name, SPAN("Received")) || !memmem(f.value.p, f.value.n, "(relaykit", 9))
+		if (!span_ieq(f.name, SPAN("Received")) || !is_ours(f.value))
 			continue;
 		for (id = f.value.p; (id = memmem(id, (size_t)(end - id), "id ", 3)); id++) {
 			struct cur word = cur_of(id + 3, (size_t)(end - id - 3));

@@ -246,7 +246,7 @@ struct filing {
 	struct buf literals;
 	size_t n, cap, n_owners, cap_owners;
 	uint32_t bucket[PATTERN_BUCKETS];
-	uint64_t *some, *names, *address, *any, *literal, *free[PATTERN_PARTS];
+	uint64_t *some, *names, *address, *any, *literal, *free[PATTERN_PARTS], *begin[RULES_BEGINS];
 };
 
 /* What is found in a text: a bit for each part of each rule of a set, those of a part side by side. */
@@ -306,6 +306,9 @@ file_under(struct filing *f, size_t i, const struct rule *rule, const uint16_t *
 		set_bit(f->names, i);
 	if (pattern_begins_address(rule->code))
 		set_bit(f->address, i);
+	for (unsigned b = 0, begins = pattern_begins(rule->code); b < RULES_BEGINS; b++)
+		if (begins >> b & 1)
+			set_bit(f->begin[b], i);
 	/* It is but one literal, and that is its key's. */
 	if (n == 1 && part[0].n == 1 && part[0].key[0].literal.n == pattern.n && f->n_owners < RULES_KEYS_MAX)
 		set_bit(f->literal, i);
@@ -387,6 +390,8 @@ set_ready(struct rules *r, struct rules_set *s, bool lines)
 	f.literal = arena_get(&r->arena, words * sizeof *f.literal);
 	for (size_t p = 0; p < PATTERN_PARTS; p++)
 		s->free[p] = f.free[p] = arena_get(&r->arena, words * sizeof *f.free[p]);
+	for (size_t b = 0; b < RULES_BEGINS; b++)
+		s->begin[b] = f.begin[b] = arena_get(&r->arena, words * sizeof *f.begin[b]);
 	for (size_t i = 0; i < r->n; i++)
 		if ((r->v[i].is != RULES_REASON) == lines && r->v[i].is != RULES_SITE)
 			v[s->n++] = (uint16_t)i;
@@ -455,19 +460,21 @@ rules_field(const struct rules *r, struct span name)
 void
 rules_ready(struct rules *r)
 {
-	uint16_t *sites;
+	struct rules_host *hosts;
 
 	if (r->reasons.v) /* they came so */
 		return;
 	set_ready(r, &r->reasons, false);
 	set_ready(r, &r->lines, true);
-	sites = arena_get(&r->arena, (r->n + 1) * sizeof *sites);
+	hosts = arena_get(&r->arena, (r->n + 1) * sizeof *hosts);
 	for (size_t i = 0; i < r->n; i++) {
+		struct span tail = r->v[i].pattern;
+
 		if (r->v[i].is == RULES_SITE)
-			sites[r->n_sites++] = (uint16_t)i;
+			hosts[r->n_hosts++] = (struct rules_host){tail, r->v[i].site, tail.p[tail.n - 1]};
 		note_field(r, &r->v[i]);
 	}
-	r->sites = sites;
+	r->hosts = hosts;
 }
 
 void
@@ -536,21 +543,23 @@ rules_has_site(const struct rules *r, struct span name)
 	return site_of(&r->reasons, name) != NULL;
 }
 
-/* The rules of the sites that are asked about. */
+/* Of bits, the rules of the sites that are asked about. */
 static void
 of_sites(const struct rules_set *s, const struct rules_facts *f, uint64_t *bits)
 {
-	size_t words = s->n / 64 + 1;
+	const struct rules_site *site[RULES_SITES];
+	size_t n = 0;
 
-	if (f->site_only)
-		memset(bits, 0, words * sizeof *bits);
-	else
-		memcpy(bits, s->any, words * sizeof *bits);
 	for (size_t i = 0; i < RULES_SITES && f->sites[i].n > 0; i++) {
-		const struct rules_site *site = site_of(s, f->sites[i]);
+		site[n] = site_of(s, f->sites[i]);
+		n += site[n] != NULL;
+	}
+	for (size_t w = 0; w < s->n / 64 + 1; w++) {
+		uint64_t of = f->site_only ? 0 : s->any[w];
 
-		for (size_t w = 0; site && w < words; w++)
-			bits[w] |= site->rules[w];
+		for (size_t i = 0; i < n; i++)
+			of |= site[i]->rules[w];
+		bits[w] &= of;
 	}
 }
 
@@ -574,6 +583,8 @@ void
 rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set *s,
     struct span t, const struct rules_facts *f, bool header)
 {
+	/* Who may hold for an empty text may begin with anything. */
+	const uint64_t *begin = s->begin[t.n > 0 ? *t.p & (RULES_BEGINS - 1) : 0];
 	size_t words = s->n / 64 + 1;
 	uint64_t found[PATTERN_PARTS * WORDS];
 
@@ -587,10 +598,14 @@ rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set 
 	if (header)
 		memset(found, 0, words * sizeof *found);
 	look_up(s, t, found);
+	for (size_t w = 0; w < words; w++) {
+		uint64_t all = begin[w];
+
+		for (size_t p = 0; p < PATTERN_PARTS; p++)
+			all &= found[p * WORDS + w];
+		c->bits[w] = all;
+	}
 	of_sites(s, f, c->bits);
-	for (size_t p = 0; p < PATTERN_PARTS; p++)
-		for (size_t w = 0; w < words; w++)
-			c->bits[w] &= found[p * WORDS + w];
 	drop_names(s, t, c->bits);
 }
 
@@ -629,14 +644,13 @@ rules_sites(const struct rules *r, struct span host, struct span *out, size_t ma
 
 	while (host.n > 0 && host.p[host.n - 1] == '.')
 		host.n--;
-	for (size_t i = 0; i < r->n_sites && n < max && host.n > 0; i++) {
-		const struct rule *rule = &r->v[r->sites[i]];
-		struct span tail = rule->pattern;
+	for (size_t i = 0; i < r->n_hosts && n < max && host.n > 0; i++) {
+		const struct rules_host *h = &r->hosts[i];
 
-		if (ascii_lower(host.p[host.n - 1]) != tail.p[tail.n - 1] || !span_ends(host, tail))
+		if (ascii_lower(host.p[host.n - 1]) != h->last || !span_ends(host, h->tail))
 			continue;
-		if (host.n == tail.n || *tail.p == '.' || host.p[host.n - tail.n - 1] == '.')
-			out[n++] = rule->site;
+		if (host.n == h->tail.n || *h->tail.p == '.' || host.p[host.n - h->tail.n - 1] == '.')
+			out[n++] = h->site;
 	}
 	return n;
 }

@@ -28,6 +28,7 @@
 #define RULES_KEYS_MAX 65535 /* what is over it is not looked for before a rule is asked */
 #define RULES_FIELD_BITS 1024
 #define RULES_KEY_BITS 65536
+#define RULES_BEGINS 16
 
 /* What a rule tells: a reason, or, by its word with "@", what a line is. */
 enum rules_is { RULES_REASON, RULES_BOUNCE, RULES_AUTO, RULES_FEEDBACK, RULES_DAEMON, RULES_JSON,
@@ -62,6 +63,11 @@ struct rules_site {         /* of the reasons of a site */
 	const uint64_t *rules; /* a bit a rule */
 };
 
+struct rules_host {         /* of an @site rule: hosts whose names end so are of the site */
+	struct span tail, site;
+	char last;          /* of the tail: most end otherwise */
+};
+
 /* Rules that are asked together, in their order.  All that a set and its rules point to is made by
  * rules_ready(), or, for the shipped rules alone, when this is built (scripts/rulesc.c). */
 struct rules_set {
@@ -75,6 +81,7 @@ struct rules_set {
 	const uint64_t *some; /* a bit a hash: some key has it.  Most bytes of a text end here */
 	const uint64_t *names; /* a bit a rule: it has %a */
 	const uint64_t *address; /* a bit a rule: it begins with that */
+	const uint64_t *begin[RULES_BEGINS]; /* a bit a rule: a text may begin with a byte of this lower half */
 	const uint64_t *any; /* a bit a rule: it is of any site, or it does not ask which */
 	const struct rules_site *site;
 	size_t n_sites;
@@ -87,8 +94,8 @@ struct rules {
 	const struct rule *v;
 	size_t n;
 	struct rules_set reasons, lines;
-	const uint16_t *sites; /* numbers of the @site rules */
-	size_t n_sites;
+	const struct rules_host *hosts; /* the @site rules */
+	size_t n_hosts;
 	uint64_t fields[RULES_FIELD_BITS / 64]; /* which header fields any rule asks about: rules_field() */
 	struct rule *grown; /* v, while texts are added */
 	size_t cap;

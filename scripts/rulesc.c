@@ -138,7 +138,7 @@ put_sites(const char *set, const struct rules_set *s, size_t words)
 static void
 put_set(const char *name, const struct rules_set *s, size_t rules)
 {
-	char part[] = "free_0";
+	char part[] = "free_0", begin[] = "begin_a";
 
 	put_shorts(name, "v", s->v, s->n);
 	put_shorts(name, "at", s->at, PATTERN_BUCKETS + 1);
@@ -148,6 +148,10 @@ put_set(const char *name, const struct rules_set *s, size_t rules)
 	put_longs(name, "literal", s->literal, rules / 64 + 1);
 	put_longs(name, "address", s->address, rules / 64 + 1);
 	put_longs(name, "any", s->any, rules / 64 + 1);
+	for (size_t b = 0; b < RULES_BEGINS; b++) {
+		begin[6] = (char)('a' + b);
+		put_longs(name, begin, s->begin[b], rules / 64 + 1);
+	}
 	put_sites(name, s, rules / 64 + 1);
 	for (size_t p = 0; p < PATTERN_PARTS; p++) {
 		part[5] = (char)('0' + p);
@@ -171,6 +175,9 @@ name_set(const char *name, const struct rules_set *s)
 	printf(".literal = %s_literal, .free = {", n);
 	for (size_t p = 0; p < PATTERN_PARTS; p++)
 		printf("%s_free_%zu, ", n, p);
+	printf("}, .begin = {");
+	for (int b = 0; b < RULES_BEGINS; b++)
+		printf("%s_begin_%c, ", n, 'a' + b);
 	printf("}, .literals =\n");
 	put_span(s->literals);
 	printf("},\n");
@@ -187,11 +194,19 @@ put_rules(const struct rules *r)
 	printf("};\n");
 	put_set("reasons", &r->reasons, r->n);
 	put_set("lines", &r->lines, r->n);
-	put_shorts("all", "sites", r->sites, r->n_sites);
+	printf("static const struct rules_host hosts[] = {\n");
+	for (size_t i = 0; i < r->n_hosts; i++) {
+		printf("{");
+		put_span(r->hosts[i].tail);
+		printf(", ");
+		put_span(r->hosts[i].site);
+		printf(", %d},\n", r->hosts[i].last);
+	}
+	printf("{{NULL, 0}, {NULL, 0}, 0}};\n");
 	printf("const struct rules rules_shipped_ready = {.v = v, .n = %zu,\n", r->n);
 	name_set("reasons", &r->reasons);
 	name_set("lines", &r->lines);
-	printf(".sites = all_sites, .n_sites = %zu, .fields = {", r->n_sites);
+	printf(".hosts = hosts, .n_hosts = %zu, .fields = {", r->n_hosts);
 	for (size_t i = 0; i < RULES_FIELD_BITS / 64; i++)
 		printf("0x%llx, ", (unsigned long long)r->fields[i]);
 	printf("}};\n");

@@ -192,6 +192,8 @@ same_set(const struct rules_set *a, const struct rules_set *b, size_t rules, con
 	is_mem(a->at, (PATTERN_BUCKETS + 1) * 2, b->at, (PATTERN_BUCKETS + 1) * 2, "buckets");
 	is_mem(a->any, words, b->any, words, "who is of any site");
 	is_mem(a->address, words, b->address, words, "who begins with an address");
+	for (size_t i = 0; i < RULES_BEGINS; i++)
+		is_mem(a->begin[i], words, b->begin[i], words, "who may begin so");
 	ok(a->n_sites == b->n_sites, "%zu sites", a->n_sites);
 	for (size_t i = 0; i < a->n_sites && i < b->n_sites; i++)
 		is_mem(a->site[i].rules, words, b->site[i].rules, words, "rules of a site");
@@ -236,7 +238,10 @@ built(const struct rules *read)
 	is_num((long long)bad, 0, "and each is the same");
 	same_set(&shipped.reasons, &read->reasons, read->n, "the reasons");
 	same_set(&shipped.lines, &read->lines, read->n, "the lines");
-	is_mem(shipped.sites, shipped.n_sites * 2, read->sites, read->n_sites * 2, "the sites");
+	ok(shipped.n_hosts == read->n_hosts, "%zu hosts", shipped.n_hosts);
+	for (size_t i = 0; i < shipped.n_hosts && i < read->n_hosts; i++)
+		ok(span_eq(shipped.hosts[i].tail, read->hosts[i].tail) && span_eq(shipped.hosts[i].site, read->hosts[i].site) &&
+		    shipped.hosts[i].last == read->hosts[i].last, "%.*s", SPAN_ARG(shipped.hosts[i].tail));
 	is_mem(shipped.fields, sizeof shipped.fields, read->fields, sizeof read->fields, "fields");
 	ok(shipped.v == rules_shipped_ready.v, "nothing of them is read when a program starts");
 	is_num(rules_add(&text, SPAN("mine\t*\t*\tno such user\n"), "f", &e), 0, "a rule of our own");
