@@ -138,7 +138,7 @@ phase_in(struct bounce_reader *b, struct span text)
 	buf_cut(&b->scratch, 0);
 	fold(text, &b->scratch);
 	rules_begin(&s, b->rules, &b->rules->lines, (struct span){b->scratch.s, b->scratch.len}, &none,
-	    true);
+	    RULES_ASK_PHASE);
 	while ((r = rules_next(&s)))
 		if (rules_at(r) != RULES_NO_PHASE)
 			return rules_at(r);

@@ -168,7 +168,7 @@ scan(struct bouncetext *t, struct span line, struct rules_scan *c, bool header)
 	buf_cut(&t->folded, 0);
 	fold(line, &t->folded);
 	rules_begin(c, t->rules, &t->rules->lines, (struct span){t->folded.s, t->folded.len}, &none,
-	    header);
+	    header ? RULES_ASK_FIELD : RULES_ASK_ALL);
 }
 
 void

@@ -254,7 +254,7 @@ reason_find(const struct rules *r, const struct reason_in *in, struct buf *scrat
 	buf_cut(scratch, 0);
 	fold(text, scratch);
 	unjoin(scratch, in->code, in->status);
-	rules_begin(&scan, r, &r->reasons, (struct span){scratch->s, scratch->len}, &f, false);
+	rules_begin(&scan, r, &r->reasons, (struct span){scratch->s, scratch->len}, &f, RULES_ASK_ALL);
 	out->rule = rules_next(&scan);
 	out->word = out->rule ? choose(out->rule->what, in) : scratch->len > 0 ? SPAN("onhold") : SPAN("undefined");
 	out->hard = reason_hard(out->word, in->code, in->status);

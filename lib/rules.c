@@ -246,7 +246,7 @@ struct filing {
 	struct buf literals;
 	size_t n, cap, n_owners, cap_owners;
 	uint32_t bucket[PATTERN_BUCKETS];
-	uint64_t *some, *names, *address, *any, *literal, *free[PATTERN_PARTS], *begin[RULES_BEGINS];
+	uint64_t *some, *names, *address, *any, *literal, *free[PATTERN_PARTS], *begin[RULES_BEGINS], *ask[RULES_ASKS];
 };
 
 /* What is found in a text: a bit for each part of each rule of a set, those of a part side by side. */
@@ -294,6 +294,14 @@ add_key(struct filing *f, size_t i, size_t part, const struct pattern_key *k)
 	key->key.owners++;
 }
 
+/* What a field can tell; the other words are about lines of the text alone. */
+static bool
+about_header(const struct rule *rule)
+{
+	return rule->is == RULES_BOUNCE || rule->is == RULES_AUTO || rule->is == RULES_DAEMON ||
+	    rule->is == RULES_DELAYED || rule->is == RULES_FEEDBACK || rule->is == RULES_JSON;
+}
+
 /* Filed under the keys that fewest patterns have; a part that it lacks is in every text. */
 static void
 file_under(struct filing *f, size_t i, const struct rule *rule, const uint16_t *count)
@@ -320,6 +328,11 @@ file_under(struct filing *f, size_t i, const struct rule *rule, const uint16_t *
 		for (size_t k = 0; k < part[p].n; k++)
 			add_key(f, i, p, &part[p].key[k]);
 	}
+	set_bit(f->ask[RULES_ASK_ALL], i);
+	if (about_header(rule) && n > 0)
+		set_bit(f->ask[RULES_ASK_FIELD], i);
+	if (rules_at(rule) != RULES_NO_PHASE && n > 0)
+		set_bit(f->ask[RULES_ASK_PHASE], i);
 }
 
 /* The keys of a bucket stand side by side, and so do the owners of a key. */
@@ -390,6 +403,8 @@ set_ready(struct rules *r, struct rules_set *s, bool lines)
 	f.literal = arena_get(&r->arena, words * sizeof *f.literal);
 	for (size_t p = 0; p < PATTERN_PARTS; p++)
 		s->free[p] = f.free[p] = arena_get(&r->arena, words * sizeof *f.free[p]);
+	for (size_t a = 0; a < RULES_ASKS; a++)
+		s->ask[a] = f.ask[a] = arena_get(&r->arena, words * sizeof *f.ask[a]);
 	for (size_t b = 0; b < RULES_BEGINS; b++)
 		s->begin[b] = f.begin[b] = arena_get(&r->arena, words * sizeof *f.begin[b]);
 	for (size_t i = 0; i < r->n; i++)
@@ -424,14 +439,6 @@ field_bit(struct span name)
 	for (size_t i = 0; i < sizeof at / sizeof *at && name.n > 0; i++)
 		h = h * 31 + (uint32_t)ascii_lower((unsigned char)name.p[at[i]]);
 	return (h * 2654435769u) >> 22; /* RULES_FIELD_BITS is 2^10 */
-}
-
-/* What a field can tell; the other words are about lines of the text alone. */
-static bool
-about_header(const struct rule *rule)
-{
-	return rule->is == RULES_BOUNCE || rule->is == RULES_AUTO || rule->is == RULES_DAEMON ||
-	    rule->is == RULES_DELAYED || rule->is == RULES_FEEDBACK;
 }
 
 static void
@@ -581,7 +588,7 @@ drop_names(const struct rules_set *s, struct span text, uint64_t *bits)
 
 void
 rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set *s,
-    struct span t, const struct rules_facts *f, bool header)
+    struct span t, const struct rules_facts *f, enum rules_ask ask)
 {
 	/* Who may hold for an empty text may begin with anything. */
 	const uint64_t *begin = s->begin[t.n > 0 ? *t.p & (RULES_BEGINS - 1) : 0];
@@ -595,11 +602,9 @@ rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set 
 	c->word = 0;
 	for (size_t p = 0; p < PATTERN_PARTS; p++)
 		memcpy(found + p * WORDS, s->free[p], words * sizeof *found);
-	if (header)
-		memset(found, 0, words * sizeof *found);
 	look_up(s, t, found);
 	for (size_t w = 0; w < words; w++) {
-		uint64_t all = begin[w];
+		uint64_t all = begin[w] & s->ask[ask][w];
 
 		for (size_t p = 0; p < PATTERN_PARTS; p++)
 			all &= found[p * WORDS + w];

@@ -30,6 +30,10 @@
 #define RULES_KEY_BITS 65536
 #define RULES_BEGINS 16
 
+/* All rules of a set; those that tell something of a field of the header; of a phase.  Of the latter two those are left
+ * out that are filed under nothing: they look for addresses, or at codes. */
+enum rules_ask { RULES_ASK_ALL, RULES_ASK_FIELD, RULES_ASK_PHASE, RULES_ASKS };
+
 /* What a rule tells: a reason, or, by its word with "@", what a line is. */
 enum rules_is { RULES_REASON, RULES_BOUNCE, RULES_AUTO, RULES_FEEDBACK, RULES_DAEMON, RULES_JSON,
 	RULES_DELAYED, RULES_ORIGINAL, RULES_HEADER, RULES_DSN, RULES_ALIAS, RULES_TO, RULES_SKIP, RULES_END,
@@ -82,6 +86,7 @@ struct rules_set {
 	const uint64_t *names; /* a bit a rule: it has %a */
 	const uint64_t *address; /* a bit a rule: it begins with that */
 	const uint64_t *begin[RULES_BEGINS]; /* a bit a rule: a text may begin with a byte of this lower half */
+	const uint64_t *ask[RULES_ASKS]; /* a bit a rule */
 	const uint64_t *any; /* a bit a rule: it is of any site, or it does not ask which */
 	const struct rules_site *site;
 	size_t n_sites;
@@ -122,8 +127,7 @@ enum rules_phase rules_at(const struct rule *rule);
 /* False: no "@" rule begins with "^name:", so the field need not be asked about. */
 bool rules_field(const struct rules *r, struct span name);
 
-/* All rules of a set that hold for a folded text, in their order: begin, then next until NULL.  header:
- * rules that are filed under nothing (they look for addresses, or at codes) are left out.
+/* All rules of a set that hold for a folded text, in their order: begin, then next until NULL.
  * addr is what the %a of the last one matched, lent by the text; empty where it has none. */
 struct rules_scan {
 	const struct rules *r;
@@ -134,7 +138,7 @@ struct rules_scan {
 	uint64_t bits[RULES_MAX / 64 + 1];
 };
 void rules_begin(struct rules_scan *c, const struct rules *r, const struct rules_set *s,
-    struct span folded, const struct rules_facts *f, bool header);
+    struct span folded, const struct rules_facts *f, enum rules_ask ask);
 const struct rule *rules_next(struct rules_scan *c);
 
 /* The names of the sites that a host belongs to, by @site rules; how many were put into out. */

@@ -138,7 +138,7 @@ put_sites(const char *set, const struct rules_set *s, size_t words)
 static void
 put_set(const char *name, const struct rules_set *s, size_t rules)
 {
-	char part[] = "free_0", begin[] = "begin_a";
+	char part[] = "free_0", begin[] = "begin_a", ask[] = "ask_0";
 
 	put_shorts(name, "v", s->v, s->n);
 	put_shorts(name, "at", s->at, PATTERN_BUCKETS + 1);
@@ -148,6 +148,10 @@ put_set(const char *name, const struct rules_set *s, size_t rules)
 	put_longs(name, "literal", s->literal, rules / 64 + 1);
 	put_longs(name, "address", s->address, rules / 64 + 1);
 	put_longs(name, "any", s->any, rules / 64 + 1);
+	for (size_t a = 0; a < RULES_ASKS; a++) {
+		ask[4] = (char)('0' + a);
+		put_longs(name, ask, s->ask[a], rules / 64 + 1);
+	}
 	for (size_t b = 0; b < RULES_BEGINS; b++) {
 		begin[6] = (char)('a' + b);
 		put_longs(name, begin, s->begin[b], rules / 64 + 1);
@@ -175,6 +179,9 @@ name_set(const char *name, const struct rules_set *s)
 	printf(".literal = %s_literal, .free = {", n);
 	for (size_t p = 0; p < PATTERN_PARTS; p++)
 		printf("%s_free_%zu, ", n, p);
+	printf("}, .ask = {");
+	for (int a = 0; a < RULES_ASKS; a++)
+		printf("%s_ask_%d, ", n, a);
 	printf("}, .begin = {");
 	for (int b = 0; b < RULES_BEGINS; b++)
 		printf("%s_begin_%c, ", n, 'a' + b);

@@ -343,7 +343,7 @@ sample_holds(const struct rules *r, const struct rule *rule, struct buf *b, cons
 		return false;
 	}
 	facts_for(rule, &f, status);
-	rules_begin(&scan, r, line ? &r->lines : &r->reasons, (struct span){b->s, b->len}, &f, false);
+	rules_begin(&scan, r, line ? &r->lines : &r->reasons, (struct span){b->s, b->len}, &f, RULES_ASK_ALL);
 	while ((*got = rules_next(&scan)) && line && *got != rule)
 		;
 	return *got == rule;

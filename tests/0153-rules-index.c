@@ -30,7 +30,7 @@ ask(struct asking *a, bool lines, const struct rules_facts *f)
 	const struct rule *got, *want;
 	size_t at = 0;
 
-	rules_begin(&scan, a->r, lines ? &a->r->lines : &a->r->reasons, text, f, false);
+	rules_begin(&scan, a->r, lines ? &a->r->lines : &a->r->reasons, text, f, RULES_ASK_ALL);
 	do {
 		got = rules_next(&scan);
 		want = plain_next(a->r, lines, &at, text, f, &addr);
@@ -192,6 +192,8 @@ same_set(const struct rules_set *a, const struct rules_set *b, size_t rules, con
 	is_mem(a->at, (PATTERN_BUCKETS + 1) * 2, b->at, (PATTERN_BUCKETS + 1) * 2, "buckets");
 	is_mem(a->any, words, b->any, words, "who is of any site");
 	is_mem(a->address, words, b->address, words, "who begins with an address");
+	for (size_t i = 0; i < RULES_ASKS; i++)
+		is_mem(a->ask[i], words, b->ask[i], words, "who is asked about what");
 	for (size_t i = 0; i < RULES_BEGINS; i++)
 		is_mem(a->begin[i], words, b->begin[i], words, "who may begin so");
 	ok(a->n_sites == b->n_sites, "%zu sites", a->n_sites);

@@ -27,7 +27,7 @@ ask(const struct rules *r, const struct rules_set *s, struct span folded)
 	struct span addr;
 	size_t at = 0;
 
-	rules_begin(&c, r, s, folded, &f, false);
+	rules_begin(&c, r, s, folded, &f, RULES_ASK_ALL);
 	do {
 		rule = rules_next(&c);
 		plain = plain_next(r, s == &r->lines, &at, folded, &f, &addr);
