@@ -440,7 +440,7 @@ static int
 why(struct suppress *s, struct span address, bool hashed, suppress_each *each, void *arg, struct err *e)
 {
 	struct paged_line v[PAGED_BYTES / 4];
-	struct cur page, all;
+	struct cur page = {NULL, NULL}, all;
 	size_t n = 0;
 	int rc = set_key(s, address, hashed, e);
 
