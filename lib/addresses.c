@@ -220,12 +220,6 @@ addresses_free(struct addresses *a)
 	free(a);
 }
 
-size_t
-addresses_count(const struct addresses *a)
-{
-	return a->n;
-}
-
 /* --- who it is */
 
 static const struct addresses_entry *

@@ -36,7 +36,6 @@ struct addresses;
 /* EX_DATAERR "line 3: what".  seed: of the hash table. */
 int addresses_parse(struct addresses **a, struct span text, uint64_t seed, struct err *e);
 void addresses_free(struct addresses *a);
-size_t addresses_count(const struct addresses *a);
 
 struct addresses_found {
 	const struct addresses_entry *entry;

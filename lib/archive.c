@@ -1,12 +1,12 @@
 #include "archive.h"
 
 #include "buf.h"
+#include "dl.h"
 #include "io.h"
 #include "sys.h"
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -34,10 +34,8 @@
 	f(archive_entry_new) f(archive_entry_free) f(archive_entry_clear)                          \
 	f(archive_entry_set_pathname) f(archive_entry_set_size) f(archive_entry_set_mtime)         \
 	f(archive_entry_set_perm) f(archive_entry_set_filetype)
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
-#define POINTER(name) __typeof__(&name) name;
 static struct {
-	CALLS(POINTER)
+	CALLS(DL_POINTER)
 } lib;
 static const char *lib_error; /* why there is none */
 
@@ -61,19 +59,9 @@ struct archive_out {
 static void
 load(void)
 {
-	void *so = dlopen(SYS_LIBARCHIVE, RTLD_NOW | RTLD_LOCAL);
-	void *f;
+	static const char *const names[] = {CALLS(DL_NAME)};
 
-	if (!so) {
-		lib_error = SYS_LIBARCHIVE " cannot be loaded";
-		return;
-	}
-#define FIND(name)                                                                                 \
-	f = dlsym(so, #name);                                                                      \
-	if (!f)                                                                                    \
-		lib_error = SYS_LIBARCHIVE " lacks " #name;                                        \
-	memcpy(&lib.name, &f, sizeof f);
-	CALLS(FIND)
+	lib_error = dl_load(SYS_LIBARCHIVE, names, sizeof names / sizeof *names, &lib);
 }
 
 static int

@@ -29,8 +29,9 @@ refused(struct err *why, const char *what)
 	return DKIMSIG_REFUSED;
 }
 
-bool
-dkimsig_below(struct span domain, struct span parent)
+/* domain is parent or ends in "." parent; without case. */
+static bool
+is_below(struct span domain, struct span parent)
 {
 	return span_ieq(domain, parent) || (domain.n > parent.n && span_ends(domain, parent) &&
 	    domain.p[domain.n - parent.n - 1] == '.');
@@ -165,7 +166,7 @@ identity(const struct dkim_tags *t, struct dkimsig *s, struct err *why)
 	if (!at)
 		return syntax(why, "i= is no address");
 	good = domain((struct span){at + 1, (size_t)(s->i.s + s->i.len - at - 1)}, &host) &&
-	    dkimsig_below((struct span){host.s, host.len}, (struct span){s->d.s, s->d.len});
+	    is_below((struct span){host.s, host.len}, (struct span){s->d.s, s->d.len});
 	buf_free(&host);
 	return good ? DKIMSIG_GOOD : refused(why, "domain mismatch: i= is not below d=");
 }

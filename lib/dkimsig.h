@@ -42,7 +42,4 @@ void dkimsig_free(struct dkimsig *s);
 /* Whether name stands in h=, and how often. */
 size_t dkimsig_covers(const struct dkimsig *s, struct span name);
 
-/* domain is parent or ends in "." parent; without case. */
-bool dkimsig_below(struct span domain, struct span parent);
-
 #endif

@@ -1,8 +1,8 @@
 #include "dnsmsg.h"
 
+#include "dl.h"
 #include "sys.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,29 +30,17 @@
 	f(ldns_rr_list_rr) f(ldns_rr_list_rr_count) f(ldns_rr_owner) \
 	f(ldns_rr_rd_count) f(ldns_rr_rdf) f(ldns_rr_ttl) f(ldns_wire2pkt) \
 	f(ldns_rcodes)
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
-#define POINTER(name) __typeof__(&name) name;
 static struct {
-	CALLS(POINTER)
+	CALLS(DL_POINTER)
 } lib;
 static const char *lib_error; /* why there is none */
 
 static void
 load(void)
 {
-	void *so = dlopen(SYS_LIBLDNS, RTLD_NOW | RTLD_LOCAL);
-	void *f;
+	static const char *const names[] = {CALLS(DL_NAME)};
 
-	if (!so) {
-		lib_error = SYS_LIBLDNS " cannot be loaded";
-		return;
-	}
-#define FIND(name)                                                                                 \
-	f = dlsym(so, #name);                                                                      \
-	if (!f)                                                                                    \
-		lib_error = SYS_LIBLDNS " lacks " #name;                                      \
-	memcpy(&lib.name, &f, sizeof f);
-	CALLS(FIND)
+	lib_error = dl_load(SYS_LIBLDNS, names, sizeof names / sizeof *names, &lib);
 }
 
 int

@@ -44,11 +44,9 @@ refuse(struct smtpd_verdict *v, enum meter_what what, const char *who, uint32_t 
 static bool
 enter(struct doorlimit *l, enum quota_who who, struct span key)
 {
-	uint64_t slot;
-
 	if (l->entered[who] || l->connections[who] == 0)
 		return true;
-	l->entered[who] = quota_enter(l->quota, who, key, l->connections[who], &slot);
+	l->entered[who] = quota_enter(l->quota, who, key, l->connections[who]);
 	return l->entered[who];
 }
 

@@ -2,9 +2,7 @@
 
 #include "sys.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
-#include <string.h>
 
 struct gtls gtls;
 static const char *lib_error; /* why there is none */
@@ -12,19 +10,9 @@ static const char *lib_error; /* why there is none */
 static void
 load(void)
 {
-	void *so = dlopen(SYS_LIBGNUTLS, RTLD_NOW | RTLD_LOCAL);
-	void *f;
+	static const char *const names[] = {GTLS_CALLS(DL_NAME)};
 
-	if (!so) {
-		lib_error = SYS_LIBGNUTLS " cannot be loaded";
-		return;
-	}
-#define FIND(name)                                                                                 \
-	f = dlsym(so, #name);                                                                      \
-	if (!f)                                                                                    \
-		lib_error = SYS_LIBGNUTLS " lacks " #name;                                         \
-	memcpy(&gtls.name, &f, sizeof f);
-	GTLS_CALLS(FIND)
+	lib_error = dl_load(SYS_LIBGNUTLS, names, sizeof names / sizeof *names, &gtls);
 }
 
 int

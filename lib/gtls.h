@@ -7,6 +7,7 @@
 #ifndef GTLS_H
 #define GTLS_H
 
+#include "dl.h"
 #include "err.h"
 
 #include <gnutls/abstract.h>
@@ -61,10 +62,8 @@
 	f(gnutls_x509_trust_list_verify_crt2) \
 	GTLS_SUITE(f)
 
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
-#define GTLS_POINTER(name) __typeof__(&name) name;
 struct gtls {
-	GTLS_CALLS(GTLS_POINTER)
+	GTLS_CALLS(DL_POINTER)
 };
 extern struct gtls gtls;
 

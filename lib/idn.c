@@ -1,8 +1,8 @@
 #include "idn.h"
 
+#include "dl.h"
 #include "sys.h"
 
-#include <dlfcn.h>
 #include <idn2.h>
 #include <pthread.h>
 #include <string.h>
@@ -12,29 +12,17 @@
 
 /* What is called of libidn2, loaded by name; the types are its header's. */
 #define CALLS(f) f(idn2_to_ascii_8z) f(idn2_free) f(idn2_strerror)
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
-#define POINTER(name) __typeof__(&name) name;
 static struct {
-	CALLS(POINTER)
+	CALLS(DL_POINTER)
 } lib;
 static const char *lib_error; /* why there is none */
 
 static void
 load(void)
 {
-	void *so = dlopen(SYS_LIBIDN2, RTLD_NOW | RTLD_LOCAL);
-	void *f;
+	static const char *const names[] = {CALLS(DL_NAME)};
 
-	if (!so) {
-		lib_error = SYS_LIBIDN2 " cannot be loaded";
-		return;
-	}
-#define FIND(name)                                                                                 \
-	f = dlsym(so, #name);                                                                      \
-	if (!f)                                                                                    \
-		lib_error = SYS_LIBIDN2 " lacks " #name;                                           \
-	memcpy(&lib.name, &f, sizeof f);
-	CALLS(FIND)
+	lib_error = dl_load(SYS_LIBIDN2, names, sizeof names / sizeof *names, &lib);
 }
 
 void

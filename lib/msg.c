@@ -26,8 +26,9 @@ folded_lines(struct cur *c)
 	} while (is_space(cur_peek(c)));
 }
 
-bool
-msg_field_name(struct cur *c, struct span *name)
+/* field-name and its colon. */
+static bool
+field_name(struct cur *c, struct span *name)
 {
 	struct cur t = *c;
 
@@ -45,7 +46,7 @@ msg_header_line(struct span line, bool first)
 	struct cur c = cur_span(line);
 	struct span name;
 
-	return (!first && is_space(cur_peek(&c))) || msg_field_name(&c, &name);
+	return (!first && is_space(cur_peek(&c))) || field_name(&c, &name);
 }
 
 bool
@@ -56,7 +57,7 @@ msg_field(struct cur *c, struct msg_field *f, bool *bad)
 	*bad = false;
 	if (cur_end(c) || at_line_end(c))
 		return false;
-	if (!msg_field_name(&t, &f->name)) {
+	if (!field_name(&t, &f->name)) {
 		*bad = true;
 		return false;
 	}

@@ -19,9 +19,6 @@ struct msg_field {
 	struct span whole; /* all of it, last line end included */
 };
 
-/* field-name and its colon, with white space between them as RFC 5322 4.5.8 allows. */
-bool msg_field_name(struct cur *c, struct span *name);
-
 /* Whether a line without its line end belongs to a header section: a field's first, or, where it is
  * not the section's first, one that is folded onto it. */
 bool msg_header_line(struct span line, bool first);

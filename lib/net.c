@@ -425,19 +425,6 @@ net_accept_now(int lfd, int *fd, struct net_addr *peer, struct err *e)
 }
 
 int
-net_accept(int lfd, int *fd, struct net_addr *peer, struct err *e)
-{
-	int rc = net_accept_now(lfd, fd, peer, e);
-
-	while (!rc && *fd < 0) {
-		rc = io_wait(lfd, POLLIN, IO_NEVER, e);
-		if (!rc)
-			rc = net_accept_now(lfd, fd, peer, e);
-	}
-	return rc;
-}
-
-int
 net_recv(int fd, void *p, size_t n, size_t *got, bool *eof, struct err *e)
 {
 	ssize_t r;

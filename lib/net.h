@@ -71,7 +71,6 @@ int net_listen(int *fd, struct net_addr *at, int backlog, struct err *e);
 /* The same address may be listened at by another process of this user, too, that is to take our place:
  * new clients come to either (SO_REUSEPORT). */
 int net_listen_shared(int *fd, struct net_addr *at, int backlog, struct err *e);
-int net_accept(int lfd, int *fd, struct net_addr *peer, struct err *e); /* blocks; fd as above */
 int net_accept_now(int lfd, int *fd, struct net_addr *peer, struct err *e); /* nobody: *fd is -1 */
 
 /* What can be had or given right now, without waiting.  net_recv: *got 0 means nothing now, or,

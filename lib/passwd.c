@@ -1,10 +1,10 @@
 #include "passwd.h"
 
+#include "dl.h"
 #include "hmac.h"
 #include "sys.h"
 
 #include <crypt.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,31 +15,20 @@
 /* --- the library: loaded by name, for who keeps users */
 
 #define CALLS(f) f(crypt_checksalt) f(crypt_gensalt_rn) f(crypt_r)
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
-#define POINTER(name) __typeof__(&name) name;
 static struct {
-	CALLS(POINTER)
+	CALLS(DL_POINTER)
 } lib;
-static const char *lib_error; /* why there is none */
+static char *lib_error; /* why there is none */
 
 static void
 load(void)
 {
-	void *so = dlopen(SYS_LIBCRYPT, RTLD_NOW | RTLD_LOCAL);
-	void *f;
+	static const char *const names[] = {CALLS(DL_NAME)}, *const files[] = {SYS_LIBCRYPT, SYS_LIBCRYPT_GLIBC};
 
-	if (!so)
-		so = dlopen(SYS_LIBCRYPT_GLIBC, RTLD_NOW | RTLD_LOCAL);
-	if (!so) {
-		lib_error = "libcrypt cannot be loaded";
-		return;
+	for (size_t i = 0; i < sizeof files / sizeof *files && (i == 0 || lib_error); i++) {
+		free(lib_error);
+		lib_error = dl_load(files[i], names, sizeof names / sizeof *names, &lib);
 	}
-#define FIND(name)                                                                                 \
-	f = dlsym(so, #name);                                                                      \
-	if (!f)                                                                                    \
-		lib_error = "libcrypt lacks " #name;                                               \
-	memcpy(&lib.name, &f, sizeof f);
-	CALLS(FIND)
 }
 
 int

@@ -1,7 +1,8 @@
 #include "pattern.h"
 
-bool
-pattern_plain(int c)
+/* A byte that stands for itself wherever it is. */
+static bool
+is_plain(int c)
 {
 	static const bool not[256] = {['#'] = 1, ['%'] = 1, ['$'] = 1, ['\\'] = 1, ['*'] = 1, ['^'] = 1,
 	    ['~'] = 1, ['{'] = 1, ['}'] = 1};
@@ -485,7 +486,7 @@ next_gram(struct cur *c, size_t *run, struct pattern_key *key)
 	while (!cur_end(c)) {
 		char ch = *c->p++;
 
-		*run = pattern_plain((unsigned char)ch) ? *run + 1 : 0;
+		*run = is_plain((unsigned char)ch) ? *run + 1 : 0;
 		if (ch == '{')
 			up_to(c, '}', '}');
 		else if ((ch == '%' || ch == '\\') && !cur_end(c))
@@ -516,7 +517,7 @@ rarest(struct span text, const uint16_t *buckets, struct pattern_key *key)
 			*key = gram;
 		}
 	for (const char *end = text.p + text.n; best != NONE && key->literal.p + key->literal.n < end &&
-	    pattern_plain((unsigned char)key->literal.p[key->literal.n]);)
+	    is_plain((unsigned char)key->literal.p[key->literal.n]);)
 		key->literal.n++;
 	if (best != NONE && key->before > PATTERN_AROUND) {
 		size_t cut = key->before - PATTERN_AROUND;

@@ -60,9 +60,6 @@ bool pattern_address(struct cur *c, struct span *addr);
 /* NULL: it is a pattern; else why it is none. */
 const char *pattern_bad(struct span pattern);
 
-/* A byte that stands for itself wherever it is. */
-bool pattern_plain(int c);
-
 /* A key is four bytes in a row, and what must stand around them: a run of bytes of the pattern that stand for
  * themselves, no more than PATTERN_AROUND on either side. */
 struct pattern_key {

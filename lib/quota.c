@@ -305,7 +305,7 @@ quota_take(struct quota *q, enum quota_who who, struct span key, const struct me
 
 /* --- failed logins */
 
-enum do_what { LOOK, FAIL, FORGIVE };
+enum do_what { FAIL, FORGIVE };
 
 static int
 failures_of(struct quota *q, enum quota_who who, const struct net_addr *a, enum do_what what,
@@ -323,10 +323,10 @@ failures_of(struct quota *q, enum quota_who who, const struct net_addr *a, enum 
 		return rc;
 	if (what == FAIL)
 		meter_failed(&h.m, t);
-	if (what == FORGIVE)
+	else
 		meter_forgive(&h.m);
 	*failures = meter_failures(&h.m, t);
-	return let_go(q, &h, what != LOOK, e);
+	return let_go(q, &h, true, e);
 }
 
 /* A network has many in it who are honest: it takes so many failures to count as one's. */
@@ -338,7 +338,7 @@ both(struct quota *q, const struct net_addr *a, enum do_what what, uint32_t *fai
 	uint32_t net = 0;
 	int rc = failures_of(q, QUOTA_ADDR, a, what, failures, e);
 
-	if (!rc && what != FORGIVE)
+	if (!rc && what == FAIL)
 		rc = failures_of(q, QUOTA_NET, a, what, &net, e);
 	if (!rc && net / NET_SHARE > *failures)
 		*failures = net / NET_SHARE;
@@ -352,12 +352,6 @@ quota_failed(struct quota *q, const struct net_addr *a, uint32_t *failures, stru
 }
 
 int
-quota_failures(struct quota *q, const struct net_addr *a, uint32_t *failures, struct err *e)
-{
-	return both(q, a, LOOK, failures, e);
-}
-
-int
 quota_forgive(struct quota *q, const struct net_addr *a, struct err *e)
 {
 	uint32_t ignored;
@@ -368,14 +362,13 @@ quota_forgive(struct quota *q, const struct net_addr *a, struct err *e)
 /* --- connections at one time */
 
 bool
-quota_enter(struct quota *q, enum quota_who who, struct span key, uint32_t limit, uint64_t *slot)
+quota_enter(struct quota *q, enum quota_who who, struct span key, uint32_t limit)
 {
 	unsigned char d[HMAC_SHA256_BYTES];
 	uint64_t first;
 	struct err e = ERR_INIT;
 	bool busy = true;
 
-	*slot = QUOTA_NO_SLOT;
 	digest(q, who, key, d);
 	first = number(d) >> (64 - SLOT_KEY_BITS) << SLOT_BITS;
 	for (uint32_t i = 0; i < limit && i < 1u << SLOT_BITS && busy; i++) {
@@ -383,15 +376,6 @@ quota_enter(struct quota *q, enum quota_who who, struct span key, uint32_t limit
 			err_free(&e); /* no locks here: then nobody is counted */
 			return true;
 		}
-		if (!busy)
-			*slot = first + i;
 	}
 	return !busy;
-}
-
-void
-quota_leave(struct quota *q, uint64_t slot)
-{
-	if (slot != QUOTA_NO_SLOT)
-		file_unlock_byte(q->clients, slot);
 }

@@ -41,13 +41,9 @@ int quota_take(struct quota *q, enum quota_who who, struct span key, const struc
  * that count now, with this one. */
 int quota_failed(struct quota *q, const struct net_addr *a, uint32_t *failures, struct err *e);
 int quota_forgive(struct quota *q, const struct net_addr *a, struct err *e);
-int quota_failures(struct quota *q, const struct net_addr *a, uint32_t *failures, struct err *e);
 
-/* One of `limit` connections of a key, until quota_leave() or the process's end. false: all are taken.
+/* One of `limit` connections of a key, until quota_close() or the process's end. false: all are taken.
  * Within one struct quota a slot is taken once: one connection a process, or the caller counts. */
-#define QUOTA_NO_SLOT UINT64_MAX
-bool quota_enter(struct quota *q, enum quota_who who, struct span key, uint32_t limit,
-    uint64_t *slot);
-void quota_leave(struct quota *q, uint64_t slot);
+bool quota_enter(struct quota *q, enum quota_who who, struct span key, uint32_t limit);
 
 #endif

@@ -1,10 +1,10 @@
 #include "rsa.h"
 
+#include "dl.h"
 #include "sys.h"
 
 #ifdef SYS_LIBCRYPTO
 
-#include <dlfcn.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <pthread.h>
@@ -15,10 +15,8 @@
 #define CALLS(f)                                                                                   \
 	f(d2i_AutoPrivateKey) f(EVP_PKEY_free) f(EVP_PKEY_CTX_new) f(EVP_PKEY_CTX_dup)             \
 	f(EVP_PKEY_CTX_free) f(EVP_PKEY_CTX_ctrl_str) f(EVP_PKEY_sign_init) f(EVP_PKEY_sign)
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
-#define POINTER(name) __typeof__(&name) name;
 static struct {
-	CALLS(POINTER)
+	CALLS(DL_POINTER)
 } lib;
 static const char *lib_error; /* why there is none */
 
@@ -31,19 +29,9 @@ struct rsa {
 static void
 load(void)
 {
-	void *so = dlopen(SYS_LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
-	void *f;
+	static const char *const names[] = {CALLS(DL_NAME)};
 
-	if (!so) {
-		lib_error = SYS_LIBCRYPTO " cannot be loaded";
-		return;
-	}
-#define FIND(name)                                                                                 \
-	f = dlsym(so, #name);                                                                      \
-	if (!f)                                                                                    \
-		lib_error = SYS_LIBCRYPTO " lacks " #name;                                    \
-	memcpy(&lib.name, &f, sizeof f);
-	CALLS(FIND)
+	lib_error = dl_load(SYS_LIBCRYPTO, names, sizeof names / sizeof *names, &lib);
 }
 
 static int

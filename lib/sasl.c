@@ -1,12 +1,12 @@
 #include "sasl.h"
 
 #include "b64.h"
+#include "dl.h"
 #include "hmac.h"
 #include "io.h"
 #include "oauth.h"
 #include "sys.h"
 
-#include <dlfcn.h>
 #include <gsasl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -47,29 +47,17 @@ wipe(struct buf *b)
 	f(gsasl_property_fast) f(gsasl_property_set) f(gsasl_property_set_raw) \
 	f(gsasl_saslprep) f(gsasl_scram_secrets_from_password) f(gsasl_server_start) \
 	f(gsasl_step) f(gsasl_strerror)
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
-#define POINTER(name) __typeof__(&name) name;
 static struct {
-	CALLS(POINTER)
+	CALLS(DL_POINTER)
 } lib;
 static const char *lib_error; /* why there is none */
 
 static void
 load(void)
 {
-	void *so = dlopen(SYS_LIBGSASL, RTLD_NOW | RTLD_LOCAL);
-	void *f;
+	static const char *const names[] = {CALLS(DL_NAME)};
 
-	if (!so) {
-		lib_error = SYS_LIBGSASL " cannot be loaded";
-		return;
-	}
-#define FIND(name)                                                                                 \
-	f = dlsym(so, #name);                                                                      \
-	if (!f)                                                                                    \
-		lib_error = SYS_LIBGSASL " lacks " #name;                                          \
-	memcpy(&lib.name, &f, sizeof f);
-	CALLS(FIND)
+	lib_error = dl_load(SYS_LIBGSASL, names, sizeof names / sizeof *names, &lib);
 }
 
 int

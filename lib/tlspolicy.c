@@ -215,8 +215,8 @@ check_dane(struct tlspolicy *p, const struct cert_chain *chain)
 	return is;
 }
 
-int
-tlspolicy_check(struct tlspolicy *p, const struct cert_chain *chain, struct buf *how,
+static int
+check(struct tlspolicy *p, const struct cert_chain *chain, struct buf *how,
     struct err *e)
 {
 	struct cert_names names = {&p->host, 1};
@@ -246,5 +246,5 @@ tlspolicy_trust(void *policy, const struct tls *t, struct buf *how, struct err *
 	struct span v[CHAIN_MAX];
 	struct cert_chain chain = {v, tls_peer_chain(t, v, CHAIN_MAX)};
 
-	return tlspolicy_check(policy, &chain, how, e);
+	return check(policy, &chain, how, e);
 }

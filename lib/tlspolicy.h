@@ -59,12 +59,8 @@ int tlspolicy_sts_cas(const struct conf *c, struct cert_store **cas, struct err 
 /* Whether a server that it lets pass has proved who it is. */
 bool tlspolicy_strong(const struct tlspolicy *p);
 
-/* The server's certificates beside the policy; how: what was found out about them, "DANE-EE 3 1 1".
- * EX_TEMPFAIL and the reason where they do not do. */
-int tlspolicy_check(struct tlspolicy *p, const struct cert_chain *chain, struct buf *how,
-    struct err *e);
-
-/* The same for the certificates of a connection: smtp_options.trust, with the policy as its argument. */
+/* The certificates of a connection beside the policy; how: what was found out about them, "DANE-EE 3 1 1".
+ * EX_TEMPFAIL and the reason where they do not do.  It is smtp_options.trust, with the policy as its argument. */
 struct tls;
 int tlspolicy_trust(void *policy, const struct tls *t, struct buf *how, struct err *e);
 

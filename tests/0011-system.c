@@ -119,7 +119,7 @@ static void
 test_slurp(void)
 {
 	struct buf b = BUF_INIT;
-	int p[2];
+	int p[2], rc;
 
 	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0)
 		return;
@@ -138,7 +138,12 @@ test_slurp(void)
 	is_str(err_text(&e), "input over 9 bytes", "is too many");
 	close(p[0]);
 	is_num(io_slurp_at(AT_FDCWD, "/nonexistent/x", 9, &b, &e), EX_NOINPUT, "no file");
-	is_num(io_slurp_at(AT_FDCWD, "/", 9, &b, &e), EX_TEMPFAIL, "a directory");
+	rc = io_slurp_at(AT_FDCWD, "/", 9, &b, &e);
+	ok(!io_is_missing(rc), "a directory is not missing");
+	is_num(rc, EX_NOINPUT, "it is no file");
+	is_str(err_text(&e), "/: it is a directory", "which is said");
+	rc = io_slurp_at(AT_FDCWD, "/none/such", 9, &b, &e);
+	ok(rc == EX_NOINPUT && io_is_missing(rc), "what is not there is");
 	buf_free(&b);
 }
 

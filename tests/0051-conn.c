@@ -304,7 +304,7 @@ last_words(void)
 
 	net_addr_parse(&at, span_of("127.0.0.1"), 0);
 	if (net_listen(&lfd, &at, 1, &e) || net_connect(&fa, &at, NULL, SOON, &e) ||
-	    net_accept(lfd, &fb, &peer, &e))
+	    io_wait(lfd, POLLIN, SOON, &e) || net_accept_now(lfd, &fb, &peer, &e) || fb < 0)
 		abort();
 	conn_init(&a, fa);
 	conn_init(&b, fb);
