@@ -222,7 +222,8 @@ classify(struct bounce_reader *b, struct bounce_rcpt *o, struct span said)
 	cur_until(&c, '@');
 	cur_ch(&c, '@');
 	in.domain = cur_rest(&c);
-	if (b->text.n == 1 && rules_has_site(b->rules, in.dialect)) { /* what the dialect's own sentences say is about this one */
+	/* What the dialect's own sentences say is about this one. */
+	if (b->text.n == 1 && rules_has_site(b->rules, in.dialect)) {
 		in.text = also[1];
 		in.dialect_only = true;
 		reason_find(b->rules, &in, &b->scratch, &o->reason);

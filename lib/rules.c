@@ -621,7 +621,8 @@ holds(struct rules_scan *c, const struct rule *rule, bool found)
 	if (rule->code.n == 0 && c->f->site_only) /* "*" */
 		return false;
 	return pattern_may_begin(rule->code, c->text) &&
-	    (rule->n_conds == 0 || rulescond_hold(rule->conds, rule->n_conds, c->f)) && (found || pattern_matches(rule->code, c->text, &c->addr));
+	    (rule->n_conds == 0 || rulescond_hold(rule->conds, rule->n_conds, c->f)) &&
+	    (found || pattern_matches(rule->code, c->text, &c->addr));
 }
 
 const struct rule *

@@ -30,8 +30,8 @@
 #define RULES_KEY_BITS 65536
 #define RULES_BEGINS 16
 
-/* All rules of a set; those that tell something of a field of the header; of a phase.  Of the latter two those are left
- * out that are filed under nothing: they look for addresses, or at codes. */
+/* All rules of a set; those that tell something of a field of the header; those that tell a phase.  The latter two
+ * without what is filed under nothing: that looks for addresses, or at codes. */
 enum rules_ask { RULES_ASK_ALL, RULES_ASK_FIELD, RULES_ASK_PHASE, RULES_ASKS };
 
 /* What a rule tells: a reason, or, by its word with "@", what a line is. */

@@ -29,8 +29,8 @@ struct rules_cond {         /* of WHEN, one alternative */
 	bool negated, more; /* the next is an alternative to it */
 };
 
-/* "550/5.7.1": either; "!" before the word: none of them.  out has room for rulescond_max(), and lends from when; how
- * many.  *bad: the first word that is no condition. */
+/* "550/5.7.1": either; "!" before the word: none of them.  Returns how many were put into out, which has room for
+ * rulescond_max() and lends from when.  *bad: the first word that is no condition, else empty. */
 size_t rulescond_max(struct span when);
 size_t rulescond_read(struct span when, struct rules_cond *out, struct span *bad);
 bool rulescond_hold(const struct rules_cond *c, size_t n, const struct rules_facts *f);
