@@ -24,20 +24,6 @@ struct crypt_pub {
 	unsigned bits;
 };
 
-/* GnuTLS's sentence as a clause of ours. */
-static int
-fail(struct err *e, int code, const char *what, int why)
-{
-	const char *text = gtls.gnutls_strerror(why);
-	size_t n = strlen(text);
-
-	if (why == GNUTLS_E_MEMORY_ERROR)
-		mem_none();
-	if (n > 0 && text[n - 1] == '.')
-		n--;
-	return err_set(e, code, "%s: %.*s", what, (int)n, text);
-}
-
 static gnutls_datum_t
 datum(const void *p, size_t n)
 {
@@ -80,7 +66,7 @@ crypt_hash_begin(struct crypt_hash *h, enum crypt_digest d, struct err *e)
 		return rc;
 	r = gtls.gnutls_hash_init(&g, algorithm(d));
 	h->h = g;
-	return r < 0 ? fail(e, EX_SOFTWARE, "hash", r) : 0;
+	return r < 0 ? gtls_fail(e, EX_SOFTWARE, "hash", r) : 0;
 }
 
 void
@@ -115,7 +101,7 @@ crypt_hash(enum crypt_digest d, struct span bytes, unsigned char out[CRYPT_DIGES
 	if (rc)
 		return rc;
 	r = gtls.gnutls_hash_fast(algorithm(d), bytes.p, bytes.n, out);
-	return r < 0 ? fail(e, EX_SOFTWARE, "hash", r) : 0;
+	return r < 0 ? gtls_fail(e, EX_SOFTWARE, "hash", r) : 0;
 }
 
 /* --- private keys */
@@ -169,7 +155,7 @@ key_new(struct crypt_key **k, struct err *e)
 		return 0;
 	free(*k);
 	*k = NULL;
-	return fail(e, EX_SOFTWARE, "key", r);
+	return gtls_fail(e, EX_SOFTWARE, "key", r);
 }
 
 static int /* what is usable is given away, what is not freed */
@@ -196,7 +182,7 @@ key_import(struct crypt_key *k, struct err *e)
 {
 	int r = gtls.gnutls_privkey_import_x509(k->p, k->x, 0);
 
-	return r < 0 ? fail(e, EX_CONFIG, "key", r) : 0;
+	return r < 0 ? gtls_fail(e, EX_CONFIG, "key", r) : 0;
 }
 
 int
@@ -214,7 +200,7 @@ crypt_key_load(struct crypt_key **k, struct span text, const char *password, str
 		return key_done(k, err_set(e, EX_CONFIG, "key: too large"));
 	r = gtls.gnutls_x509_privkey_init(&(*k)->x);
 	if (r < 0)
-		return key_done(k, fail(e, EX_SOFTWARE, "key", r));
+		return key_done(k, gtls_fail(e, EX_SOFTWARE, "key", r));
 	r = gtls.gnutls_x509_privkey_import2((*k)->x, &d, form, NULL, GNUTLS_PKCS_PLAIN);
 	encrypted = wrong_password(r);
 	if (encrypted && password)
@@ -224,7 +210,7 @@ crypt_key_load(struct crypt_key **k, struct span text, const char *password, str
 	else if (wrong_password(r))
 		rc = err_set(e, EX_NOPERM, "the password is wrong");
 	else if (r < 0)
-		rc = fail(e, EX_CONFIG, "it holds no private key", r);
+		rc = gtls_fail(e, EX_CONFIG, "it holds no private key", r);
 	if (!rc)
 		rc = key_import(*k, e);
 	if (!rc)
@@ -259,9 +245,9 @@ crypt_key_open(struct crypt_key **k, const char *uri, const char *password, stru
 		r = gtls.gnutls_privkey_import_url((*k)->p, uri, 0);
 		if (r == GNUTLS_E_PKCS11_PIN_ERROR || r == GNUTLS_E_PKCS11_PIN_LOCKED ||
 		    r == GNUTLS_E_PKCS11_PIN_EXPIRED || r == GNUTLS_E_PKCS11_USER_ERROR)
-			rc = fail(e, EX_NOPERM, "the token's PIN", r);
+			rc = gtls_fail(e, EX_NOPERM, "the token's PIN", r);
 		else if (r < 0)
-			rc = fail(e, EX_CONFIG, "the token's key", r);
+			rc = gtls_fail(e, EX_CONFIG, "the token's key", r);
 		if (!rc)
 			rc = key_check(*k, e);
 		if (*k)
@@ -290,7 +276,7 @@ crypt_key_make(struct crypt_key **k, enum crypt_kind kind, unsigned bits, struct
 	if (r >= 0)
 		r = gtls.gnutls_x509_privkey_generate((*k)->x, pk,
 		    kind == CRYPT_RSA ? bits : ED25519_BYTES * CHAR_BIT, 0);
-	rc = r < 0 ? fail(e, EX_SOFTWARE, "making a key", r) : key_import(*k, e);
+	rc = r < 0 ? gtls_fail(e, EX_SOFTWARE, "making a key", r) : key_import(*k, e);
 	if (!rc)
 		rc = key_check(*k, e);
 	return key_done(k, rc);
@@ -312,7 +298,7 @@ static int
 take(struct buf *out, gnutls_datum_t *d, int r, const char *what, struct err *e)
 {
 	if (r < 0)
-		return fail(e, EX_SOFTWARE, what, r);
+		return gtls_fail(e, EX_SOFTWARE, what, r);
 	buf_add(out, d->data, d->size);
 	explicit_bzero(d->data, d->size);
 	(*gtls.gnutls_free)(d->data);
@@ -494,7 +480,7 @@ rsa_import(struct crypt_pub *p, struct span bytes, struct err *e)
 	r = gtls.gnutls_pubkey_import_rsa_raw(p->p, &dn, &dx);
 	if (r == GNUTLS_E_MPI_SCAN_FAILED) /* of two numbers that are some: GMP had no memory for them */
 		mem_none();
-	return r < 0 ? fail(e, EX_DATAERR, "not an RSA key", r) : 0;
+	return r < 0 ? gtls_fail(e, EX_DATAERR, "not an RSA key", r) : 0;
 }
 
 int
@@ -521,7 +507,7 @@ crypt_pub_load(struct crypt_pub **out, enum crypt_kind kind, struct span bytes, 
 			r = gtls.gnutls_pubkey_import_ecc_raw(p->p, GNUTLS_ECC_CURVE_ED25519, &d, NULL);
 	}
 	if (!rc && r < 0)
-		rc = fail(e, EX_DATAERR, "public key", r);
+		rc = gtls_fail(e, EX_DATAERR, "public key", r);
 	if (rc)
 		crypt_pub_free(p);
 	else

@@ -71,4 +71,7 @@ extern struct gtls gtls;
  * nothing.  EX_TEMPFAIL: there is no such library. */
 int gtls_load(struct err *e);
 
+/* GnuTLS's sentence as a clause of ours: "what: why"; out of memory ends the process. */
+int gtls_fail(struct err *e, int code, const char *what, int why);
+
 #endif

@@ -35,18 +35,6 @@ struct tls_identity {
 static gnutls_priority_t priority;
 static gnutls_certificate_credentials_t nobody; /* a client without a certificate of its own */
 
-/* GnuTLS's sentence as a clause of ours. */
-static int
-fail(struct err *e, int code, const char *what, int why)
-{
-	const char *text = gtls.gnutls_strerror(why);
-	size_t n = strlen(text);
-
-	if (n > 0 && text[n - 1] == '.')
-		n--;
-	return err_set(e, code, "%s: %.*s", what, (int)n, text);
-}
-
 int
 tls_start(struct err *e)
 {
@@ -61,7 +49,7 @@ tls_start(struct err *e)
 		r = gtls.gnutls_certificate_allocate_credentials(&nobody);
 	if (r >= 0)
 		r = gtls.gnutls_priority_init(&priority, priorities, NULL);
-	return r < 0 ? fail(e, EX_SOFTWARE, "TLS", r) : 0;
+	return r < 0 ? gtls_fail(e, EX_SOFTWARE, "TLS", r) : 0;
 }
 
 /* Alerts that are only warnings, and a wish to renegotiate, which nobody has to grant. */
@@ -125,7 +113,7 @@ broken(const struct tls *t, const char *what, int closed_code, int r, struct err
 	    r == GNUTLS_E_PUSH_ERROR)
 		return err_set(e, closed_code, "%s: connection closed by peer", what);
 	if (r != GNUTLS_E_FATAL_ALERT_RECEIVED)
-		return fail(e, EX_PROTOCOL, what, r);
+		return gtls_fail(e, EX_PROTOCOL, what, r);
 	alert = gtls.gnutls_alert_get_name(gtls.gnutls_alert_get(t->s));
 	return err_set(e, EX_PROTOCOL, "%s: peer says: %s", what, alert ? alert : "unknown alert");
 }
@@ -187,7 +175,7 @@ open_session(struct tls **out, int fd, unsigned role, gnutls_certificate_credent
 		r = gtls.gnutls_server_name_set(t->s, GNUTLS_NAME_DNS, sni, strlen(sni));
 	if (r < 0) {
 		tls_free(t);
-		return fail(e, EX_TEMPFAIL, "TLS", r);
+		return gtls_fail(e, EX_TEMPFAIL, "TLS", r);
 	}
 	gtls.gnutls_transport_set_ptr2(t->s, (gnutls_transport_ptr_t)(intptr_t)fd, t);
 	gtls.gnutls_transport_set_vec_push_function(t->s, push);
@@ -495,7 +483,7 @@ identity_new(struct tls_identity **id, struct err *e)
 	if (r < 0) {
 		free(*id);
 		*id = NULL;
-		return fail(e, EX_TEMPFAIL, "TLS", r);
+		return gtls_fail(e, EX_TEMPFAIL, "TLS", r);
 	}
 	return 0;
 }
@@ -512,7 +500,7 @@ tls_identity_make(struct tls_identity **id, const char *name, uint64_t now_s, st
 		return 0;
 	tls_identity_free(*id);
 	*id = NULL;
-	return fail(e, EX_SOFTWARE, "self-signed certificate", r);
+	return gtls_fail(e, EX_SOFTWARE, "self-signed certificate", r);
 }
 
 int
@@ -522,7 +510,7 @@ tls_identity_add(struct tls_identity *id, const char *cert, const char *key, str
 
 	if (r >= 0)
 		return 0;
-	fail(e, EX_CONFIG, key, r);
+	gtls_fail(e, EX_CONFIG, key, r);
 	return err_in(e, "certificate %s, key", cert);
 }
 
@@ -547,7 +535,7 @@ tls_identity_ask(struct tls_identity *id, const char *ca, struct err *e)
 	int r = gtls.gnutls_certificate_set_x509_trust_file(id->cred, ca, GNUTLS_X509_FMT_PEM);
 
 	if (r < 0)
-		return fail(e, EX_CONFIG, ca, r);
+		return gtls_fail(e, EX_CONFIG, ca, r);
 	if (r == 0)
 		return err_set(e, EX_CONFIG, "%s: no certificate in it", ca);
 	id->asks = true;

@@ -4,35 +4,11 @@
 # message is read from the event log.
 . "$(dirname "$0")/lib.sh"
 . "$TOP/tests/peers.sh"
+. "$TOP/tests/twonets.sh"
 
-[ "$(id -u)" -eq 0 ] || skip_all 'network namespaces need root'
-need ip unshare nsenter python3 smtp-trap
+need smtp-trap
 [ -f "$PEERS/nsd/libpath" ] || skip_all 'no nsd in build/peers: scripts/peers nsd'
-if [ -z "${IN_NAMESPACE-}" ]; then
-	unshare -n true 2>/dev/null || skip_all 'no network namespaces here'
-	rm -rf "$T"
-	IN_NAMESPACE=yes exec unshare -n "$0"
-fi
-
-NET=198.51.100
-SIX=2001:db8:1:
-bg unshare -n sleep 600
-WORLD=$!
-world() { nsenter -t $WORLD -n "$@"; }
-# The child is in its own namespace a moment after it is started.
-other() { [ "$(readlink /proc/$WORLD/ns/net)" != "$(readlink /proc/self/ns/net)" ]; }
-until_true 40 other
-ip link add here type veth peer name there netns $WORLD 2>/dev/null || skip_all 'no veth devices here'
-ip link set lo up
-ip addr add $NET.1/24 dev here
-ip -6 addr add ${SIX}:1/64 dev here nodad 2>/dev/null && IPV6=yes || IPV6=
-ip link set here up
-world ip link set lo up
-for i in 10 11 12 53; do
-	world ip addr add $NET.$i/24 dev there
-	[ -z "$IPV6" ] || world ip -6 addr add ${SIX}:$i/64 dev there nodad
-done
-world ip link set there up
+two_nets 10 11 12 53
 
 # .10 and .12 take mail, .11 refuses connections, .1 is us.
 mkdir "$T/zones"
@@ -47,11 +23,11 @@ second   A    $NET.12
 closed   A    $NET.11
 us       A    $NET.1
 lo       A    127.0.0.1
-six      AAAA ${SIX}:10
+six      AAAA $SIX:10
 both     A    $NET.10
-both     AAAA ${SIX}:10
+both     AAAA $SIX:10
 half     A    $NET.12
-half     AAAA ${SIX}:11
+half     AAAA $SIX:11
 many     A    $NET.11
 many     A    $NET.10
 relay    A    $NET.10
@@ -85,7 +61,7 @@ nsd_conf $NET.53 example >"$T/nsd.conf"
 bg nsenter -t $WORLD -n env LD_LIBRARY_PATH="$(cat "$PEERS/nsd/libpath")" \
     "$PEERS/nsd/usr/sbin/nsd" -d -c "$T/nsd.conf"
 set -- --listen $NET.10:25 --listen $NET.12:25
-[ -z "$IPV6" ] || set -- "$@" --listen "[${SIX}:10]:25"
+[ -z "$IPV6" ] || set -- "$@" --listen "[$SIX:10]:25"
 bg nsenter -t $WORLD -n smtp-trap --anywhere --maildir "$T/trap" --port-file "$T/port" "$@"
 
 cat >"$T/conf" <<END
@@ -127,7 +103,7 @@ done >"$T/domains"
 echo "[$NET.10]" >>"$T/domains"
 echo "[$NET.1]" >>"$T/domains"
 echo "[127.0.0.1]" >>"$T/domains"
-[ -z "$IPV6" ] || printf '%s\n' onlysix.example dual.example dualhalf.example "[IPv6:${SIX}:10]" \
+[ -z "$IPV6" ] || printf '%s\n' onlysix.example dual.example dualhalf.example "[IPv6:$SIX:10]" \
     >>"$T/domains"
 while read -r d; do
 	printf 'Subject: to %s\n\nHello.\n' "$d" | smtp-submit -f sender@relay.example "user@$d"
@@ -160,9 +136,9 @@ like "$(grep '"deferred".*user@behind' "$T"/queue/log/events-*.jsonl)" \
     '"content":"closed\.example\['$NET'\.11:25\].*Connection refused' 'and the reason is that of the host before us'
 like "$(outcome user@equalus.example)" '^(bounced 5\.4\.6|delivered)' 'an equal of ours'
 if [ -n "$IPV6" ]; then
-	went onlysix.example "delivered 2.0.0 [${SIX}:10]:25" 'an MX with IPv6 only'
-	went "[IPv6:${SIX}:10]" "delivered 2.0.0 [${SIX}:10]:25" 'an IPv6 literal'
-	went dual.example "delivered 2.0.0 [${SIX}:10]:25" 'IPv6 first where we have it'
+	went onlysix.example "delivered 2.0.0 [$SIX:10]:25" 'an MX with IPv6 only'
+	went "[IPv6:$SIX:10]" "delivered 2.0.0 [$SIX:10]:25" 'an IPv6 literal'
+	went dual.example "delivered 2.0.0 [$SIX:10]:25" 'IPv6 first where we have it'
 	went dualhalf.example "delivered 2.0.0 $NET.12:25" 'IPv4 when IPv6 refuses'
 fi
 done_testing

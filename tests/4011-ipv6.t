@@ -2,31 +2,9 @@
 # IPv6 and IPv4 to servers that have both, in a network namespace: which is tried first, what a site's section
 # makes of it, and what follows where one of them does not answer; mx-lookup says the same beforehand.
 . "$(dirname "$0")/lib.sh"
-
-[ "$(id -u)" -eq 0 ] || skip_all 'network namespaces need root'
-need ip unshare nsenter python3
-if [ -z "${IN_NAMESPACE-}" ]; then
-	unshare -n true 2>/dev/null || skip_all 'no network namespaces here'
-	rm -rf "$T"
-	IN_NAMESPACE=yes exec unshare -n "$0"
-fi
-four=198.51.100 six=2001:db8:
-bg unshare -n sleep 600
-WORLD=$!
-world() { nsenter -t $WORLD -n "$@"; }
-other() { [ "$(readlink /proc/$WORLD/ns/net)" != "$(readlink /proc/self/ns/net)" ]; }
-until_true 40 other
-ip link add here type veth peer name there netns $WORLD 2>/dev/null || skip_all 'no veth devices here'
-ip link set lo up
-ip addr add $four.1/24 dev here
-ip addr add $six:1/64 dev here nodad 2>/dev/null || skip_all 'no IPv6 here'
-ip link set here up
-world ip link set lo up
-for i in 10 11 12; do
-	world ip addr add $four.$i/24 dev there
-	world ip addr add $six:$i/64 dev there nodad
-done
-world ip link set there up
+. "$TOP/tests/twonets.sh"
+two_nets 10 11 12
+[ -n "$IPV6" ] || skip_all 'no IPv6 here'
 cd "$T" || exit 1
 export RELAYKIT_QUEUE="$T/q" RELAYKIT_CONFIG="$T/conf"
 
@@ -64,9 +42,9 @@ serve() {
 	bg nsenter -t $WORLD -n smtp-trap --anywhere --maildir "$T/$name" --port-file "$T/$name.port" "$@"
 	until_true 40 test -s "$name.port" || { echo 'Bail out! smtp-trap did not start'; exit 1; }
 }
-serve both --listen $four.10:25 --listen "[$six:10]:25"
-serve six --listen "[$six:11]:25"
-serve four --listen $four.12:25
+serve both --listen $NET.10:25 --listen "[$SIX:10]:25"
+serve six --listen "[$SIX:11]:25"
+serve four --listen $NET.12:25
 
 conf() { printf '%s\n' 'hostname = h.test' 'delivery = queue' 'retry_min = 1h' "resolver = \"127.0.0.1@$(cat dns)\"" "$@" >conf; }
 # went NAME: one message to it; by which family it came, or why not
@@ -82,33 +60,33 @@ went() {
 }
 order() { mx-lookup --addresses "$1.example"; }
 conf
-is "$(order both) | $(went both both)" "$six:10 $four.10 | $six:1" 'auto: IPv6 first, where this machine has it'
-is "$(went six six) $(went four four)" "$six:1 $four.1" 'and the other within the same attempt'
+is "$(order both) | $(went both both)" "$SIX:10 $NET.10 | $SIX:1" 'auto: IPv6 first, where this machine has it'
+is "$(went six six) $(went four four)" "$SIX:1 $NET.1" 'and the other within the same attempt'
 for ip in ipv4 ipv6; do
 	conf "site \"both.example\" { domains = both.example ip = $ip }" "site \"six.example\" { domains = six.example ip = $ip }" \
 	    "site \"four.example\" { domains = four.example ip = $ip }" "site \"only4.example\" { domains = only4.example ip = $ip }" \
 	    "site \"only6.example\" { domains = only6.example ip = $ip }"
-	[ $ip = ipv4 ] && want="$four.10 $six:10 | $four.1" || want="$six:10 $four.10 | $six:1"
+	[ $ip = ipv4 ] && want="$NET.10 $SIX:10 | $NET.1" || want="$SIX:10 $NET.10 | $SIX:1"
 	is "$(order both) | $(went both both)" "$want" "ip = $ip: that first"
-	is "$(went six six) $(went four four)" "$six:1 $four.1" "ip = $ip: the other where it does not answer"
-	is "$(went only4 both) $(went only6 both)" "$four.1 $six:1" "ip = $ip: the other where there is no such address"
+	is "$(went six six) $(went four four)" "$SIX:1 $NET.1" "ip = $ip: the other where it does not answer"
+	is "$(went only4 both) $(went only6 both)" "$NET.1 $SIX:1" "ip = $ip: the other where there is no such address"
 done
 for ip in ipv4 ipv6; do
 	conf "site \"both.example\" { domains = both.example ip = $ip-only }" "site \"six.example\" { domains = six.example ip = $ip-only }" \
 	    "site \"four.example\" { domains = four.example ip = $ip-only }" "site \"only4.example\" { domains = only4.example ip = $ip-only }" \
 	    "site \"only6.example\" { domains = only6.example ip = $ip-only }"
-	[ $ip = ipv4 ] && want="$four.10 | $four.1" || want="$six:10 | $six:1"
+	[ $ip = ipv4 ] && want="$NET.10 | $NET.1" || want="$SIX:10 | $SIX:1"
 	is "$(order both) | $(went both both)" "$want" "ip = $ip-only: no other"
-	[ $ip = ipv4 ] && none=six at="$four.11" lack=only6 n=4 || none=four at="[$six:12]" lack=only4 n=6
+	[ $ip = ipv4 ] && none=six at="$NET.11" lack=only6 n=4 || none=four at="[$SIX:12]" lack=only4 n=6
 	like "$(went $none $none)" "^4.4.1 mx.$none.example\\[$(echo "$at" | sed 's/[][]/\\&/g'):25\\]: .*Connection refused$" "ip = $ip-only: the other is not tried"
 	is "$(went $lack both)" "4.4.3 mx.$lack.example has no IPv$n address, and its site has ip = $ip-only" 'a host without one waits'
 done
 
 # --- without an address of the world IPv6 is left out, but where there is nothing else
-ip addr del $six:1/64 dev here
+ip addr del $SIX:1/64 dev here
 conf
-is "$(order both) | $(went both both)" "$four.10 | $four.1" 'a machine without IPv6'
-like "$(order only6)" "^$six:10$" 'a host without IPv4 is tried all the same'
+is "$(order both) | $(went both both)" "$NET.10 | $NET.1" 'a machine without IPv6'
+like "$(order only6)" "^$SIX:10$" 'a host without IPv4 is tried all the same'
 
 # --- a relay at ::1, by its address and by a name that has both
 rm -f port
