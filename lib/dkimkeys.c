@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define FROM_KEPT 1024 /* bytes of a field that is kept */
+
 struct one { /* a key and how it signs */
 	char *domain, *selector;
 	struct signkey *key;
@@ -31,6 +33,7 @@ struct dkimkeys {
 	size_t n;
 	struct map by_domain;
 	struct group any; /* for every message */
+	struct buf from, domain; /* a From field, and the domain in it: mostly the next one's, too */
 	struct dkimkeys_dir dir;
 	unsigned kinds;
 	bool often;
@@ -47,6 +50,7 @@ dkimkeys_new(bool often, void (*warn)(const char *fmt, ...))
 	ks->often = often;
 	ks->warn = warn;
 	ks->kinds = ~0u;
+	ks->from = ks->domain = (struct buf)BUF_INIT;
 	return ks;
 }
 
@@ -75,6 +79,8 @@ dkimkeys_del(struct dkimkeys *ks)
 	free(ks->groups);
 	group_free(&ks->any);
 	map_free(&ks->by_domain);
+	buf_free(&ks->from);
+	buf_free(&ks->domain);
 	pthread_mutex_destroy(&ks->lock);
 	free(ks);
 }
@@ -375,14 +381,13 @@ choose_group(const struct dkimkeys *ks, const struct group *g, struct dkimkeys_c
 	return 0;
 }
 
-int
-dkimkeys_choose(struct dkimkeys *ks, const char *from, struct dkimkeys_choice *out, struct err *e)
+static int
+choose(struct dkimkeys *ks, const char *from, struct dkimkeys_choice *out, struct err *e)
 {
 	struct cur c = cur_span(span_of(from));
 	int rc = 0;
 
 	*out = (struct dkimkeys_choice){NULL, 0, mem_dup(from, strlen(from))};
-	pthread_mutex_lock(&ks->lock);
 	while (!rc && out->n == 0 && !cur_end(&c)) {
 		struct group *g;
 
@@ -394,11 +399,47 @@ dkimkeys_choose(struct dkimkeys *ks, const char *from, struct dkimkeys_choice *o
 	}
 	if (!rc)
 		rc = choose_group(ks, &ks->any, out, e);
-	pthread_mutex_unlock(&ks->lock);
 	if (!rc && out->n == 0)
 		rc = err_set(e, EX_DATAERR, "no key for %s", from);
 	if (rc)
 		dkimkeys_choice_free(out);
+	return rc;
+}
+
+int
+dkimkeys_choose(struct dkimkeys *ks, const struct dkimhead *h, struct buf *domain,
+    struct dkimkeys_choice *out, struct err *e)
+{
+	uint32_t at = dkimhead_last(h, SPAN("From"));
+	struct span from = {"", 0};
+	bool known;
+	int rc;
+
+	*out = (struct dkimkeys_choice)DKIMKEYS_CHOICE_INIT;
+	buf_cut(domain, 0);
+	if (at != MAP_NONE && h->above[at] == MAP_NONE)
+		from = h->fields[at].value;
+	pthread_mutex_lock(&ks->lock);
+	known = from.n > 0 && span_eq(from, (struct span){ks->from.s, ks->from.len});
+	if (known) {
+		buf_add(domain, ks->domain.s, ks->domain.len);
+	} else {
+		pthread_mutex_unlock(&ks->lock); /* others need not wait for what is read here */
+		rc = dkimsign_from(h, domain, e);
+		if (rc) {
+			buf_cut(domain, 0);
+			return rc;
+		}
+		pthread_mutex_lock(&ks->lock);
+	}
+	if (!known && from.n <= FROM_KEPT) {
+		buf_cut(&ks->from, 0);
+		buf_cut(&ks->domain, 0);
+		buf_add(&ks->from, from.p, from.n);
+		buf_add(&ks->domain, domain->s, domain->len);
+	}
+	rc = choose(ks, domain->s, out, e);
+	pthread_mutex_unlock(&ks->lock);
 	return rc;
 }
 

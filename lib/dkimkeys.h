@@ -46,8 +46,9 @@ struct dkimkeys_choice {
 	char *from; /* the domain */
 };
 #define DKIMKEYS_CHOICE_INIT {NULL, 0, NULL}
-/* EX_DATAERR: there is no key for this domain. */
-int dkimkeys_choose(struct dkimkeys *ks, const char *from, struct dkimkeys_choice *out, struct err *e);
+/* *domain becomes what dkimsign_from() tells, with its errors.  EX_DATAERR: there is no key for it. */
+int dkimkeys_choose(struct dkimkeys *ks, const struct dkimhead *h, struct buf *domain,
+    struct dkimkeys_choice *out, struct err *e);
 void dkimkeys_choice_free(struct dkimkeys_choice *c);
 
 #endif

@@ -59,11 +59,9 @@ dkimmsg_sign(struct dkimkeys *ks, dkimmsg_next *next, void *arg, uint64_t now_s,
 	header = (struct span){r.split.header.s, r.split.header.len};
 	s.body[0].hash = s.body[1].hash = (struct crypt_hash){0};
 	dkimhead_open(&head, header);
-	rc = dkimsign_from(&head, &domain, e);
+	rc = dkimkeys_choose(ks, &head, &domain, &choice, e);
 	if (from)
-		buf_add(from, domain.s, rc ? 0 : domain.len);
-	if (!rc)
-		rc = dkimkeys_choose(ks, domain.s, &choice, e);
+		buf_add(from, domain.s, domain.len);
 	if (!rc)
 		rc = dkimsign_begin(&s, choice.wants, choice.n, &head, header, e);
 	if (!rc)

@@ -47,6 +47,21 @@ is "$(grep -c '^From x' got) $(grep -c '^ok' got) $(grep -c bad got)" '2 2 0' 't
 fails 'a full disk' 75 'dkim-sign: stdout: write: No space left on device' sh -c "dkim-sign $sign --batch mbox <box >/dev/full"
 fails 'no such kind' 64 'dkim-sign: --batch: "mh" is none of maildir, mbox, tar' sh -c "dkim-sign $sign --batch mh <box"
 
+# --- many senders: each message by its own From, whoever the one before it was from
+mkdir -p keys/a.example keys/b.example
+cp e.pem keys/a.example/s.pem && cp e.pem keys/b.example/s.pem
+perl -e 'my @from = ("x\@a.example", "x\@a.example", "Y <y\@B.example>", "x\@a.example", "x\@a.example, y\@b.example",
+    "x\@a.example", "x\@b.example", "x\@b.example\n", "x\@c.example", "x\@b.example");
+    for my $i (0 .. 499) { my $f = $from[(7 * $i + int($i / 3)) % 10]; chomp $f; print "From m\nSubject: $i\nFrom: $f\n\nok\n\n";
+    my @d = $f =~ /([ab]\.example)/gi; print STDERR "$i ", lc $d[0], "\n" if @d == 1 }' >senders 2>want
+for jobs in 1 3; do
+	dkim-sign --keydir keys --batch mbox --jobs $jobs <senders >got 2>told
+	is "$? $(tail -1 told)" "65 dkim-sign: $((500 - $(wc -l <want))) of 500 messages could not be signed and are left out" \
+	    "many senders, $jobs threads"
+	perl -00 -ne 'my ($d) = / d=(\S+);/; my ($s) = /^Subject: (\d+)/m; print "$s $d\n" if defined $s' got | cmp - want
+	is $? 0 'each by the key of its own domain'
+done
+
 # --- tar, plain and compressed
 tar -cf in.tar one
 mkdir got.d
