@@ -19,7 +19,7 @@ strike() {
 plain_death() {
 	case $rc in
 	124) echo "it hangs; " ;;
-	127) grep -q '^mallocfail: in ld-' "$T/said" || echo "the test is wrong; " ;;
+	127) grep -q '^mallocfail: in ld-\|^cannot allocate memory for thread-local data' "$T/said" || echo "the test is wrong; " ;;
 	125 | 126) echo "the test is wrong; " ;;
 	134 | 139) library_died || echo "it died of a signal; " ;;
 	12[89] | 1[3-9]? | 2??) echo "it died of a signal; " ;;
