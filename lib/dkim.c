@@ -467,7 +467,7 @@ dkim_field_unsigned(enum dkim_canon canon, struct span field, struct buf *out)
 		cur_ch(&c, ';');
 	}
 	buf_room(&blank, field.n);
-	buf_add(&blank, field.p, (size_t)(c.p - field.p));
+	buf_add(&blank, field.p, field.n - (size_t)(c.end - c.p));
 	cur_until(&c, ';'); /* all of the value, with the white space around it */
 	buf_add(&blank, c.p, (size_t)(c.end - c.p));
 	field_without_end(canon, (struct span){blank.s, blank.len}, out);
