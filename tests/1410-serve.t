@@ -61,7 +61,8 @@ is "$(queued)" 0 'nor one that leaves between two chunks'
 
 # --- the rest by a scripted client
 certificate one.example && certificate two.example
-serve_conf "serve { networks = \"127.0.0.0/8\" command_time = 1s session_time = 4s clients = 3 greet_delay = 100ms
+scripted() { # scripted COMMAND_TIME SESSION_TIME
+	serve_conf "serve { networks = \"127.0.0.0/8\" command_time = $1 session_time = $2 clients = 3 greet_delay = 100ms
 	front_ends = \"127.0.0.1\" }
 certificate \"1\" { cert = \"$T/one.example.pem\" key = \"$T/one.example.key\" }
 certificate \"2\" { cert = \"$T/two.example.pem\" key = \"$T/two.example.key\" }
@@ -69,9 +70,14 @@ listen \"tls\" { tls = implicit }
 listen \"strict\" { need_tls = yes }
 listen \"proxy\" { proxy = yes }
 listen \"xclient\" { xclient = yes }"
-for part in plain tls strict proxy xclient fds renew; do
+}
+for part in plain stays tls strict proxy xclient fds renew; do
 	case $part in
-	plain | renew) serve_start ;;
+	stays | fds) scripted 100s 200s ;;
+	*) scripted 1s 4s ;;
+	esac
+	case $part in
+	plain | stays | renew) serve_start ;;
 	fds) ;;
 	*) serve_start --as $part ;;
 	esac

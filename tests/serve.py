@@ -167,6 +167,9 @@ def plain():
     ok(c.reply().startswith(b"220"), "and comes in when another has left")
     for x in v + [c]:
         x.close()
+
+
+def stays():
     # Another process takes our place; who is in stays.
     c = Client()
     p = subprocess.Popen(["smtp-serve", "-C", d + "/serve.conf", "--queue", d + "/q", "-v", "--listen",
