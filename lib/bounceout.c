@@ -20,7 +20,7 @@ bounceout_rule(struct buf *out, const struct rule *r)
 static void
 code(char digits[4], int reply)
 {
-	digits[0] = reply ? (char)('0' + reply / 100 % 10) : 0;
+	digits[0] = (char)(reply ? '0' + reply / 100 % 10 : 0);
 	digits[1] = (char)('0' + reply / 10 % 10);
 	digits[2] = (char)('0' + reply % 10);
 	digits[3] = 0;

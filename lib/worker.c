@@ -206,71 +206,92 @@ find_sts(struct worker *w, const char *domain, struct route *route, struct stsfi
 	return true;
 }
 
+static void
+no_route(struct run_state *r, uint32_t own, struct load *l, const char *domain, const char *status,
+    const struct err *e)
+{
+	struct plan_site *s;
+
+	if (r->stop || r->d.trouble) {
+		load_drop(r, l); /* nobody has waited for the answer */
+		return;
+	}
+	if (r->o->site) {
+		drop_site(r, own, l); /* whatever its site is, it is not known to be the one */
+		return;
+	}
+	if (e->code == EX_NOHOST || e->code == EX_UNAVAILABLE || e->code == EX_DATAERR) {
+		load_fail_all(r, own, l, status, err_text(e));
+		return;
+	}
+	s = load_site(r, own);
+	pthread_mutex_lock(&r->lock);
+	plan_why(s, status, err_text(e));
+	s->failed = true;
+	load_report(r, own, PACE_UNREACHABLE, 0);
+	pthread_mutex_unlock(&r->lock);
+	load_verdict(r, l, JOURNAL_DEFERRED, 0, s->status, err_text(e), domain);
+	load_drain_closed(r, own);
+}
+
+/* The site, where everything that waits for this destination goes with the message. */
+static uint32_t
+take_route(struct run_state *r, uint32_t own, struct load *l, struct route *route, struct stsfile *sts,
+    bool held)
+{
+	int64_t ttl = route->ttl_s < MIN_ROUTE_TTL_S ? MIN_ROUTE_TTL_S : route->ttl_s;
+	uint32_t dest = l->i.dest, site;
+
+	if (sts && ttl > STSKEEP_RECHECK_S) /* RFC 8461 5.1: before a message fails for good */
+		ttl = STSKEEP_RECHECK_S;
+	pthread_mutex_lock(&r->lock);
+	site = plan_site(&r->plan, route, io_now_ms());
+	plan_hold(&r->plan, dest, sts, held);
+	plan_resolved(&r->plan, dest, site, io_now_ms() + ttl * 1000);
+	load_report(r, own, PACE_DELIVERED, 0);
+	plan_return(&r->plan, l->item);
+	pthread_mutex_unlock(&r->lock);
+	if (unwanted(r, site) && load_next(r, site, l))
+		drop_site(r, site, l);
+	load_drain_closed(r, site);
+	return site;
+}
+
 /* The order came from a destination whose route is not known: find it, then everything that
  * waits for it moves to the real site. */
 static void
 resolve(struct worker *w, uint32_t own, uint32_t item)
 {
 	struct run_state *r = w->r;
-	uint64_t dns_s = r->d.conf->timeouts.dns;
+	int64_t until = io_now_ms() + (int64_t)r->d.conf->timeouts.dns * 1000;
 	char status[12] = "";
 	struct route route = {0};
 	struct err e = ERR_INIT;
 	struct stsfile *sts = NULL;
+	struct plan_dest *dest;
 	struct load l;
 	const struct conf_route *by;
-	uint32_t dest, site = 0;
+	uint32_t site = 0;
 	const char *domain;
 	bool held = false, old = false, lax;
-	int rc;
 
 	pthread_mutex_lock(&r->lock);
 	l = load_of(r, item);
-	dest = l.i.dest;
-	domain = r->plan.dests[dest].domain;
-	lax = r->plan.dests[dest].lax;
-	by = r->plan.dests[dest].by;
+	dest = &r->plan.dests[l.i.dest];
+	domain = dest->domain;
+	lax = dest->lax;
+	by = dest->by;
 	pthread_mutex_unlock(&r->lock);
-	rc = route_resolve(r->d.conf, by, &r->self, w->c.dns, domain, r->seed ^ own,
-	    io_now_ms() + (int64_t)dns_s * 1000, &route, status, &e);
-	if (!rc && lax)
-		route_relax(&route);
-	if (!rc && !find_sts(w, domain, &route, &sts, &held, &old)) {
-		put_back(r, own, item);
-		return;
-	}
-	if (rc && (r->stop || r->d.trouble)) {
-		load_drop(r, &l); /* nobody has waited for the answer */
-	} else if (rc && r->o->site) {
-		drop_site(r, own, &l); /* whatever its site is, it is not known to be the one */
-	} else if (rc == EX_NOHOST || rc == EX_UNAVAILABLE || rc == EX_DATAERR) {
-		load_fail_all(r, own, &l, status, err_text(&e));
-	} else if (rc) {
-		struct plan_site *s = load_site(r, own);
-
-		pthread_mutex_lock(&r->lock);
-		plan_why(s, status, err_text(&e));
-		s->failed = true;
-		load_report(r, own, PACE_UNREACHABLE, 0);
-		pthread_mutex_unlock(&r->lock);
-		load_verdict(r, &l, JOURNAL_DEFERRED, 0, s->status, err_text(&e), domain);
-		load_drain_closed(r, own);
+	if (route_resolve(r->d.conf, by, &r->self, w->c.dns, domain, r->seed ^ own, until, &route, status, &e)) {
+		no_route(r, own, &l, domain, status, &e);
 	} else {
-		int64_t ttl = route.ttl_s < MIN_ROUTE_TTL_S ? MIN_ROUTE_TTL_S : route.ttl_s;
-
-		if (sts && ttl > STSKEEP_RECHECK_S) /* RFC 8461 5.1: before a message fails for good */
-			ttl = STSKEEP_RECHECK_S;
-
-		pthread_mutex_lock(&r->lock);
-		site = plan_site(&r->plan, &route, io_now_ms());
-		plan_hold(&r->plan, dest, sts, held);
-		plan_resolved(&r->plan, dest, site, io_now_ms() + ttl * 1000);
-		load_report(r, own, PACE_DELIVERED, 0);
-		plan_return(&r->plan, item);
-		pthread_mutex_unlock(&r->lock);
-		if (unwanted(r, site) && load_next(r, site, &l))
-			drop_site(r, site, &l);
-		load_drain_closed(r, site);
+		if (lax)
+			route_relax(&route);
+		if (!find_sts(w, domain, &route, &sts, &held, &old)) {
+			put_back(r, own, item);
+			return;
+		}
+		site = take_route(r, own, &l, &route, sts, held);
 	}
 	err_free(&e);
 	pthread_mutex_lock(&r->lock);
