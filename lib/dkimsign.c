@@ -579,7 +579,7 @@ one_signature(const struct dkimsign *s, const struct dkimsign_want *w, uint64_t 
     struct buf *out, struct err *e)
 {
 	struct dkimsign_fields *own = w->fields ? NULL : dkimsign_fields_new(w->names, w->oversign);
-	const struct dkimsign_fields *l = own ? own : w->fields;
+	const struct dkimsign_fields *l = w->fields ? w->fields : own;
 	struct chosen *v = mem_grow(NULL, l->n, sizeof *v);
 	struct field f = {out, out->len, BUF_INIT};
 	unsigned char digest[CRYPT_DIGEST_MAX];

@@ -107,7 +107,7 @@ weigh(const struct answers *a)
 static void
 forget_old(struct dnscache *c)
 {
-	for (uint32_t i = 0; i < c->old.n; i++)
+	for (uint32_t i = 0; c->old.v && i < c->old.n; i++)
 		c->bytes -= c->old.v[i].bytes;
 	half_free(&c->old);
 	c->old = c->young;

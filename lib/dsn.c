@@ -157,7 +157,7 @@ enum field { NONE, OTHER, REPORTING, ARRIVAL, ENVID, ORIGINAL, FINAL, ACTUAL, AC
 static enum field
 field_of(struct span line, struct span *value)
 {
-#define KNOWN(name, is) {{name, sizeof name - 1}, is}
+#define KNOWN(name, is) {{name, sizeof(name) - 1}, is}
 	static const struct known {
 		struct span name;
 		enum field is;
