@@ -382,12 +382,13 @@ too_old(const struct run_state *r, const struct load *l)
 {
 	const struct conf *c = r->d.conf;
 	struct retry_policy policy = {c->retry_min_s, c->retry_max_s, c->lifetime_s};
+	const struct parcel *p = taken(l);
 	struct entry_name n;
 	uint64_t born;
 
-	if (!r->d.may_expire || (!taken(l) && !entry_name_parse(span_of(l->i.name), &n)))
+	if (!r->d.may_expire || (!p && !entry_name_parse(span_of(l->i.name), &n)))
 		return false;
-	born = taken(l) ? parcel_begins(taken(l)) : entry_id_us(n.id.p) / 1000000;
+	born = p ? parcel_begins(p) : entry_id_us(n.id.p) / 1000000;
 	return !retry_born_ok(born, now_s()) || retry_expired(&policy, born, now_s());
 }
 
