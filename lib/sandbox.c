@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -336,6 +337,16 @@ confine_files(const char *queue_dir, const struct sandbox_also *also, struct err
 	return rc;
 }
 
+/* From the ninth thread on the C library asks files in /sys and /proc how many processors there are, to know
+ * how many pools of memory may be; unanswered, it takes as many as this. */
+static void
+settle_memory_pools(void)
+{
+#ifdef M_ARENA_MAX
+	mallopt(M_ARENA_MAX, 16);
+#endif
+}
+
 static int
 no_more_rights(struct err *e)
 {
@@ -348,6 +359,7 @@ sandbox_enter_also(const char *queue_dir, const struct sandbox_also *also, struc
 	uint32_t family = also && also->unix_sockets ? AF_UNIX : 0;
 	int rc = no_more_rights(e);
 
+	settle_memory_pools();
 	if (!rc)
 		rc = confine_files(queue_dir, also, e);
 	return rc ? rc : forbid_calls(deliverer, N_RULES(deliverer), false, LAST_KNOWN, family, e);

@@ -1,13 +1,14 @@
 /* confined - goes into the deliverer's sandbox and tries what it should not be able to do.
  *
  * usage: confined QUEUE OUTSIDE [DROP]
+ *        confined crowd QUEUE OUTSIDE
  *        confined hall QUEUE OUTSIDE
  *        confined without-landlock COMMAND [ARGUMENT ...]
  *
  * Prints a line for each attempt: its name, and "ok" or the name of the error.  OUTSIDE is a
  * directory in which a file "file" stands, owned by whoever calls.  DROP is one that letters are put
- * into, with "tmp", "new" and in it a letter "read": then only what that allows is tried.  hall: by a
- * process that one made which lets clients in.  without-landlock: as on a kernel that has none. */
+ * into, with "tmp", "new" and in it a letter "read": then only what that allows is tried.  crowd: nothing
+ * is tried but that many threads want memory at once.  hall: by a process that one made which lets clients in.  without-landlock: as on a kernel that has none. */
 #include "buf.h"
 #include "prog.h"
 #include "sandbox.h"
@@ -218,6 +219,32 @@ try_drop(const char *drop)
 	told("execve", execl("/bin/true", "true", (char *)NULL));
 }
 
+static pthread_barrier_t all_have;
+
+static void *
+want_memory(void *arg)
+{
+	char *volatile p = malloc(1000); /* else it would be left out */
+
+	pthread_barrier_wait(&all_have);
+	free(p);
+	return arg;
+}
+
+static int
+crowd(void)
+{
+	pthread_t t[16];
+
+	pthread_barrier_init(&all_have, NULL, sizeof t / sizeof *t);
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+		if (pthread_create(&t[i], NULL, want_memory, NULL) != 0)
+			return 71;
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+		pthread_join(t[i], NULL);
+	return 0;
+}
+
 static int
 enter(const char *drop, struct err *e)
 {
@@ -253,7 +280,7 @@ int
 main(int argc, char *argv[])
 {
 	struct err e = ERR_INIT;
-	bool is_hall;
+	bool is_hall, is_crowd;
 
 	prog_start("confined");
 	if (argc < 3)
@@ -264,7 +291,8 @@ main(int argc, char *argv[])
 		return 127;
 	}
 	is_hall = strcmp(argv[1], "hall") == 0 && argc == 4;
-	argv += is_hall;
+	is_crowd = strcmp(argv[1], "crowd") == 0 && argc == 4;
+	argv += is_hall || is_crowd;
 	queue = argv[1];
 	outside = argv[2];
 	old_fd = open(at(outside, "file"), O_RDWR | O_APPEND | O_CLOEXEC);
@@ -274,6 +302,8 @@ main(int argc, char *argv[])
 		prog_warn("%s", err_text(&e));
 		return 75;
 	}
+	if (is_crowd)
+		return crowd();
 	if (argv[3]) {
 		try_drop(argv[3]);
 		return out_close();
