@@ -18,17 +18,25 @@ digit(int c)
 	return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+int
+hex_byte(const char two[2])
+{
+	int high = digit((unsigned char)two[0]), low = digit((unsigned char)two[1]);
+
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
 bool
 hex_get(struct span text, unsigned char *out, size_t n)
 {
 	if (text.n != 2 * n)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		int high = digit((unsigned char)text.p[2 * i]), low = digit((unsigned char)text.p[2 * i + 1]);
+		int byte = hex_byte(text.p + 2 * i);
 
-		if (high < 0 || low < 0)
+		if (byte < 0)
 			return false;
-		out[i] = (unsigned char)(high << 4 | low);
+		out[i] = (unsigned char)byte;
 	}
 	return true;
 }

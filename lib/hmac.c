@@ -1,5 +1,7 @@
 #include "hmac.h"
 
+#include "hex.h"
+
 #include <nettle/hmac.h>
 #include <nettle/md5.h>
 #include <nettle/memops.h>
@@ -60,36 +62,12 @@ hmac_cram_key(struct span password, struct buf *out)
 	explicit_bzero(&c, sizeof c);
 }
 
-static int
-hex_digit(int c)
-{
-	return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	    : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* n bytes of text of 2 n digits; false for any other. */
-static bool
-unhex(struct span text, unsigned char *out, size_t n)
-{
-	if (text.n != 2 * n)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		int high = hex_digit((unsigned char)text.p[2 * i]);
-		int low = hex_digit((unsigned char)text.p[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		out[i] = (unsigned char)(high << 4 | low);
-	}
-	return true;
-}
-
 bool
 hmac_cram_key_ok(struct span key)
 {
 	unsigned char bytes[HMAC_CRAM_TEXT / 2];
 
-	return unhex(key, bytes, sizeof bytes);
+	return hex_get(key, bytes, sizeof bytes);
 }
 
 /* One block has gone through it: the key, padded. */
@@ -108,9 +86,9 @@ hmac_cram_check(struct span key, struct span challenge, struct span digest)
 {
 	unsigned char states[HMAC_CRAM_TEXT / 2], said[MD5_DIGEST_SIZE] = {0}, is[MD5_DIGEST_SIZE];
 	struct hmac_md5_ctx c;
-	bool readable = unhex(digest, said, sizeof said), equal;
+	bool readable = hex_get(digest, said, sizeof said), equal;
 
-	if (!unhex(key, states, sizeof states))
+	if (!hex_get(key, states, sizeof states))
 		return false;
 	get_state(states, &c.outer);
 	get_state(states + sizeof states / 2, &c.inner);

@@ -1,6 +1,7 @@
 #include "mime.h"
 
 #include "b64.h"
+#include "hex.h"
 #include "msg.h"
 
 #include <stdint.h>
@@ -294,13 +295,6 @@ qp_encode(struct shorten *s, struct span body, struct err *e)
 	return rc;
 }
 
-static bool
-is_hex(int c)
-{
-	c = ascii_lower(c);
-	return is_digit(c) || (c >= 'a' && c <= 'f');
-}
-
 /* Long lines of what is encoded already: soft line breaks between its characters, or for base64
  * a line break anywhere.  Bytes over 127 are nothing there: as quoted-printable they stay what they
  * were taken for, decoders of base64 pass over them (RFC 2045 6.8). */
@@ -319,8 +313,7 @@ wrap(struct shorten *s, struct span body, enum coding coding, struct err *e)
 			c.p++;
 			continue;
 		}
-		if (coding == QUOTED && *c.p == '=' && c.end - c.p >= 3 &&
-		    is_hex((unsigned char)c.p[1]) && is_hex((unsigned char)c.p[2]))
+		if (coding == QUOTED && *c.p == '=' && c.end - c.p >= 3 && hex_byte(c.p + 1) >= 0)
 			n = 3;
 		if (*c.p == '\r' && c.end - c.p >= 2 && c.p[1] == '\n') {
 			n = 2;
@@ -495,12 +488,13 @@ static int
 shorten_message(struct shorten *s, const struct entity *t, unsigned depth, struct err *e)
 {
 	struct cur c = cur_span(t->body);
+	const char *start = c.p;
 	int rc = outer_header(s, t, e);
 
 	cur_ch(&c, '\r');
 	cur_ch(&c, '\n');
 	if (!rc)
-		rc = put(s, (struct span){t->body.p, (size_t)(c.p - t->body.p)}, e);
+		rc = put(s, (struct span){start, (size_t)(c.p - start)}, e);
 	return rc ? rc : shorten(s, cur_rest(&c), depth + 1, true, false, e);
 }
 

@@ -1,6 +1,7 @@
 #include "mimeread.h"
 
 #include "eight.h"
+#include "hex.h"
 #include "msg.h"
 #include "readable.h"
 
@@ -127,13 +128,6 @@ put_base64(struct mimeread *m, struct span line)
 	}
 }
 
-static int
-hex(int c)
-{
-	c = ascii_lower(c);
-	return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 2045 6.7.  "=" before anything but two digits stays as it is. */
 static void
 put_quoted(struct mimeread *m, struct span line, bool whole)
@@ -145,7 +139,7 @@ put_quoted(struct mimeread *m, struct span line, bool whole)
 	for (size_t i = 0; i < line.n; i++) {
 		const char *coded = memchr(line.p + i, '=', line.n - i);
 		size_t plain = coded ? (size_t)(coded - line.p) - i : line.n - i;
-		char c = '=';
+		int byte;
 
 		put(m, line.p + i, plain);
 		i += plain;
@@ -155,13 +149,12 @@ put_quoted(struct mimeread *m, struct span line, bool whole)
 			soft = true;
 			break;
 		}
-		if (i + 2 < line.n && hex(line.p[i + 1]) >= 0 && hex(line.p[i + 2]) >= 0) {
-			c = (char)(hex(line.p[i + 1]) << 4 | hex(line.p[i + 2]));
-			i += 2;
-			if (c == '\r')
-				continue;
-		}
-		put(m, &c, 1);
+		byte = i + 2 < line.n ? hex_byte(line.p + i + 1) : -1;
+		i += byte < 0 ? 0 : 2;
+		if (byte < 0)
+			put(m, "=", 1);
+		else if (byte != '\r')
+			put(m, &(char){(char)byte}, 1);
 	}
 	if (whole && !soft)
 		put(m, "\n", 1);

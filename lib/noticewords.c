@@ -36,7 +36,7 @@ is_code(struct span status, const char *code)
 {
 	struct span want = span_of(code), rest = {status.p + 2, status.n - 2};
 
-	if (want.p[want.n - 1] == '.')
+	if (span_ends(want, SPAN(".")))
 		return rest.n > want.n && span_eq((struct span){rest.p, want.n}, want);
 	return span_eq(rest, want);
 }

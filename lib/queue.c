@@ -48,7 +48,7 @@ queue_dir(const struct queue_at *at, char out[QUEUE_DIR_MAX])
 	} else if (at->place == IN_NEW && at->hour_s) {
 		snprintf(out, QUEUE_DIR_MAX, "new.%llu", (unsigned long long)at->hour_s);
 	} else {
-		strcpy(out, queue_place_names[at->place]);
+		memccpy(out, queue_place_names[at->place], 0, QUEUE_DIR_MAX);
 	}
 }
 

@@ -2,6 +2,7 @@
 
 #include "b64.h"
 #include "date.h"
+#include "hex.h"
 #include "json.h"
 #include "jsonread.h"
 #include "map.h"
@@ -12,7 +13,6 @@
 #define DAY_S 86400
 #define SECOND_US 1000000
 #define HTTPS_PORT 443
-#define HEX 16
 #define PERCENT_MAX 254 /* bytes of a mailbox */
 #define LINE_BYTES 57   /* of base64, 76 characters */
 
@@ -390,13 +390,6 @@ tlsrpt_json(const struct tlsrpt *t, size_t i, const struct tlsrpt_from *from, st
 
 /* --- where it goes */
 
-static int
-hex(int c)
-{
-	c = ascii_lower(c);
-	return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 6068: the addr-spec, percent-encoded; what follows "?" (a subject) is not ours to take. */
 static bool
 mailbox_of(struct span s, struct buf *out)
@@ -405,9 +398,7 @@ mailbox_of(struct span s, struct buf *out)
 		int c = (unsigned char)s.p[i];
 
 		if (c == '%') {
-			if (i + 2 >= s.n || hex(s.p[i + 1]) < 0 || hex(s.p[i + 2]) < 0)
-				return false;
-			c = hex(s.p[i + 1]) * HEX + hex(s.p[i + 2]);
+			c = i + 2 < s.n ? hex_byte(s.p + i + 1) : -1;
 			i += 2;
 		}
 		if (c <= ' ' || c == 127 || c == ',' || c == '<' || c == '>' || out->len == PERCENT_MAX)
