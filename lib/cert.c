@@ -438,11 +438,17 @@ cert_store_later(struct cert_store **out, const char *file, struct err *e)
 		rc = io_slurp_at(AT_FDCWD, usual[i], STORE_MAX, &s->pem, e);
 	}
 	if (rc) {
-		cert_store_free(s);
-		if (file)
+		if (file) {
+			cert_store_free(s);
 			return e->code = EX_CONFIG;
+		}
 		err_free(e);
-		return cert_store_open(out, NULL, e);
+		rc = cert_store_open(out, NULL, e);
+		if (rc != EX_CONFIG) {
+			cert_store_free(s);
+			return rc;
+		}
+		err_free(e); /* a bare machine has none: s, in which nothing is, trusts nobody */
 	}
 	*out = s;
 	return 0;
@@ -457,8 +463,9 @@ list_of(struct cert_store *s)
 	pthread_mutex_lock(&s->lock);
 	if (!s->list && gtls.gnutls_x509_trust_list_init(&s->list, 0) >= 0) {
 		d = (gnutls_datum_t){(unsigned char *)s->pem.s, (unsigned)s->pem.len};
-		gtls.gnutls_x509_trust_list_add_trust_mem(
-		    s->list, &d, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
+		if (d.size)
+			gtls.gnutls_x509_trust_list_add_trust_mem(
+			    s->list, &d, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
 		buf_free(&s->pem);
 	}
 	pthread_mutex_unlock(&s->lock);

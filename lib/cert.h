@@ -62,7 +62,8 @@ enum cert_is cert_dane(const struct cert_chain *c, const struct cert_tlsa *v, si
 struct cert_store;
 int cert_store_open(struct cert_store **s, const char *file, struct err *e);
 /* The same, but they are only read now, which takes a tenth of a millisecond; they are understood when the
- * first certificate is looked at, which takes fifty.  What is wrong with them is CERT_UNTRUSTED then. */
+ * first certificate is looked at, which takes fifty.  What is wrong with them is CERT_UNTRUSTED then, and so
+ * is a machine on which no CAs are installed: that it trusts nobody stops no mail that needs nobody's word. */
 int cert_store_later(struct cert_store **s, const char *file, struct err *e);
 void cert_store_free(struct cert_store *s);
 /* RFC 8461 4.1, RFC 6125: a chain to a CA, and a DNS name among the subjectAltNames. */

@@ -361,6 +361,16 @@ install -d -m 700 bare/state/sts
 cp queue/state/sts/good.plain bare/state/sts/
 is "$(PATH=/usr/bin:/bin alone/mx-lookup -C conf.alone --policy good.plain)" sts:enforce 'what is remembered counts'
 
+# --- a machine on which no CAs are installed: what asks for one waits, all other mail goes as ever
+install -d -m 700 nocas nocas/state nocas/state/sts
+cp queue/state/sts/good.plain nocas/state/sts/
+sed "s|^queue.*|queue = \"$T/nocas\"|; /^sts_ca_file/d" conf >conf.nocas
+for d in good nosts; do printf 'Subject: x\n\ny\n' | smtp-submit -C conf.nocas -f sender@relay.test "user@$d.plain"; done
+unshare -m sh -c 'for d in /etc/ssl /etc/pki /etc/ca-certificates; do [ ! -d $d ] || mount -t tmpfs tmpfs $d; done
+    exec smtp-deliver -C conf.nocas -v' >out 2>&1
+is "$(cat out)" 'delivered 1 deferred 1 failed 0 expired 0' 'no CAs: a run'
+like "$(cat nocas/log/*.jsonl)" '"type":"deferred".*user@good.plain.*MTA-STS policy of good.plain: the certificate' 'trusts nobody'
+
 # --- what is remembered, when the world has changed
 n=$(requests)
 post good.plain
