@@ -5,8 +5,8 @@
 need python3 openssl
 cd "$T" || exit 1
 umask 077
-lib=$(find -L "$TOP/build/peers/libopendmarc2" -name 'libopendmarc.so.2' 2>/dev/null | head -n 1)
-[ -n "$lib" ] || skip_all 'libopendmarc2 is not unpacked (scripts/peers)'
+lib=$(find -L "$TOP/build/peers/opendmarc" -name 'libopendmarc.so.2' 2>/dev/null | head -n 1)
+[ -n "$lib" ] || skip_all 'no opendmarc in build/peers: scripts/peers opendmarc'
 psl=/usr/share/publicsuffix/public_suffix_list.dat
 [ -e "$psl" ] || skip_all 'no list of public suffixes'
 
@@ -83,7 +83,7 @@ for line in sys.stdin:
     print("%s: %s" % (name, verdicts.get(L.opendmarc_get_policy_to_enforce(c), "?") if rc == 0 else "refused %d" % rc))
     L.opendmarc_policy_connect_shutdown(c)
 END
-env LD_LIBRARY_PATH="$(cat "$TOP/build/peers/libopendmarc2/libpath")" python3 theirs.py "$lib" "$psl" <table >theirs 2>err
+env LD_LIBRARY_PATH="$(cat "$TOP/build/peers/opendmarc/libpath")" python3 theirs.py "$lib" "$psl" <table >theirs 2>err
 result $? 'OpenDMARC judges' || sed 's/^/# /' err
 
 # --- ours, by the program: a signed message, an address that SPF lets pass

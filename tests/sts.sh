@@ -47,7 +47,7 @@ def crc(b):
 p = "queue/state/sts/" + sys.argv[1]
 t = open(p, "rb").read()
 t = t[:t.rindex(b"end=")]
-t = re.sub(rb"fetched=(\d+)", lambda m: b"fetched=%d" % (int(m.group(1)) + int(sys.argv[2])), t, 1)
+t = re.sub(rb"fetched=(\d+)", lambda m: b"fetched=%d" % (int(m.group(1)) + int(sys.argv[2])), t, count=1)
 open(p, "wb").write(t + b"end=%08x\n" % crc(t))
 END
 }
