@@ -1,6 +1,6 @@
 /* intake: the same bytes in, however the reads fall, give the same message out. */
+#include "feed.h"
 #include "intake.h"
-#include "io.h"
 #include "tap.h"
 
 #include <fcntl.h>
@@ -8,40 +8,6 @@
 #include <unistd.h>
 
 #define HEADER_MAX 200
-
-struct feed { /* a pipe that gives `first` bytes, then `step` at each read */
-	int out;
-	const char *p;
-	size_t n, first, step;
-};
-
-static int
-feed_more(void *arg, struct err *e)
-{
-	struct feed *f = arg;
-	size_t n = f->first ? f->first : f->step;
-
-	if (n > f->n)
-		n = f->n;
-	if (n > 0 && io_write(f->out, f->p, n, e))
-		return e->code;
-	f->p += n;
-	f->n -= n;
-	f->first = 0;
-	if (f->n == 0 && f->out >= 0) {
-		close(f->out);
-		f->out = -1;
-	}
-	return 0;
-}
-
-static int
-gather(void *arg, const void *p, size_t n, struct err *e)
-{
-	(void)e;
-	buf_add(arg, p, n);
-	return 0;
-}
 
 enum { REPAIR = 1 };
 

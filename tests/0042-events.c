@@ -1,4 +1,5 @@
 /* events: the line of each fact, one write a line from many threads, the day's file, trouble. */
+#include "dir.h"
 #include "events.h"
 #include "io.h"
 #include "jsonread.h"
@@ -105,7 +106,6 @@ types(void)
 
 /* --- files */
 
-static char dir[] = "/tmp/relaykit-events.XXXXXX";
 static int dir_fd;
 
 static void
@@ -253,7 +253,6 @@ trouble(void)
 {
 	struct err e = ERR_INIT;
 	struct events *v;
-	char path[100];
 	int link_to;
 
 	events_open(&v, dir_fd, &e);
@@ -265,9 +264,6 @@ trouble(void)
 	is_num((long long)events_lost(v), 1, "the next line finds its file");
 	events_close(v);
 	is_num(events_open(&v, -1, &e), EX_TEMPFAIL, "no directory is an error");
-	snprintf(path, sizeof path, "rm -rf %s", dir);
-	if (system(path))
-		printf("# %s stays\n", dir);
 	err_free(&e);
 }
 
@@ -320,7 +316,8 @@ main(void)
 	text();
 	page();
 	types();
-	if (!mkdtemp(dir) || (dir_fd = open(dir, O_RDONLY | O_DIRECTORY)) < 0)
+	dir_make();
+	if ((dir_fd = open(dir, O_RDONLY | O_DIRECTORY)) < 0)
 		return 1;
 	threads(&b);
 	torn(&b);

@@ -1,5 +1,7 @@
 /* What queue.h and put.h promise, on a real directory. */
+#include "dir.h"
 #include "file.h"
+#include "found.h"
 #include "io.h"
 #include "put.h"
 #include "taken.h"
@@ -11,36 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char dir[] = "/tmp/relaykit-queue.XXXXXX";
 static struct err e = ERR_INIT;
-
-struct found {
-	int n;
-	struct queue_at at;
-	char name[ENTRY_NAME_MAX + 1];
-};
-
-static int
-on_name(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
-{
-	struct found *f = arg;
-
-	f->n++;
-	f->at = *at;
-	(void)n;
-	memcpy(f->name, name, strlen(name) + 1);
-	return 0;
-}
-
-static struct found
-look(struct queue *q, enum queue_place place)
-{
-	struct found f = {0};
-
-	if (queue_scan(q, place, UINT64_MAX, on_name, &f, &e))
-		printf("# %s\n", err_text(&e));
-	return f;
-}
 
 static int
 add(struct queue *q, struct queue_put *p, const char *body, size_t n)
@@ -312,10 +285,8 @@ int
 main(void)
 {
 	struct queue *q;
-	char clean[64];
 
-	if (!mkdtemp(dir))
-		return 1;
+	dir_make();
 	if (!ok(queue_open(&q, dir, QUEUE_WORK, &e) == 0, "opened"))
 		return 1;
 	adding(q);
@@ -328,9 +299,6 @@ main(void)
 	damaged(q);
 	swollen(q);
 	queue_close(q);
-	snprintf(clean, sizeof clean, "rm -rf %s", dir);
-	if (system(clean) != 0)
-		printf("# could not remove %s\n", dir);
 	err_free(&e);
 	return tap_done();
 }

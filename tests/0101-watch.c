@@ -1,4 +1,5 @@
 /* What inotify says, as a run understands it: the events that cannot be had from a kernel at will. */
+#include "found.h"
 #include "tap.h"
 #include "watch.h"
 
@@ -8,24 +9,6 @@
 
 #define NAME "1795312377.361mxnchny6mb288,mail,5,x.example"
 #define HOUR 1795309200 /* 2026-11-22 01:00 */
-
-struct seen {
-	int n;
-	struct queue_at at;
-	char name[ENTRY_NAME_MAX + 1];
-};
-
-static int
-each(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
-{
-	struct seen *s = arg;
-
-	s->n++;
-	s->at = *at;
-	(void)n;
-	memcpy(s->name, name, strlen(name) + 1);
-	return 0;
-}
 
 static struct watch watch = {.fd = -1, .cur = true, .new_wd = 1, .cur_wd = 2, .hour_wd = 3,
     .past_wd = 4, .hour_s = HOUR, .past_s = HOUR - 3600};
@@ -47,11 +30,11 @@ static void
 one(int wd, uint32_t mask, const char *name, int names, unsigned look, const char *what)
 {
 	char b[512] __attribute__((aligned(8)));
-	struct seen s = {0};
+	struct found s = {0};
 	unsigned got = 0;
 	size_t n = put(b, wd, mask, name);
 
-	ok(watch_events(&watch, b, n, each, &s, &got) == 0 && s.n == names && got == look, "%s", what);
+	ok(watch_events(&watch, b, n, on_name, &s, &got) == 0 && s.n == names && got == look, "%s", what);
 	if (names)
 		ok(s.at.place == (wd == 1 ? IN_NEW : IN_CUR) &&
 		    s.at.hour_s == (wd == 1 ? 0 : wd == 3 ? HOUR : HOUR - 3600) &&
@@ -62,7 +45,7 @@ int
 main(void)
 {
 	char b[2048] __attribute__((aligned(8)));
-	struct seen s = {0};
+	struct found s = {0};
 	unsigned look = 0;
 	size_t n = 0;
 
@@ -84,7 +67,7 @@ main(void)
 	n += put(b + n, -1, IN_Q_OVERFLOW, NULL);
 	n += put(b + n, 3, IN_MOVED_TO, NAME);
 	n += put(b + n, 2, IN_CREATE | IN_ISDIR, "2026112201");
-	ok(watch_events(&watch, b, n, each, &s, &look) == 0 && s.n == 2 &&
+	ok(watch_events(&watch, b, n, on_name, &s, &look) == 0 && s.n == 2 &&
 	    look == (WATCH_LOOK_ALL | WATCH_LOOK_CUR), "several at once");
 	return tap_done();
 }

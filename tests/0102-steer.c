@@ -1,5 +1,7 @@
 /* What steer.h promises, where another run moves an entry on by its name alone at the worst moment:
  * between our lock and our rename or unlink.  The calls are ours here, and do so. */
+#include "dir.h"
+#include "found.h"
 #include "io.h"
 #include "put.h"
 #include "steer.h"
@@ -16,38 +18,9 @@
 
 #define HOUR_S 3600u
 
-static char dir[] = "/tmp/relaykit-steer.XXXXXX";
 static struct err e = ERR_INIT;
 static struct queue *q;
 static uint64_t move_to_s; /* before the next rename or unlink: to this hour; 0: no more */
-
-struct found {
-	int n;
-	struct queue_at at;
-	char name[ENTRY_NAME_MAX + 1];
-};
-
-static int
-on_name(void *arg, const struct queue_at *at, const char *name, const struct entry_name *n)
-{
-	struct found *f = arg;
-
-	f->n++;
-	f->at = *at;
-	(void)n;
-	memcpy(f->name, name, strlen(name) + 1);
-	return 0;
-}
-
-static struct found
-look(enum queue_place place)
-{
-	struct found f = {0};
-
-	if (queue_scan(q, place, UINT64_MAX, on_name, &f, &e))
-		printf("# %s\n", err_text(&e));
-	return f;
-}
 
 static void
 meddle(void)
@@ -58,9 +31,9 @@ meddle(void)
 	if (!to)
 		return;
 	move_to_s = 0;
-	f = look(IN_NEW);
+	f = look(q, IN_NEW);
 	if (f.n == 0)
-		f = look(IN_CUR);
+		f = look(q, IN_CUR);
 	ok(f.n == 1 && queue_defer_name(q, &f.at, f.name, to, &e) == 0, "another run moves it on meanwhile");
 }
 
@@ -134,7 +107,7 @@ steers(enum steer_what what, const char *want)
 static void
 never_replaces(void)
 {
-	struct found f = look(IN_HOLD);
+	struct found f = look(q, IN_HOLD);
 	struct queue_entry t;
 	enum queue_took took;
 	struct stat st;
@@ -150,9 +123,9 @@ never_replaces(void)
 	is_num(queue_move(&t, IN_NEW, &e), EX_TEMPFAIL, "it is not moved there");
 	ok(strstr(err_text(&e), "File exists") != NULL, "%s", err_text(&e));
 	ok(stat(path, &st) == 0 && st.st_size == 7, "the other is as it was");
-	is_num(look(IN_HOLD).n, 1, "and so is it");
+	is_num(look(q, IN_HOLD).n, 1, "and so is it");
 	is_num(queue_move(&t, IN_HOLD, &e), 0, "where it is it may go");
-	is_num(look(IN_HOLD).n, 1, "and stays");
+	is_num(look(q, IN_HOLD).n, 1, "and stays");
 	queue_release(&t);
 	unlink(path);
 }
@@ -161,34 +134,31 @@ int
 main(void)
 {
 	uint64_t hour = io_time_us() / 1000000 / HOUR_S * HOUR_S;
-	char clean[64];
 
-	if (!mkdtemp(dir) || !ok(queue_open(&q, dir, QUEUE_WORK, &e) == 0, "opened"))
+	dir_make();
+	if (!ok(queue_open(&q, dir, QUEUE_WORK, &e) == 0, "opened"))
 		return 1;
 	put("Subject: a\r\n\r\n");
 	move_to_s = hour + 2 * HOUR_S;
 	steers(STEER_HOLD, "1 accepted held");
-	is_num(look(IN_HOLD).n, 1, "from new/, it is in hold/");
+	is_num(look(q, IN_HOLD).n, 1, "from new/, it is in hold/");
 	never_replaces();
 	steers(STEER_RELEASE, "1 released");
-	is_num(look(IN_NEW).n, 1, "released, it is in new/");
+	is_num(look(q, IN_NEW).n, 1, "released, it is in new/");
 	move_to_s = hour + 3 * HOUR_S;
 	steers(STEER_REMOVE, "1 removed");
-	is_num(look(IN_NEW).n + look(IN_CUR).n + look(IN_HOLD).n, 0, "removed, it is nowhere");
+	is_num(look(q, IN_NEW).n + look(q, IN_CUR).n + look(q, IN_HOLD).n, 0, "removed, it is nowhere");
 
 	put("Subject: b\r\n\r\n");
-	struct found f = look(IN_NEW);
+	struct found f = look(q, IN_NEW);
 	ok(queue_defer_name(q, &f.at, f.name, hour + HOUR_S, &e) == 0, "one that was moved on untried");
 	move_to_s = hour + 2 * HOUR_S;
 	steers(STEER_RETRY, "1 accepted");
 	move_to_s = hour + 2 * HOUR_S;
 	steers(STEER_HOLD, "1 held");
-	is_num(look(IN_HOLD).n, 1, "from cur/, it is in hold/");
+	is_num(look(q, IN_HOLD).n, 1, "from cur/, it is in hold/");
 
 	queue_close(q);
-	snprintf(clean, sizeof clean, "rm -rf %s", dir);
-	if (system(clean) != 0)
-		printf("# could not remove %s\n", dir);
 	err_free(&e);
 	return tap_done();
 }

@@ -1,7 +1,6 @@
 /* crypt, rsa, b64: hashes, keys and signatures against published values, and against each other. */
 #include "b64.h"
-#include "crypt.h"
-#include "io.h"
+#include "dkimdata.h"
 #include "rsa.h"
 #include "tap.h"
 
@@ -112,33 +111,6 @@ digest(enum crypt_digest d, const char *text, const char *want)
 }
 
 /* --- keys */
-
-static void
-slurp(const char *name, struct buf *b)
-{
-	struct buf path = BUF_INIT;
-	struct err e = ERR_INIT;
-	const char *top = getenv("TOP");
-
-	buf_fmt(&path, "%s/tests/data/dkim/%s", top ? top : ".", name);
-	ok(io_slurp_at(AT_FDCWD, path.s, 1 << 20, b, &e) == 0, "%s: read %s", name, err_text(&e));
-	err_free(&e);
-	buf_free(&path);
-}
-
-static struct crypt_key *
-load(const char *name, const char *password)
-{
-	struct crypt_key *k = NULL;
-	struct buf b = BUF_INIT;
-	struct err e = ERR_INIT;
-
-	slurp(name, &b);
-	ok(crypt_key_load(&k, (struct span){b.s, b.len}, password, &e) == 0, "%s: %s", name, err_text(&e));
-	err_free(&e);
-	buf_free(&b);
-	return k;
-}
 
 static void
 public_is(const struct crypt_key *k, const char *want, const char *what)

@@ -66,19 +66,7 @@ prepare_batch() {
 verify_batch() {
 	sed -n 's/^250 2\.0\.0 \([0-9a-z]\{16\}\) queued.*/\1/p' "$T/ack" | tr -d '\r' >"$T/acked"
 	refused=$(grep -c '^[45]' "$T/ack")
-	found=0 numbers=
-	for id in $(entries "$T/q" | ids); do
-		found=$((found + 1))
-		number=$(entry_ok "$T/q" "$id")
-		case " $numbers " in
-		*" ${number:-none} "*) echo "letter $number is there twice" ;;
-		esac
-		[ -n "$number" ] || echo "$id is not whole"
-		numbers="$numbers $number"
-	done
-	while read -r id; do
-		[ -n "$(find "$T/q/new" -name "*.$id,*")" ] || echo "$id was acknowledged and is not there"
-	done <"$T/acked"
+	entries_whole
 	most=$((3 - refused))
 	[ "$found" -le "$most" ] || echo "$found entries, $refused refused"
 	[ "$rc" -ne 0 ] || [ "$found" -eq 3 ] || echo "success, and $found entries"

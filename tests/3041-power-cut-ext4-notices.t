@@ -53,18 +53,5 @@ look() {
 	[ "$(entries "$q" failed | ids | sort)" = "$(cat "$T/ids")" ] || echo "in the end: $(entries "$q" | tr '\n' ',')"
 }
 
-visited=0 bad=0
-for at in $(seq "$records"); do
-	printf '%s\n' "$at none 0" "$at all 0" "$at rand $at" "$at rand 1$at"
-done | draw >"$T/points"
-while read -r at how seed; do
-	visited=$((visited + 1))
-	wrong=$(disk_cut "$at" "$how" "$seed" 2>&1 || echo 'it cannot be mounted')
-	[ -n "$wrong" ] || wrong=$(look)
-	umount "$T/c"
-	[ -n "$wrong" ] || continue
-	bad=$((bad + 1))
-	[ "$bad" -le 5 ] && echo "# at $at $how $seed: $wrong" | head -c 1000
-done <"$T/points"
-is "$bad" 0 "$visited cuts, none bad (FAULT_SEED=$FAULT_SEED)"
+disk_cuts
 done_testing

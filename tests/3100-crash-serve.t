@@ -53,19 +53,7 @@ prepare() {
 verify() {
 	tr -d '\r' <"$T/ack" | sed -n 's/^250 2\.0\.0 Ok: queued as \([0-9a-z]\{16\}\)$/\1/p' >"$T/acked"
 	refused=$(grep -c '^[45]' "$T/ack")
-	found=0 numbers=
-	for id in $(entries "$T/q" | ids); do
-		found=$((found + 1))
-		number=$(entry_ok "$T/q" "$id")
-		case " $numbers " in
-		*" ${number:-none} "*) echo "letter $number is there twice" ;;
-		esac
-		[ -n "$number" ] || echo "$id is not whole"
-		numbers="$numbers $number"
-	done
-	while read -r id; do
-		[ -n "$(find "$T/q/new" -name "*.$id,*")" ] || echo "$id was acknowledged and is not there"
-	done <"$T/acked"
+	entries_whole
 	[ "$found" -le $((2 - (refused > 0))) ] || [ "$refused" -eq 0 ] || echo "$found entries, $refused refused"
 	[ "$found" -le 2 ] || echo "$found entries of two messages"
 	# An answer that could not be written leaves one open.

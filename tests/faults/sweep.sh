@@ -247,6 +247,23 @@ entry_ok() {
 	[ "${number%torn*}" ] && echo "$number"
 }
 
+# entries_whole: $found entries are in $T/q; says which are not whole or there twice, and which of $T/acked are not there
+entries_whole() {
+	found=0 numbers=
+	for id in $(entries "$T/q" | ids); do
+		found=$((found + 1))
+		number=$(entry_ok "$T/q" "$id")
+		case " $numbers " in
+		*" ${number:-none} "*) echo "letter $number is there twice" ;;
+		esac
+		[ -n "$number" ] || echo "$id is not whole"
+		numbers="$numbers $number"
+	done
+	while read -r id; do
+		[ -n "$(find "$T/q/new" -name "*.$id,*")" ] || echo "$id was acknowledged and is not there"
+	done <"$T/acked"
+}
+
 # --- a real file system on a disk that is recorded
 
 disk_bytes=12M
@@ -287,4 +304,22 @@ disk_stop() {
 disk_cut() {
 	crashblk replay "$work/start" "$work/run" "$work/cut" "$1" "$2" "$3" >"$T/ack" &&
 		mount -o loop,noatime "$work/cut" "$T/c"
+}
+
+# disk_cuts: at every record of the recording, drawn; `look` says what is wrong with the disk on $T/c
+disk_cuts() {
+	visited=0 bad=0
+	for at in $(seq "$records"); do
+		printf '%s\n' "$at none 0" "$at all 0" "$at rand $at" "$at rand 1$at"
+	done | draw >"$T/points"
+	while read -r at how seed; do
+		visited=$((visited + 1))
+		wrong=$(disk_cut "$at" "$how" "$seed" 2>&1 || echo 'it cannot be mounted')
+		[ -n "$wrong" ] || wrong=$(look)
+		umount "$T/c"
+		[ -n "$wrong" ] || continue
+		bad=$((bad + 1))
+		[ "$bad" -le 5 ] && echo "# at $at $how $seed: $wrong" | head -c 1000
+	done <"$T/points"
+	is "$bad" 0 "$visited cuts, none bad (FAULT_SEED=$FAULT_SEED)"
 }

@@ -2,8 +2,8 @@
  * The first byte chooses how a message ends and what becomes of CR, the second the size of reads. */
 #include "fuzz.h"
 
+#include "feed.h"
 #include "intake.h"
-#include "io.h"
 #include "msg.h"
 
 #include <fcntl.h>
@@ -14,42 +14,11 @@
 #define HEADER_MAX 4096
 #define INPUT_MAX 60000 /* a pipe takes it without a reader */
 
-struct feed {
-	int out;
-	const uint8_t *p;
-	size_t n, step;
-};
-
 static void
 want(bool good)
 {
 	if (!good)
 		abort();
-}
-
-static int
-feed_more(void *arg, struct err *e)
-{
-	struct feed *f = arg;
-	size_t n = f->step < f->n ? f->step : f->n;
-
-	if (n > 0 && io_write(f->out, f->p, n, e))
-		abort();
-	f->p += n;
-	f->n -= n;
-	if (f->n == 0 && f->out >= 0) {
-		close(f->out);
-		f->out = -1;
-	}
-	return 0;
-}
-
-static int
-gather(void *arg, const void *p, size_t n, struct err *e)
-{
-	(void)e;
-	buf_add(arg, p, n);
-	return 0;
 }
 
 /* The plain way: all lines up to the end of the message, dots and line ends dealt with. False: refused. */
@@ -96,7 +65,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (n < 3 || n > INPUT_MAX || pipe2(fds, O_CLOEXEC) < 0)
 		return 0;
 	end = (enum intake_end)(p[0] % 3);
-	f = (struct feed){fds[1], p + 2, n - 2, (size_t)p[1] * p[1] + 1};
+	f = (struct feed){fds[1], (const char *)p + 2, n - 2, 0, (size_t)p[1] * p[1] + 1};
 	t = (struct intake)INTAKE_INIT(fds[0]);
 	t.repair_cr = p[0] & 4;
 	t.before_read = feed_more;
