@@ -8,7 +8,6 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,7 +36,7 @@
 static struct {
 	CALLS(DL_POINTER)
 } lib;
-static const char *lib_error; /* why there is none */
+static struct dl library = DL_INIT(lib, CALLS, SYS_LIBARCHIVE);
 
 struct archive_in {
 	struct archive *a;
@@ -56,23 +55,10 @@ struct archive_out {
 	struct err why; /* of a write that failed inside libarchive */
 };
 
-static void
-load(void)
-{
-	static const char *const names[] = {CALLS(DL_NAME)};
-
-	lib_error = dl_load(SYS_LIBARCHIVE, names, sizeof names / sizeof *names, &lib);
-}
-
 static int
 have_library(struct err *e)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, load);
-	return lib_error
-	    ? err_set(e, EX_UNAVAILABLE, "archives are read by libarchive: %s", lib_error)
-	    : 0;
+	return dl_need(&library, EX_UNAVAILABLE, e) ? err_in(e, "archives are read by libarchive") : 0;
 }
 
 bool

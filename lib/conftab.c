@@ -2,6 +2,8 @@
 
 #include "buf.h"
 #include "conftext.h"
+#include "dl.h"
+#include "sys.h"
 
 #include <confuse.h>
 #include <errno.h>
@@ -294,6 +296,15 @@ conftab_take(struct conftab *t, const struct conftab_section *s, size_t *n)
 
 /* --- the file */
 
+/* What is called of libconfuse, loaded by name while a file is read; the types are its header's. */
+#define CALLS(f)                                                                                   \
+	f(cfg_free) f(cfg_getnsec) f(cfg_getstr) f(cfg_init) f(cfg_parse_buf)                      \
+	f(cfg_set_error_function) f(cfg_size) f(cfg_title)
+static struct {
+	CALLS(DL_POINTER)
+} lib;
+static struct dl library = DL_INIT(lib, CALLS, SYS_LIBCONFUSE);
+
 struct reading {
 	const char *name;
 	struct conftext text;
@@ -329,12 +340,12 @@ static int
 values(const struct reading *r, cfg_t *cfg, void *item, const struct conftab_section *s,
     struct err *e)
 {
-	const char *title = cfg && s->titled ? cfg_title(cfg) : NULL;
+	const char *title = cfg && s->titled ? lib.cfg_title(cfg) : NULL;
 	unsigned line;
 
 	for (size_t i = 0; cfg && i < s->n_keys; i++) {
 		const char *key = s->keys[i].name;
-		const char *text = cfg_size(cfg, key) ? cfg_getstr(cfg, key) : NULL;
+		const char *text = lib.cfg_size(cfg, key) ? lib.cfg_getstr(cfg, key) : NULL;
 
 		if (text && set(item, &s->keys[i], text, e))
 			return err_in(e, "%s:%u", r->name, line_of(r, s, title, key));
@@ -351,7 +362,7 @@ static int
 section(const struct reading *r, cfg_t *cfg, void *item, const struct conftab_section *s,
     struct err *e)
 {
-	const char *title = s->titled ? cfg_title(cfg) : NULL;
+	const char *title = s->titled ? lib.cfg_title(cfg) : NULL;
 
 	if (title && !s->title_ok(title))
 		return err_set(e, EX_CONFIG, "%s:%u: %s \"%s\": %s", r->name,
@@ -371,11 +382,11 @@ sections(const struct reading *r, cfg_t *cfg, struct err *e)
 	for (size_t i = 0; i < r->t->n; i++) {
 		struct conftab_list *l = &r->t->v[i];
 		const struct conftab_section *s = l->section;
-		size_t n = !s->titled ? 1 : cfg ? cfg_size(cfg, s->name) : 0;
+		size_t n = !s->titled ? 1 : cfg ? lib.cfg_size(cfg, s->name) : 0;
 
 		l->items = n ? mem_alloc(n * s->size) : NULL;
 		for (unsigned k = 0; k < n; k++) {
-			cfg_t *sec = cfg ? cfg_getnsec(cfg, s->name, k) : NULL;
+			cfg_t *sec = cfg ? lib.cfg_getnsec(cfg, s->name, k) : NULL;
 
 			l->n++;
 			if (section(r, sec, item_at(l->items, s, k), s, e))
@@ -390,9 +401,9 @@ parse_clean(const struct reading *r, cfg_t *cfg, struct err *e)
 {
 	int rc;
 
-	cfg_set_error_function(cfg, complain);
+	lib.cfg_set_error_function(cfg, complain);
 	buf_cut(&complaint.text, 0);
-	rc = cfg_parse_buf(cfg, r->text.clean.s);
+	rc = lib.cfg_parse_buf(cfg, r->text.clean.s);
 	if (errno == ENOMEM)
 		return err_sys(e, "%s", r->name);
 	if (rc != CFG_SUCCESS || complaint.text.len > 0)
@@ -416,7 +427,7 @@ options(const struct conftab_section *s, size_t more)
 }
 
 static int
-parse(const struct reading *r, struct err *e)
+parse_loaded(const struct reading *r, struct err *e)
 {
 	size_t n = r->t->n, first = r->file->n_keys;
 	cfg_opt_t *top = options(r->file, n), **sub = mem_alloc((n + 1) * sizeof(cfg_opt_t *));
@@ -431,16 +442,29 @@ parse(const struct reading *r, struct err *e)
 		    s->name, sub[i], s->titled ? CFGF_MULTI | CFGF_TITLE : CFGF_NONE);
 	}
 	errno = 0;
-	cfg = cfg_init(top, CFGF_NONE); /* copies them */
+	cfg = lib.cfg_init(top, CFGF_NONE); /* copies them */
 	rc = cfg && errno != ENOMEM ? parse_clean(r, cfg, e) : err_sys(e, "%s", r->name);
 	/* Where memory has run out it has left sections half made, and would fall over them. */
 	if (cfg && errno != ENOMEM)
-		cfg_free(cfg);
+		lib.cfg_free(cfg);
 	buf_free(&complaint.text);
 	for (size_t i = 0; i < n; i++)
 		free(sub[i]);
 	free(sub);
 	free(top);
+	return rc;
+}
+
+/* It goes as soon as the file is read: each process that smtp-serve makes would inherit it. */
+static int
+parse(const struct reading *r, struct err *e)
+{
+	int rc = dl_need(&library, EX_TEMPFAIL, e);
+
+	if (rc)
+		return err_in(e, "%s", r->name);
+	rc = parse_loaded(r, e);
+	dl_close(&library);
 	return rc;
 }
 

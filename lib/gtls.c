@@ -3,27 +3,15 @@
 #include "buf.h"
 #include "sys.h"
 
-#include <pthread.h>
 #include <string.h>
 
 struct gtls gtls;
-static const char *lib_error; /* why there is none */
-
-static void
-load(void)
-{
-	static const char *const names[] = {GTLS_CALLS(DL_NAME)};
-
-	lib_error = dl_load(SYS_LIBGNUTLS, names, sizeof names / sizeof *names, &gtls);
-}
+static struct dl library = DL_INIT(gtls, GTLS_CALLS, SYS_LIBGNUTLS);
 
 int
 gtls_load(struct err *e)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, load);
-	return lib_error ? err_set(e, EX_TEMPFAIL, "%s", lib_error) : 0;
+	return dl_need(&library, EX_TEMPFAIL, e);
 }
 
 int

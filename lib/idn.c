@@ -4,7 +4,6 @@
 #include "sys.h"
 
 #include <idn2.h>
-#include <pthread.h>
 #include <string.h>
 
 #define LABEL_MAX 63   /* RFC 1035 2.3.4 */
@@ -15,29 +14,21 @@
 static struct {
 	CALLS(DL_POINTER)
 } lib;
-static const char *lib_error; /* why there is none */
-
-static void
-load(void)
-{
-	static const char *const names[] = {CALLS(DL_NAME)};
-
-	lib_error = dl_load(SYS_LIBIDN2, names, sizeof names / sizeof *names, &lib);
-}
+static struct dl library = DL_INIT(lib, CALLS, SYS_LIBIDN2);
 
 void
 idn_ready(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct err e = ERR_INIT;
 
-	pthread_once(&once, load);
+	dl_need(&library, EX_UNAVAILABLE, &e);
+	err_free(&e);
 }
 
 static int
 have_library(struct err *e)
 {
-	idn_ready();
-	return lib_error ? err_set(e, EX_UNAVAILABLE, "it needs libidn2: %s", lib_error) : 0;
+	return dl_need(&library, EX_UNAVAILABLE, e) ? err_in(e, "it needs libidn2") : 0;
 }
 
 /* Lengths of what the DNS will see: ASCII without a dot at the end. */

@@ -6,7 +6,6 @@
 
 #include <crypt.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,26 +17,12 @@
 static struct {
 	CALLS(DL_POINTER)
 } lib;
-static char *lib_error; /* why there is none */
-
-static void
-load(void)
-{
-	static const char *const names[] = {CALLS(DL_NAME)}, *const files[] = {SYS_LIBCRYPT, SYS_LIBCRYPT_GLIBC};
-
-	for (size_t i = 0; i < sizeof files / sizeof *files && (i == 0 || lib_error); i++) {
-		free(lib_error);
-		lib_error = dl_load(files[i], names, sizeof names / sizeof *names, &lib);
-	}
-}
+static struct dl library = DL_INIT(lib, CALLS, SYS_LIBCRYPT, SYS_LIBCRYPT_GLIBC);
 
 int
 passwd_load(struct err *e)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, load);
-	return lib_error ? err_set(e, EX_TEMPFAIL, "%s", lib_error) : 0;
+	return dl_need(&library, EX_TEMPFAIL, e);
 }
 
 /* --- hashes */

@@ -7,7 +7,6 @@
 
 #include <limits.h>
 #include <openssl/evp.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,21 +17,13 @@
 static struct {
 	CALLS(DL_POINTER)
 } lib;
-static const char *lib_error; /* why there is none */
+static struct dl library = DL_INIT(lib, CALLS, SYS_LIBCRYPTO);
 
 struct rsa {
 	EVP_PKEY *key;
 	EVP_PKEY_CTX *ready; /* set up to sign; each signature is made with a copy of it */
 	size_t bytes;        /* of the modulus */
 };
-
-static void
-load(void)
-{
-	static const char *const names[] = {CALLS(DL_NAME)};
-
-	lib_error = dl_load(SYS_LIBCRYPTO, names, sizeof names / sizeof *names, &lib);
-}
 
 static int
 set_up(struct rsa *r, struct span der, struct err *e)
@@ -69,7 +60,6 @@ try_it(const struct rsa *r, const struct crypt_key *k, struct err *e)
 int
 rsa_open(struct rsa **out, const struct crypt_key *k, struct err *e)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct buf der = BUF_INIT;
 	struct rsa *r;
 	int rc = 0;
@@ -77,9 +67,8 @@ rsa_open(struct rsa **out, const struct crypt_key *k, struct err *e)
 	*out = NULL;
 	if (crypt_key_kind(k) != CRYPT_RSA)
 		return err_set(e, EX_UNAVAILABLE, "not an RSA key");
-	pthread_once(&once, load);
-	if (lib_error)
-		return err_set(e, EX_UNAVAILABLE, "%s", lib_error);
+	if (dl_need(&library, EX_UNAVAILABLE, e))
+		return e->code;
 	if (crypt_key_der(k, &der, e))
 		return e->code = EX_UNAVAILABLE;
 	r = mem_alloc(sizeof *r);

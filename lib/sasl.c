@@ -8,7 +8,6 @@
 #include "sys.h"
 
 #include <gsasl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,23 +49,12 @@ wipe(struct buf *b)
 static struct {
 	CALLS(DL_POINTER)
 } lib;
-static const char *lib_error; /* why there is none */
-
-static void
-load(void)
-{
-	static const char *const names[] = {CALLS(DL_NAME)};
-
-	lib_error = dl_load(SYS_LIBGSASL, names, sizeof names / sizeof *names, &lib);
-}
+static struct dl library = DL_INIT(lib, CALLS, SYS_LIBGSASL);
 
 int
 sasl_load(struct err *e)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, load);
-	return lib_error ? err_set(e, EX_TEMPFAIL, "%s", lib_error) : 0;
+	return dl_need(&library, EX_TEMPFAIL, e);
 }
 
 /* --- GNU SASL's texts and codes */
