@@ -215,19 +215,6 @@ export RELAYKIT_CONFIG
 PATH=$BUILD/helpers:$PATH
 names_ready good.plain
 
-# outcome DOMAIN: of the last event of its recipient
-outcome() {
-	python3 -c '
-import glob, json, sys
-last = {"type": "nothing"}
-for f in sorted(glob.glob("queue/log/*.jsonl")):
-    for e in map(json.loads, open(f)):
-        if e.get("recipient") == sys.argv[1]:
-            last = e
-tls = " ".join(last.get("tls", "clear").split()[2:]) or ("TLS" if "tls" in last else "clear")
-r = last.get("response", {})
-print(last["type"], tls if last["type"] == "delivered" else r.get("enhanced_code", "") + " " + r.get("content", ""))' "user@$1"
-}
 # session DOMAIN: of its session events: policy's type, mode and domain, the result
 session() {
 	python3 -c '
@@ -241,12 +228,6 @@ for f in sorted(glob.glob("queue/log/*.jsonl")):
             seen += [] if t in seen else [t]
 print("; ".join(seen))' "$1"
 }
-post() {
-	for d; do printf 'Subject: to %s\n\nHello.\n' "$d" | smtp-submit -f sender@relay.test "user@$d"; done
-	smtp-deliver --now >out 2>err
-}
-went() { is "$(outcome "$1")" "$2" "$3"; }
-went_like() { like "$(outcome "$1")" "$2" "$3"; }
 ALL='good.plain wild.plain old.plain strange.plain name.plain bare.plain unlisted.plain second.plain rogue.plain testing.plain
 none.plain broken.plain nosts.plain lost.plain relayed.plain sni.plain early.plain demand.plain demanded.plain tested.plain sub.bare.plain both.example both-bad.example'
 # shellcheck disable=SC2086

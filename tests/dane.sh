@@ -149,27 +149,6 @@ export RELAYKIT_CONFIG
 PATH=$BUILD/helpers:$PATH
 names_ready ee.example
 
-# outcome DOMAIN: TYPE CODE TLS of the last event
-outcome() {
-	python3 -c '
-import glob, json, sys
-last = {"type": "nothing"}
-tls = ""
-for f in sorted(glob.glob("queue/log/*.jsonl")):
-    for e in map(json.loads, open(f)):
-        if e.get("recipient") == sys.argv[1]:
-            last = e
-tls = " ".join(last.get("tls", "clear").split()[2:]) or ("TLS" if "tls" in last else "clear")
-r = last.get("response", {})
-print(last["type"], tls if last["type"] == "delivered" else r.get("enhanced_code", "") + " " + r.get("content", ""))' "user@$1"
-}
-post() {
-	for d; do printf 'Subject: to %s\n\nHello.\n' "$d" | smtp-submit -f sender@relay.test "user@$d"; done
-	smtp-deliver --now >out 2>err
-}
-went() { is "$(outcome "$1")" "$2" "$3"; }
-went_like() { like "$(outcome "$1")" "$2" "$3"; }
-
 # --- Postfix's own verdict
 finger=$PEERS/postfix/usr/sbin/posttls-finger
 finger_ready() {

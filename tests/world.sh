@@ -69,3 +69,23 @@ names_ready() {
 	sed 's/^/# /' nsd.log unbound.log
 	skip_all 'the name servers do not start here'
 }
+
+# outcome DOMAIN: of the last event of its recipient: its type, and how TLS was or why not
+outcome() {
+	python3 -c '
+import glob, json, sys
+last = {"type": "nothing"}
+for f in sorted(glob.glob("queue/log/*.jsonl")):
+    for e in map(json.loads, open(f)):
+        if e.get("recipient") == sys.argv[1]:
+            last = e
+tls = " ".join(last.get("tls", "clear").split()[2:]) or ("TLS" if "tls" in last else "clear")
+r = last.get("response", {})
+print(last["type"], tls if last["type"] == "delivered" else r.get("enhanced_code", "") + " " + r.get("content", ""))' "user@$1"
+}
+post() {
+	for d; do printf 'Subject: to %s\n\nHello.\n' "$d" | smtp-submit -f sender@relay.test "user@$d"; done
+	smtp-deliver --now >out 2>err
+}
+went() { is "$(outcome "$1")" "$2" "$3"; }
+went_like() { like "$(outcome "$1")" "$2" "$3"; }
