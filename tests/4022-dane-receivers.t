@@ -25,7 +25,7 @@ certificates_more() {
 	names=pf-ee.example
 	for n in ta old; do names=$names,DNS:pf-$n.example,DNS:ex-$n.example; done
 	sign rcv "$names" -days 90
-	sign rcvold "$names" -days -1
+	sign rcvold "$names" $(over)
 	openssl x509 -req -in selfie.csr -signkey selfie.key -days 90 -out selfie.pem 2>/dev/null
 }
 zone_more() {

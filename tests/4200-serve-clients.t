@@ -51,7 +51,7 @@ has() {
 one() {
 	is "$(queued)" 1 "$1: a message"
 	like "$(cat "$T"/q/new/* | grep -a '^sender=')" '^sender=<ann@x.example>' "$1: from ann"
-	like "$(cat "$T"/q/new/* | tr -d '\r')" 'with ESMTPSA' "$1: Received tells TLS and AUTH"
+	like "$(cat "$T"/q/new/* | tr -d '\r')" 'with (ESMTP|UTF8SMTP)SA' "$1: Received tells TLS and AUTH"
 	empty_queue
 }
 printf 'From: ann@x.example\r\nTo: b@z.example\r\nSubject: s\r\n\r\n.dot\r\nbody\r\n' >"$T/mail"
@@ -148,9 +148,23 @@ if has swaks; then
 	one 'swaks, implicit TLS'
 fi
 if has msmtp; then
-	for m in plain login scram-sha-256 scram-sha-1; do
-		ok "msmtp, $m" sh -c 'msmtp --host=127.0.0.1 --port="$0" --tls=on --tls-certcheck=off --auth="$1" \
-		    --user=ann --passwordeval="echo p w" -f ann@x.example b@z.example <"$2"' "$PORT" $m "$T/mail"
+	by_msmtp() {
+		msmtp --host=127.0.0.1 --port="$PORT" --tls=on --tls-certcheck=off --auth="$1" --user=ann \
+		    --passwordeval='echo p w' -f ann@x.example -d b@z.example <"$T/mail"
+	}
+	for m in plain login scram-sha-256-plus scram-sha-1-plus scram-sha-256 scram-sha-1; do
+		case " $(msmtp --version | xargs) " in
+		*" $m "*) ;;
+		*) result 0 "msmtp, $m # SKIP this one does not know it"; continue ;;
+		esac
+		by_msmtp $m >"$T/msmtp" 2>&1
+		rc=$?
+		# 1.8.28 hands GNU SASL 2.2 a channel binding without PLUS too, which then ends at its own first message.
+		if [ $rc -ne 0 ] && ! grep -q '^--> AUTH' "$T/msmtp"; then
+			result 0 "msmtp, $m # SKIP it ends before it says AUTH: $(grep '^msmtp: ' "$T/msmtp" | head -n 1)"
+			continue
+		fi
+		is $rc 0 "msmtp, $m" || sed 's/^/# /' "$T/msmtp"
 		one "msmtp, $m"
 	done
 fi

@@ -43,8 +43,9 @@ fi
 if perl -MSisimai -e 1 2>/dev/null; then
 	cat >"$T/sisimai.pl" <<'E'
 use Sisimai;
+my $read = Sisimai->can('rise') // Sisimai->can('make'); # 5 and 4
 for my $f (@ARGV) {
-	for my $e (@{ Sisimai->make($f, delivered => 1) || [] }) {
+	for my $e (@{ $read->('Sisimai', $f, delivered => 1) || [] }) {
 		printf "%s %s %s\n", $f, lc $e->recipient->address, $e->reason;
 	}
 }
@@ -55,7 +56,8 @@ E
 	cd "$T/m" || exit 1
 	perl "$T/sisimai.pl" ?? 2>/dev/null | sort >"$T/theirs"
 	bounce-parse --tsv ?? 2>/dev/null | awk -F '\t' '{ print $1, tolower($2), $6 }' | sort >"$T/ours"
-	cut -d ' ' -f 1-2 "$T/theirs" | sort -u >"$T/a"
+	# Sisimai 5.3 reads what James wrote without its first letter.
+	cut -d ' ' -f 1-2 "$T/theirs" | grep -v ' nn@example.org$' | sort -u >"$T/a"
 	cut -d ' ' -f 1-2 "$T/ours" | sort -u >"$T/b"
 	is "$(comm -23 "$T/a" "$T/b")" '' 'whom Sisimai finds in our fixtures we find'
 	echo "# Sisimai finds $(wc -l <"$T/a"), we find $(wc -l <"$T/b"); the same reason for $(comm -12 "$T/theirs" "$T/ours" | wc -l)"

@@ -51,7 +51,8 @@ fi
 if perl -MSisimai -e 1 2>/dev/null; then
 	# Sisimai does not know addresses of type utf-8, nor what they come in.
 	ascii=$(echo "$want" | grep -v ü)
-	perl -MSisimai -e 'for my $f (@ARGV) { for my $e (@{ Sisimai->make($f, delivered => 1) || [] }) {
+	perl -MSisimai -e 'my $read = Sisimai->can("rise") // Sisimai->can("make"); # 5 and 4
+	    for my $f (@ARGV) { for my $e (@{ $read->("Sisimai", $f, delivered => 1) || [] }) {
 		printf "%s %s %s\n", $e->recipient->address, $e->action, $e->deliverystatus; } }' \
 	    "$T/m"/* 2>/dev/null | sort >"$T/sisimai"
 	is "$(grep -a -v ' \(relayed\|delivered\) ' "$T/sisimai" | grep -a -v 'x{\|ü\|^mailer-daemon@')" "$ascii" 'Sisimai'

@@ -41,14 +41,14 @@ cert sub root "$ca_ext" -days 200
 cert leaf sub "${leaf_ext}mx.example" -days 100
 cert wild sub "${leaf_ext}*.example.net,DNS:alt.example" -days 100
 cert wrong sub "${leaf_ext}elsewhere.example" -days 100
-cert expired sub "${leaf_ext}mx.example" -days -1
+cert expired sub "${leaf_ext}mx.example" $(over)
 cert client sub "basicConstraints=critical,CA:FALSE
 extendedKeyUsage=clientAuth
 subjectAltName=DNS:mx.example" -days 100
 cert self '' "${leaf_ext}mx.example" -days 100
-cert selfold '' "${leaf_ext}mx.example" -days -1
+cert selfold '' "${leaf_ext}mx.example" $(over)
 cert mx.example sub 'basicConstraints=critical,CA:FALSE' -days 100
-cert oldsub root "$ca_ext" -days -1
+cert oldsub root "$ca_ext" $(over)
 cert underold oldsub "${leaf_ext}mx.example" -days 100
 for l in leaf wild wrong expired client mx.example; do cat $l.pem sub.pem root.pem >$l.chain; done
 cat leaf.pem >lonely.chain

@@ -36,7 +36,7 @@ openssl x509 -req -in ca.csr -signkey ca.key -set_serial 1 -extfile ca.ext -days
 for c in ee ta old; do certificate $c; done
 sign ee somebody.example -days 90
 sign ta mx-ta.example -days 90
-sign old mx-old.example -days -1
+sign old mx-old.example $(over)
 certificates_more
 spki() { openssl x509 -in "$1.pem" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1; }
 

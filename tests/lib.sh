@@ -13,6 +13,8 @@ export PATH BUILD TOP
 unset RELAYKIT_CONFIG RELAYKIT_QUEUE XDG_CONFIG_HOME XDG_STATE_HOME
 LC_ALL=C
 export LC_ALL
+PYTHONDONTWRITEBYTECODE=yes # beside what it imports, which is the source
+export PYTHONDONTWRITEBYTECODE
 # clockshift is loaded before a sanitizer, which it does not disturb.
 ASAN_OPTIONS=verify_asan_link_order=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
 export ASAN_OPTIONS

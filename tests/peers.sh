@@ -19,6 +19,16 @@ free_port() {
 	    print $p and exit }'
 }
 
+# over: what `openssl x509` is told for a certificate that has expired; from 3.4 on these are dates, and no
+# longer a negative number of days
+over() {
+	if openssl x509 -help 2>&1 | grep -q -e -not_after; then
+		echo -not_before 20200101000000Z -not_after 20200201000000Z
+	else
+		echo -days -1
+	fi
+}
+
 # answers PORT: a server greets there
 answers() {
 	perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1",
