@@ -463,7 +463,7 @@ transact(struct attempt *a, size_t *again, struct err *e)
 	bool doubt = rc && doubt_matters(a);
 
 	*again = 0;
-	if (rc && (a->unnoted || p->d->trouble))
+	if (rc && a->unnoted)
 		return PARCEL_LOST;
 	a->way->useless = a->m->useless;
 	a->way->unfit = a->m->unfit;

@@ -125,6 +125,26 @@ ends 'delivered a 1 250 2.0.0 one\nreply
 delivered b 1 250 2.0.0 queued
 delivered c 1 250 2.0.0 queued' 'a reply of two lines is one reply'
 
+# --- what one recipient was told counts, whatever trouble another message's journal has meanwhile
+script <<'E'
+dot=b@x hang
+E
+peer_start other
+configure 'route "x.example" { lmtp = "unix:'"$T/peer/sock"'" }' 'route "y.example" { relay = "127.0.0.1:'"$PORT"'" }'
+letter a@x.example b@x.example
+{ cat "$T/letter"; yes 'a message that is larger than a file may be' | head -n 5000; } |
+    smtp-submit -odq -f s@d.example u@y.example
+(trap '' XFSZ; ulimit -f 200; exec timeout 60 smtp-deliver $sandbox) >"$T/run.out" 2>&1
+is "$? $(sed 's/journal [^:]*:/journal:/' "$T/run.out")" '75 smtp-deliver: journal: write: File too large' 'a journal that cannot be written'
+is "$(outcomes | sort -k2)" 'delivered a@x.example 1 250 2.0.0 queued
+deferred b@x.example 1  4.4.2 end of data: timed out' 'the other message has its outcomes'
+put_off
+rm -f "$T/peer/log"
+echo 'offer' >"$T/peer/script.new"
+mv "$T/peer/script.new" "$T/peer/script"
+timeout 60 smtp-deliver $sandbox --now >"$T/run.out" 2>&1
+is "$(messages)" '1 DATA true <s@d.example> <b@x.example>' 'who has it gets it no second time'
+
 # --- parameters go through
 script </dev/null
 printf 'From: a@d.example\nSubject: \303\274\n\n\303\244\n' |
