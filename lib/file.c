@@ -169,8 +169,8 @@ file_mkdirs(const char *path, mode_t mode, struct err *e)
 	char *copy = mem_dup(path, strlen(path));
 	int rc = 0;
 
-	for (char *p = copy + 1; *p && !rc; p++)
-		if (*p == '/') {
+	for (char *p = copy; *p && !rc; p++)
+		if (*p == '/' && p > copy) {
 			*p = '\0';
 			if (access(copy, F_OK) < 0)
 				rc = file_mkdir(AT_FDCWD, copy, mode, e);

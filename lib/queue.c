@@ -120,9 +120,12 @@ open_for_work(struct queue *q, struct err *e)
 int
 queue_open(struct queue **out, const char *dir, enum queue_use use, struct err *e)
 {
-	struct queue *q = mem_alloc(sizeof *q);
+	struct queue *q;
 	int rc;
 
+	if (!*dir)
+		return err_set(e, EX_USAGE, "queue: \"\" is not a path");
+	q = mem_alloc(sizeof *q);
 	q->root = q->state = q->log = -1;
 	q->uid = geteuid();
 	pthread_mutex_init(&q->lock, NULL);

@@ -231,6 +231,7 @@ test_replace(int dir)
 	longest[255] = '\0';
 	is_num(file_mkdir(dir, "sub", 0700, &e), 0, "a directory");
 	is_num(file_mkdir(dir, "sub", 0700, &e), 0, "that is there already");
+	is_num(file_mkdirs("", 0700, &e), EX_TEMPFAIL, "nothing is no directory");
 	is_num(file_replace(dir, "sub/x", "old", 3, 0600, &e), 0, "made in a directory below");
 	is_num(file_replace(dir, "sub/x", "new", 3, 0640, &e), 0, "replaced");
 	is_num(io_slurp_at(dir, "sub/x", 10, &b, &e), 0, "read again");

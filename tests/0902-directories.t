@@ -46,4 +46,13 @@ fails 'smtp-passwd --users dir' 66 'smtp-passwd: dir: it is a directory' smtp-pa
 mkdir -p home/relaykit.conf
 fails 'a configuration that is none' 78 "smtp-queue: $T/home/relaykit.conf: it is a directory" \
     env -u RELAYKIT_CONFIG XDG_CONFIG_HOME="$T/home" smtp-queue list
+# Nor is no name at all the name of a queue.
+for u in 'smtp-submit -odq -f ann@example.org bob@example.org' 'smtp-queue count' 'smtp-queue hold --all' smtp-deliver \
+    'suppress list' 'bounce-parse --apply'; do
+	# shellcheck disable=SC2086
+	set -- $u
+	u=$1
+	shift
+	fails "$u, a queue without a name" 64 "$u: queue: \"\" is not a path" "$u" --queue '' "$@" </dev/null
+done
 done_testing
