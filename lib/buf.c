@@ -93,6 +93,10 @@ buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 	va_list again;
 	int n;
 
+	if (!strchr(fmt, '%')) {
+		buf_str(b, fmt);
+		return;
+	}
 	va_copy(again, ap);
 	n = vsnprintf(p, room, fmt, ap);
 	if (n > 0 && (size_t)n >= room) {

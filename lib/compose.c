@@ -311,15 +311,24 @@ limit_lines(struct buf *out, size_t start, const struct compose *c, bool commas,
 /* --- what is missing */
 
 static void
+put_between(struct buf *out, const char *before, struct span text, const char *behind)
+{
+	buf_str(out, before);
+	buf_add(out, text.p, text.n);
+	buf_str(out, behind);
+}
+
+static void
 put_from_client(const struct compose *c, const struct compose_trace *t, struct buf *out)
 {
-	buf_fmt(out, "Received: from %.*s", SPAN_ARG(t->helo));
+	put_between(out, "Received: from ", t->helo, "");
 	if (t->peer.n > 0)
-		buf_fmt(out, " ([%.*s])", SPAN_ARG(t->peer));
-	buf_fmt(out, "\r\n\tby %s (relaykit) with %.*s", c->host, SPAN_ARG(t->with));
+		put_between(out, " ([", t->peer, "])");
+	put_between(out, "\r\n\tby ", span_of(c->host), " (relaykit) with ");
+	buf_add(out, t->with.p, t->with.n);
 	if (t->suite.n > 0)
-		buf_fmt(out, "\r\n\ttls %.*s", SPAN_ARG(t->suite));
-	buf_fmt(out, "\r\n\tid %s", c->id);
+		put_between(out, "\r\n\ttls ", t->suite, "");
+	put_between(out, "\r\n\tid ", span_of(c->id), "");
 }
 
 /* RFC 5321 4.4.  The recipient is told where there is only one (7.2), and not where naming it
@@ -337,7 +346,7 @@ put_received(const struct compose *c, struct buf *out)
 		buf_fmt(out, "Received: by %s (relaykit, from userid %llu)\r\n\tid %s", c->host,
 		    (unsigned long long)c->user, c->id);
 	if (tell)
-		buf_fmt(out, "\r\n\tfor <%.*s>", SPAN_ARG(c->rcpt));
+		put_between(out, "\r\n\tfor <", c->rcpt, ">");
 	buf_str(out, ";\r\n\t");
 	date_rfc5322(out, c->now_s, c->zone_minutes);
 	buf_str(out, "\r\n");

@@ -59,27 +59,6 @@ month_days(unsigned year, unsigned month)
 	return days[month - 1] + (month == 2 && leap ? 1u : 0u);
 }
 
-void
-date_rfc5322(struct buf *out, int64_t unix_s, int zone_minutes)
-{
-	static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-	static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
-	    "Oct", "Nov", "Dec"};
-	int zone = zone_minutes < 0 ? -zone_minutes : zone_minutes;
-	struct civil c;
-
-	if (zone >= 24 * 60) /* no place on earth */
-		zone = zone_minutes = 0;
-	if (unix_s < YEAR_1_S + DAY_S)
-		unix_s = YEAR_1_S + DAY_S;
-	if (unix_s > YEAR_9999_S - DAY_S)
-		unix_s = YEAR_9999_S - DAY_S;
-	c = civil_of(unix_s + (int64_t)zone_minutes * 60);
-	buf_fmt(out, "%s, %u %s %04lld %02u:%02u:%02u %c%02d%02d", days[c.weekday], c.day,
-	    months[c.month - 1], (long long)c.year, c.hour, c.minute, c.second,
-	    zone_minutes < 0 ? '-' : '+', zone / 60, zone % 60);
-}
-
 /* The digits of v at out, as many as width. */
 static char *
 put_digits(char *out, unsigned width, uint64_t v)
@@ -95,6 +74,38 @@ put_two(char *out, unsigned v)
 {
 	out[0] = (char)('0' + v / 10);
 	out[1] = (char)('0' + v % 10);
+}
+
+void
+date_rfc5322(struct buf *out, int64_t unix_s, int zone_minutes)
+{
+	static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+	static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
+	    "Oct", "Nov", "Dec"};
+	int zone = zone_minutes < 0 ? -zone_minutes : zone_minutes;
+	char text[] = " Jan 0000 00:00:00 +0000";
+	struct civil c;
+
+	if (zone >= 24 * 60) /* no place on earth */
+		zone = zone_minutes = 0;
+	if (unix_s < YEAR_1_S + DAY_S)
+		unix_s = YEAR_1_S + DAY_S;
+	if (unix_s > YEAR_9999_S - DAY_S)
+		unix_s = YEAR_9999_S - DAY_S;
+	c = civil_of(unix_s + (int64_t)zone_minutes * 60);
+	buf_str(out, days[c.weekday]);
+	buf_str(out, ", ");
+	buf_num(out, c.day);
+	memcpy(text + 1, months[c.month - 1], 3);
+	put_two(text + 5, (unsigned)c.year / 100);
+	put_two(text + 7, (unsigned)c.year % 100);
+	put_two(text + 10, c.hour);
+	put_two(text + 13, c.minute);
+	put_two(text + 16, c.second);
+	text[19] = zone_minutes < 0 ? '-' : '+';
+	put_two(text + 20, (unsigned)zone / 60);
+	put_two(text + 22, (unsigned)zone % 60);
+	buf_add(out, text, sizeof text - 1);
 }
 
 void

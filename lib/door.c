@@ -392,8 +392,10 @@ on_end(void *arg, struct buf *id, struct smtpd_verdict *v)
 	}
 	d->work = NULL;
 	rc = submit_end(w, &e);
-	for (size_t i = 0; i < d->submit.n && !rc; i++)
-		buf_fmt(id, "%s%s", i ? " " : "", d->submit.puts[i].id);
+	for (size_t i = 0; i < d->submit.n && !rc; i++) {
+		buf_str(id, i ? " " : "");
+		buf_str(id, d->submit.puts[i].id);
+	}
 	if (!rc)
 		rc = submit_sync(&d->submit, &e);
 	if (rc)

@@ -162,8 +162,17 @@ entry_name_format(struct buf *out, const struct entry_name *n)
 	/* More digits would be no entry's name, and nobody would find it again. */
 	uint64_t due = n->due < ENTRY_DUE_MAX ? n->due : ENTRY_DUE_MAX;
 
-	buf_fmt(out, "%010llu.%.*s,%.*s,%llu,%.*s", (unsigned long long)due, SPAN_ARG(n->id),
-	    SPAN_ARG(n->stream), (unsigned long long)n->size, SPAN_ARG(n->domain));
+	for (uint64_t least = (ENTRY_DUE_MAX + 1) / 10; least > 1 && due < least; least /= 10)
+		buf_ch(out, '0');
+	buf_num(out, due);
+	buf_ch(out, '.');
+	buf_add(out, n->id.p, n->id.n);
+	buf_ch(out, ',');
+	buf_add(out, n->stream.p, n->stream.n);
+	buf_ch(out, ',');
+	buf_num(out, n->size);
+	buf_ch(out, ',');
+	buf_add(out, n->domain.p, n->domain.n);
 }
 
 void
@@ -283,7 +292,8 @@ put_value(struct buf *out, const char *key, struct span path, struct span rest, 
 {
 	size_t start = out->len;
 
-	buf_fmt(out, "%s=<", key);
+	buf_str(out, key);
+	buf_str(out, "=<");
 	buf_add(out, path.p, path.n);
 	buf_ch(out, '>');
 	if (rest.n > 0) {

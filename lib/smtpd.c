@@ -36,7 +36,12 @@ put_text(struct buf *out, struct span text)
 static enum smtpd_next
 reply_span(struct smtpd *s, int code, const char *status, struct span text)
 {
-	buf_fmt(&s->out, "%d %s%s", code, status, *status ? " " : "");
+	buf_num(&s->out, (uint64_t)code);
+	buf_ch(&s->out, ' ');
+	if (*status) {
+		buf_str(&s->out, status);
+		buf_ch(&s->out, ' ');
+	}
 	put_text(&s->out, text);
 	return code == 421 || code == 521 ? SMTPD_CLOSE : SMTPD_READ;
 }
@@ -237,7 +242,9 @@ end_message(struct smtpd *s)
 		s->messages++;
 		s->hurry = true;
 		s->idle = 0;
-		buf_fmt(&s->out, "250 2.0.0 Ok: queued as %s\r\n", id.s);
+		buf_str(&s->out, "250 2.0.0 Ok: queued as ");
+		buf_str(&s->out, id.s);
+		buf_str(&s->out, "\r\n");
 		next = SMTPD_READ;
 	}
 	buf_free(&id);

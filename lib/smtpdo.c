@@ -7,6 +7,16 @@
 #define OUT_FULL 65536 /* replies that gather before they must be sent */
 #define HELO_MAX 255   /* RFC 5321 4.5.3.1.2 */
 
+/* Without printf, for replies that every session has. */
+static void
+put_line(struct smtpd *s, const char *before, const char *text, const char *behind)
+{
+	buf_str(&s->out, before);
+	buf_str(&s->out, text);
+	buf_str(&s->out, behind);
+	buf_str(&s->out, "\r\n");
+}
+
 enum smtpd_next
 smtpd_greet(struct smtpd *s)
 {
@@ -17,7 +27,7 @@ smtpd_greet(struct smtpd *s)
 		smtpd_wrong_verdict(s, &v);
 		return SMTPD_CLOSE;
 	}
-	buf_fmt(&s->out, "220 %s ESMTP relaykit\r\n", s->rules->hostname);
+	put_line(s, "220 ", s->rules->hostname, " ESMTP relaykit");
 	return SMTPD_READ;
 }
 
@@ -47,7 +57,7 @@ smtpd_secured(struct smtpd *s)
 static void
 offer(struct smtpd *s, const char *keyword)
 {
-	buf_fmt(&s->out, "250-%s\r\n", keyword);
+	put_line(s, "250-", keyword, "");
 }
 
 static void
@@ -57,7 +67,7 @@ offer_auth(struct smtpd *s)
 
 	s->world->auth_offer(s->world->arg, &names);
 	if (names.len > 0)
-		buf_fmt(&s->out, "250-AUTH %s\r\n", names.s);
+		put_line(s, "250-AUTH ", names.s, "");
 	buf_free(&names);
 }
 
@@ -67,7 +77,9 @@ offer_all(struct smtpd *s)
 	const struct smtpd_rules *r = s->rules;
 
 	offer(s, "PIPELINING");
-	buf_fmt(&s->out, "250-SIZE %llu\r\n", (unsigned long long)r->max_size);
+	buf_str(&s->out, "250-SIZE ");
+	buf_num(&s->out, r->max_size);
+	buf_str(&s->out, "\r\n");
 	offer(s, "8BITMIME");
 	offer(s, "CHUNKING");
 	offer(s, "SMTPUTF8");
@@ -86,17 +98,21 @@ offer_all(struct smtpd *s)
 		date_iso(&until, (s->world->now_s(s->world->arg) + r->max_hold_s) * 1000000);
 		buf_cut(&until, until.len - strlen(".000Z"));
 		buf_ch(&until, 'Z');
-		buf_fmt(&s->out, "250-FUTURERELEASE %llu %s\r\n", (unsigned long long)r->max_hold_s,
-		    until.s);
+		buf_str(&s->out, "250-FUTURERELEASE ");
+		buf_num(&s->out, r->max_hold_s);
+		put_line(s, " ", until.s, "");
 		buf_free(&until);
 	}
 	offer(s, "DELIVERBY");
 	offer(s, "MT-PRIORITY MIXER");
 	if (s->world->xclient)
 		offer(s, "XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT");
-	buf_fmt(&s->out, "250-LIMITS RCPTMAX=%u", r->max_rcpts);
-	if (r->max_messages > 0)
-		buf_fmt(&s->out, " MAILMAX=%u", r->max_messages);
+	buf_str(&s->out, "250-LIMITS RCPTMAX=");
+	buf_num(&s->out, r->max_rcpts);
+	if (r->max_messages > 0) {
+		buf_str(&s->out, " MAILMAX=");
+		buf_num(&s->out, r->max_messages);
+	}
 	buf_str(&s->out, "\r\n");
 	offer(s, "VRFY");
 	buf_str(&s->out, "250 HELP\r\n");
@@ -125,10 +141,10 @@ hello(struct smtpd *s, struct cur c, bool ehlo)
 	buf_add(&s->helo, name.p, name.n);
 	s->ehlo = ehlo;
 	if (!ehlo) {
-		buf_fmt(&s->out, "250 %s\r\n", s->rules->hostname);
+		put_line(s, "250 ", s->rules->hostname, "");
 		return SMTPD_READ;
 	}
-	buf_fmt(&s->out, "250-%s\r\n", s->rules->hostname);
+	offer(s, s->rules->hostname);
 	offer_all(s);
 	return SMTPD_READ;
 }
