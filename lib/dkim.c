@@ -51,6 +51,8 @@ dkim_body_begin(struct dkim_body *b, enum dkim_canon canon, uint64_t limit, dkim
 	b->arg = arg;
 }
 
+#define SMALL 1024 /* bytes: what is longer is not gathered */
+
 static void
 flush(struct dkim_body *b)
 {
@@ -67,9 +69,9 @@ emit_large(struct dkim_body *b, const char *p, size_t n)
 	b->len += n;
 	if (n > left)
 		n = (size_t)left;
-	if (n > DKIM_GATHER - b->held)
+	if (n > DKIM_GATHER - b->held || n > SMALL)
 		flush(b);
-	if (n > DKIM_GATHER) {
+	if (n > SMALL) {
 		b->sink(b->arg, p, n);
 		return;
 	}
@@ -81,7 +83,7 @@ emit_large(struct dkim_body *b, const char *p, size_t n)
 static inline void
 emit(struct dkim_body *b, const char *p, size_t n)
 {
-	if (n > DKIM_GATHER - b->held || b->len + n > b->limit || b->len + n < n) {
+	if (n > SMALL || n > DKIM_GATHER - b->held || b->len + n > b->limit || b->len + n < n) {
 		emit_large(b, p, n);
 		return;
 	}
@@ -138,6 +140,7 @@ slow(struct dkim_body *b, char c)
 typedef unsigned char v16 __attribute__((vector_size(16)));
 #define LANES sizeof(v16)
 #define BLOCK (4 * LANES) /* as many as a word has bits */
+#define LINE DKIM_GATHER_SLACK /* as long as most lines */
 
 static inline v16
 load(const char *p)
@@ -193,21 +196,27 @@ visible(const char *p, size_t n)
 	return i;
 }
 
-/* Where the bytes at p, of which one stands before p, may not be canonical as they are: CR or LF
- * without the other, NUL; for relaxed TAB, and SP before SP or a line end.  It tells some more, which
- * spares comparisons and costs a look by slow(): 1 and 8, and control characters behind SP. */
-static inline __attribute__((always_inline)) v16
+/* Where the bytes v, each behind one of `before`, may not be canonical as they are: CR or LF without the
+ * other, NUL; for relaxed TAB, and SP before SP or a line end.  It tells some more, which spares
+ * comparisons and costs a look by slow(): 1 and 8, and control characters behind SP.  For vectors of any
+ * size, hence no functions. */
+#define IS(v, what) ((__typeof__(v))(what))
+#define ODD_ENDS(v, before) (IS(v, (v) == '\n') ^ IS(v, (before) == '\r'))
+#define ODD_SIMPLE(v, before) (ODD_ENDS(v, before) | IS(v, (v) == 0))
+#define ODD_RELAXED(v, before)                                                                     \
+	(ODD_ENDS(v, before) | IS(v, ((v) & (unsigned char)~'\t') == 0) |                          \
+	    (IS(v, (before) == ' ') & IS(v, (v) <= ' ')))
+
+static inline v16
 odd(enum dkim_canon canon, const char *p)
 {
 	v16 v = load(p), before = load(p - 1);
-	v16 is = (v16)(v == '\n') ^ (v16)(before == '\r');
 
-	if (canon == DKIM_SIMPLE)
-		return is | (v16)(v == 0);
-	return is | (v16)((v & (unsigned char)~'\t') == 0) | ((v16)(before == ' ') & (v16)(v <= ' '));
+	return canon == DKIM_SIMPLE ? ODD_SIMPLE(v, before) : ODD_RELAXED(v, before);
 }
 
-static inline __attribute__((always_inline)) uint64_t
+/* One bit for each byte of a block at p. */
+static inline uint64_t
 odd_block(enum dkim_canon canon, const char *p)
 {
 	v16 a = odd(canon, p), b = odd(canon, p + LANES);
@@ -217,6 +226,41 @@ odd_block(enum dkim_canon canon, const char *p)
 		return 0;
 	return bits(a) | bits(b) << 16 | bits(c) << 32 | bits(d) << 48;
 }
+
+/* Of n blocks; and whether there is any. */
+static bool
+odd_blocks(enum dkim_canon canon, const char *p, size_t n, uint64_t *out)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < n; i++)
+		all |= out[i] = odd_block(canon, p + i * BLOCK);
+	return all != 0;
+}
+
+#ifdef SYS_WIDE
+/* The same in half as many steps. */
+typedef unsigned char v32 __attribute__((vector_size(32)));
+
+SYS_WIDE static bool
+odd_blocks_wide(enum dkim_canon canon, const char *p, size_t n, uint64_t *out)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < n; i++, p += BLOCK) {
+		v32 a, b, before_a, before_b;
+
+		memcpy(&a, p, sizeof a);
+		memcpy(&b, p + sizeof a, sizeof b);
+		memcpy(&before_a, p - 1, sizeof a);
+		memcpy(&before_b, p - 1 + sizeof a, sizeof b);
+		a = canon == DKIM_SIMPLE ? ODD_SIMPLE(a, before_a) : ODD_RELAXED(a, before_a);
+		b = canon == DKIM_SIMPLE ? ODD_SIMPLE(b, before_b) : ODD_RELAXED(b, before_b);
+		all |= out[i] = SYS_WIDE_LANES(a) | (uint64_t)SYS_WIDE_LANES(b) << sizeof a;
+	}
+	return all != 0;
+}
+#endif
 
 /* The same of fewer bytes than a block has, behind `before` others. */
 static uint64_t
@@ -247,12 +291,13 @@ run(struct dkim_body *b, const char *p, size_t n)
 	b->pending += ends;
 }
 
-/* A run of canonical bytes and LF alone behind it, which most bodies of files are made of.  A few
- * bytes more than the run's are there at p. */
+/* A run of canonical bytes and LF alone behind it, which most bodies of files are made of.  LINE bytes
+ * are there at p. */
 static inline void
 line(struct dkim_body *b, const char *p, size_t n)
 {
 	size_t all = 2 + n;
+	char *to = b->gather + b->held;
 
 	b->bare_lf = true;
 	if (n == 0 || p[n - 1] == '\n' || b->pending != 1 || all > DKIM_GATHER - b->held ||
@@ -261,34 +306,85 @@ line(struct dkim_body *b, const char *p, size_t n)
 		b->pending++;
 		return;
 	}
-	memcpy(b->gather + b->held, "\r\n", 2);
-	for (size_t i = 0; i < n; i += LANES) {
-		v16 v = load(p + i);
-
-		memcpy(b->gather + b->held + 2 + i, &v, sizeof v);
-	}
+	memcpy(to, "\r\n", 2);
+	memcpy(to + 2, p, LINE); /* however long: a loop's end would not be foreseen */
+	if (n > LINE)
+		memcpy(to + 2 + LINE, p + LINE, n - LINE);
 	b->held += all;
 	b->len += all;
 }
 
-/* Where the first byte at or behind i stands that wants a look, with all of the piece before it taken
- * but what begins at *start.  Nothing is held back when this begins. */
-static inline __attribute__((always_inline)) size_t
-lines(enum dkim_canon canon, struct dkim_body *b, struct span s, size_t i, size_t *start)
+/* A piece of the body, and what has been seen of it: the odd bytes between two places.  A body that comes
+ * from memory is waited for; so it is seen in steps so short that the next one's bytes arrive while this
+ * one's are hashed. */
+#define STEP 32 /* blocks */
+struct piece {
+	struct span s;
+	size_t from, to;
+	uint64_t odd[STEP];
+};
+
+static bool /* whether there is anything odd */
+see(enum dkim_canon canon, struct piece *x, size_t from)
 {
-	for (; i < s.n; i += BLOCK) {
-		bool whole = s.n - i >= BLOCK;
-		uint64_t odd = whole ? odd_block(canon, s.p + i) : odd_rest(canon, s.p + i, s.n - i, i);
+	const char *p = x->s.p + from;
+	size_t n = (x->s.n - from) / BLOCK;
 
-		for (; odd; odd &= odd - 1) {
-			size_t at = i + (size_t)__builtin_ctzll(odd);
+	for (size_t i = STEP; i < n && i < 2 * STEP; i++)
+		__builtin_prefetch(p + i * BLOCK);
+	if (n > STEP)
+		n = STEP;
+	x->from = from;
+	x->to = n ? from + n * BLOCK : x->s.n;
+	if (n == 0)
+		return (x->odd[0] = odd_rest(canon, p, x->s.n - from, from)) != 0;
+#ifdef SYS_WIDE
+	if (SYS_HAS_WIDE)
+		return odd_blocks_wide(canon, p, n, x->odd);
+#endif
+	return odd_blocks(canon, p, n, x->odd);
+}
 
-			if (s.p[at] != '\n' || s.n - at < LANES ||
-			    (canon == DKIM_RELAXED && at > *start && s.p[at - 1] == ' '))
+/* At the end of a step: a run that is long, and has no white space at its end, goes to the sink. */
+static inline void
+step_done(struct dkim_body *b, struct span s, size_t i, size_t *start)
+{
+	if (i - *start > SMALL && (unsigned char)s.p[i - 1] > ' ') {
+		run(b, s.p + *start, i - *start);
+		*start = i;
+	}
+}
+
+/* Where the first byte at or behind i stands that wants a look by slow(), with all of the piece before it
+ * taken but what begins at *start.  Nothing is held back when this begins. */
+static inline size_t
+lines(struct dkim_body *b, struct piece *x, size_t i, size_t *start)
+{
+	struct span s = x->s;
+
+	while (i < s.n) {
+		size_t block;
+		uint64_t odd;
+
+		if (i >= x->to && !see(b->canon, x, i)) {
+			step_done(b, s, i = x->to, start);
+			continue;
+		}
+		block = (i - x->from) / BLOCK;
+		odd = x->odd[block] & ~(uint64_t)0 << (i - x->from) % BLOCK;
+		for (i = x->from + block * BLOCK; odd; odd &= odd - 1) {
+			size_t at = i + (size_t)__builtin_ctzll(odd), end = at;
+
+			if (s.p[at] != '\n' || s.n - *start < LINE)
 				return at;
-			line(b, s.p + *start, at - *start);
+			if (b->canon == DKIM_RELAXED && end > *start && s.p[end - 1] == ' ')
+				end--; /* of two, the second is odd itself */
+			line(b, s.p + *start, end - *start);
 			*start = at + 1;
 		}
+		i += BLOCK;
+		if (i >= x->to)
+			step_done(b, s, i = x->to, start);
 	}
 	return s.n;
 }
@@ -296,15 +392,16 @@ lines(enum dkim_canon canon, struct dkim_body *b, struct span s, size_t i, size_
 void
 dkim_body_add(struct dkim_body *b, const void *from, size_t size)
 {
-	struct span s = {from, size};
+	struct piece x;
 	const char *p = from;
 
+	x.s = (struct span){from, size};
+	x.to = 0;
 	for (size_t i = 0; i < size; i++) {
 		size_t start = i;
 
 		if (i > 0 && !b->cr && !b->space)
-			i = b->canon == DKIM_SIMPLE ? lines(DKIM_SIMPLE, b, s, i, &start)
-			                            : lines(DKIM_RELAXED, b, s, i, &start);
+			i = lines(b, &x, i, &start);
 		/* What follows CR or white space is not known yet, at the end of a piece or of a run. */
 		while (i > start && (p[i - 1] == '\r' || (b->canon == DKIM_RELAXED && p[i - 1] == ' ')))
 			i--;

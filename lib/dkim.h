@@ -38,7 +38,7 @@ int dkim_split_add(struct dkim_split *s, const void *p, size_t n, struct span *r
 /* --- the body, 3.4.3 and 3.4.4 */
 
 #define DKIM_GATHER 4096     /* small pieces go to the sink together */
-#define DKIM_GATHER_SLACK 16 /* and are copied in steps that write past their ends */
+#define DKIM_GATHER_SLACK 80 /* and are copied in steps that write past their ends: as long as most lines */
 
 struct dkim_body {
 	dkim_sink *sink;

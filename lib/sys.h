@@ -22,6 +22,14 @@
 #define SYS_LANES(v) ((unsigned)__builtin_ia32_pmovmskb128((__attribute__((vector_size(16))) char)(v)))
 #endif
 
+/* Functions for processors with vectors of 32 bytes, whether this is one, and the bits of those. */
+#if defined(__x86_64__)
+#define SYS_WIDE __attribute__((target("avx2")))
+#define SYS_HAS_WIDE __builtin_cpu_supports("avx2")
+#define SYS_WIDE_LANES(v)                                                                          \
+	((uint32_t)__builtin_ia32_pmovmskb256((__attribute__((vector_size(32))) char)(v)))
+#endif
+
 /* For seccomp: the processor, 0 where nobody has looked at its calls; and calls that only x86 still
  * has, as rules of sandbox.c. */
 #include <linux/audit.h>

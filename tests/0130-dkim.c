@@ -185,6 +185,40 @@ test_random_bodies(void)
 	is_num(bad, 0, "20,000 bodies as the RFC's rules, one after the other, make them");
 }
 
+/* Lines as people write them, with any two bytes at any place near the end of what is looked at in one
+ * step, which is 2 KiB. */
+static void
+test_long_bodies(void)
+{
+	static const char *const lines[] = {"Lorem ipsum dolor sit amet, consectetur adipisici elit, sed eiusmod\r\n",
+	    "Lorem ipsum dolor sit amet, consectetur adipisici elit, sed eiusmod\n", "Lorem ipsum dolor "};
+	static const char some[] = " \t\r\n\0x";
+	int bad = 0;
+
+	for (size_t round = 0; round < 2 * 2 * 3 * 6 * 6 * 16; round++) {
+		enum dkim_canon canon = round & 1 ? DKIM_RELAXED : DKIM_SIMPLE;
+		size_t at = 2048 * (1 + round / 2 % 2) - 8 + round / (2 * 2 * 3 * 6 * 6);
+		struct buf in = BUF_INIT, want = BUF_INIT, got = BUF_INIT;
+		struct dkim_body b;
+
+		while (in.len < 6000)
+			buf_str(&in, lines[round / 4 % 3]);
+		in.s[at] = some[round / 12 % 6];
+		in.s[at + 1] = some[round / 72 % 6];
+		if (round % 7 == 0)
+			buf_cut(&in, at + round % 4);
+		plainly(canon, (struct span){in.s, in.len}, &want);
+		dkim_body_begin(&b, canon, DKIM_NO_LIMIT, collect, &got);
+		add_exactly(&b, in.s, in.len);
+		dkim_body_end(&b);
+		bad += b.len != want.len || got.len != want.len || memcmp(got.s, want.s, want.len) != 0;
+		buf_free(&in);
+		buf_free(&want);
+		buf_free(&got);
+	}
+	is_num(bad, 0, "and long ones, which are looked at in steps");
+}
+
 static void
 limited(const char *what, uint64_t limit, const char *want, uint64_t len)
 {
@@ -417,6 +451,7 @@ main(void)
 {
 	test_bodies();
 	test_random_bodies();
+	test_long_bodies();
 	limited("l= in the middle of a line", 4, "one\r", 10);
 	limited("l=0", 0, "", 10);
 	limited("l= of all", 10, "one\r\ntwo\r\n", 10);
