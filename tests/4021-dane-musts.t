@@ -155,7 +155,7 @@ if [ -x "$finger" ] && finger_ready; then
 		case $want in
 		'delivered DANE-'*) theirs='^Verified$' ;;
 		'delivered TLS') theirs='^(Untrusted|Anonymous|Trusted)$' ;;
-		'deferred 4.7.5 '*certificate*) theirs='^Untrusted$' ;;
+		'deferred 4.7.5 '*certificate*) theirs="^$UNVERIFIED\$" ;;
 		*) theirs='^$' ;;
 		esac
 		like "$(judge "$domain")" "$theirs" "posttls-finger: $domain: $rfc"

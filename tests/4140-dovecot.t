@@ -10,32 +10,19 @@ for p in dovecot-core dovecot-lmtpd; do
 done
 core=$(readlink -f "$PEERS/dovecot-core")
 lmtpd=$(readlink -f "$PEERS/dovecot-lmtpd")
-libs=$(cat "$core/libpath")
 
 D=$T/dovecot
-mkdir -p "$D/run" "$D/mail" "$D/libexec"
-for f in "$core"/usr/lib/dovecot/*; do [ ! -f "$f" ] || ln -s "$f" "$D/libexec/"; done
-ln -s "$lmtpd/usr/lib/dovecot/lmtp" "$D/libexec/lmtp"
-cat >"$D/conf" <<E
-base_dir = $D/run
-state_dir = $D/run
-libexec_dir = $D/libexec
-log_path = $D/log
-protocols = lmtp
-listen = 127.0.0.1
-ssl = no
-default_internal_user = nobody
-default_internal_group = nogroup
-default_login_user = nobody
-import_environment = LD_LIBRARY_PATH=$libs
+mkdir -p "$D/run" "$D/mail"
+# 2.4 writes much of it anew.
+case $(LD_LIBRARY_PATH=$(cat "$core/libpath") "$core/usr/sbin/dovecot" --version) in
+2.[0-3].*)
+	full='userdb_quota_rule=*:bytes=100'
+	cat <<E ;;
 mail_location = maildir:~/Maildir
-first_valid_uid = 1
-recipient_delimiter = +
 auth_username_format = %n
 protocol lmtp {
   mail_plugins = quota
 }
-quota_full_tempfail = yes
 plugin {
   quota = maildir:User quota
   quota_grace = 0
@@ -48,6 +35,43 @@ userdb {
   driver = passwd-file
   args = $D/users
 }
+E
+*)
+	full=userdb_quota_storage_size=100B
+	cat <<E ;;
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+mail_driver = maildir
+mail_path = ~/Maildir
+auth_username_format = %{user | username}
+protocol lmtp {
+  mail_plugins = quota
+}
+quota "User quota" {
+  driver = maildir
+}
+quota_storage_grace = 0
+passdb passwd-file {
+  passwd_file_path = $D/users
+}
+userdb passwd-file {
+  passwd_file_path = $D/users
+}
+E
+esac >"$D/conf"
+cat >>"$D/conf" <<E
+base_dir = $D/run
+state_dir = $D/run
+log_path = $D/log
+protocols = lmtp
+listen = 127.0.0.1
+ssl = no
+default_internal_user = nobody
+default_internal_group = nogroup
+default_login_user = nobody
+first_valid_uid = 1
+recipient_delimiter = +
+quota_full_tempfail = yes
 service anvil {
   chroot =
 }
@@ -62,16 +86,19 @@ service lmtp {
 }
 E
 for u in ann bob carl; do
-	[ $u = carl ] && rule='userdb_quota_rule=*:bytes=100' || rule=
+	[ $u = carl ] && rule=$full || rule=
 	echo "$u:{PLAIN}x:65534:65534::$D/mail/$u::$rule"
 done >"$D/users"
-# Its paths are compiled in: this lays the unpacked ones over the system's, for it alone.
+# Its paths are compiled in, and it may not be able to go where it was unpacked: this lays that below the
+# system's, for it alone.
 cat >"$D/start" <<E
-mount -t overlay overlay -o lowerdir=/usr/lib:$core/usr/lib /usr/lib || exit 9
-LD_LIBRARY_PATH=$libs
-export LD_LIBRARY_PATH
-exec setpriv --reuid=65534 --regid=65534 --clear-groups $core/usr/bin/doveconf -f service=master \\
-    -c $D/conf -m master -p -e $core/usr/sbin/dovecot -F -c $D/conf
+over() {
+	mount -t overlay overlay -o "lowerdir=\$1" "\$2" || exit 9
+}
+over /usr/lib:$core/usr/lib:$lmtpd/usr/lib /usr/lib
+over /usr/bin:$core/usr/bin /usr/bin
+over /usr/sbin:$core/usr/sbin /usr/sbin
+exec setpriv --reuid=65534 --regid=65534 --clear-groups /usr/sbin/dovecot -F -c $D/conf
 E
 chown -R 65534:65534 "$D"
 chmod 755 "$T"
