@@ -10,7 +10,7 @@
 
 struct reaper;
 
-#define REAPER_SHARE 8 /* at most an 8th of all descriptors wait */
+#define REAPER_SHARE 8 /* at most an 8th of all descriptors are with it */
 
 struct reaper *reaper_new(void);
 void reaper_close(struct reaper *r, int fd); /* now, where too many wait already */
