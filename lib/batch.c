@@ -187,6 +187,18 @@ next_param(struct cur *c, struct span *key, struct span *value)
 	return true;
 }
 
+/* RFC 3461 4: the next server would refuse it, for all recipients and for good. */
+static bool
+is_twice(struct cur all, struct span key)
+{
+	struct span before, value;
+
+	while (next_param(&all, &before, &value) && before.p < key.p)
+		if (span_ieq(before, key))
+			return true;
+	return false;
+}
+
 static void
 keep_param(struct buf *out, struct span key, struct span value)
 {
@@ -301,6 +313,7 @@ static void
 mail(struct batch *b, struct cur c, uint64_t hold_until_s)
 {
 	struct span key, value;
+	struct cur all;
 
 	if (b->open) {
 		refuse(b, 503, "5.5.1", "MAIL inside a transaction");
@@ -312,8 +325,10 @@ mail(struct batch *b, struct cur c, uint64_t hold_until_s)
 	buf_cut(&b->params, 0);
 	if (!path(b, &c, "FROM:", true, "5.1.7", &b->sender))
 		return;
-	while (next_param(&c, &key, &value))
-		if (!mail_param(b, key, value))
+	for (all = c; !b->code && next_param(&c, &key, &value);)
+		if (is_twice(all, key))
+			refuse(b, 501, "5.5.4", "MAIL: a parameter that is given twice");
+		else if (!mail_param(b, key, value))
 			refuse(b, 555, "5.5.4", "MAIL: a parameter that is not known here");
 	cur_while(&c, is_space);
 	if (!cur_end(&c))
@@ -326,14 +341,17 @@ rcpt(struct batch *b, struct cur c)
 	struct buf addr = BUF_INIT, params = BUF_INIT;
 	struct err e = ERR_INIT;
 	struct span key, value;
+	struct cur all;
 
 	if (!b->open) {
 		b->open = true;
 		refuse(b, 503, "5.5.1", "RCPT without MAIL");
 	}
 	if (!b->code && path(b, &c, "TO:", false, "5.1.3", &addr)) {
-		while (next_param(&c, &key, &value))
-			if (!rcpt_param(b, key, value, &params))
+		for (all = c; !b->code && next_param(&c, &key, &value);)
+			if (is_twice(all, key))
+				refuse(b, 501, "5.5.4", "RCPT: a parameter that is given twice");
+			else if (!rcpt_param(b, key, value, &params))
 				refuse(b, 555, "5.5.4", "RCPT: a parameter that is not known here");
 		cur_while(&c, is_space);
 		if (!cur_end(&c))

@@ -42,10 +42,24 @@ notify_of(struct submitopt *o, const char *arg, struct err *e)
 	return 0;
 }
 
+/* Said again it counts instead: a server refuses what stands there twice (RFC 3461 4). */
 static void
 param(struct submitopt *o, const char *key, struct span value)
 {
-	buf_fmt(&o->params, "%s%s%.*s", o->params.len ? " " : "", key, SPAN_ARG(value));
+	struct cur c = cur_of(o->params.s, o->params.len);
+	struct buf all = BUF_INIT;
+
+	while (!cur_end(&c)) {
+		struct cur word = cur_span(cur_until(&c, ' '));
+		struct span old = cur_rest(&word);
+
+		if (!cur_lit(&word, key))
+			buf_fmt(&all, "%.*s ", SPAN_ARG(old));
+		cur_ch(&c, ' ');
+	}
+	buf_fmt(&all, "%s%.*s", key, SPAN_ARG(value));
+	buf_free(&o->params);
+	o->params = all;
 }
 
 static int

@@ -41,6 +41,8 @@ is "$(envelope_of -f a@x -- -odd@x)" "$(printf 'sender=<a@x>\nrcpt=<-odd@x>')" '
 is "$(envelope_of -f a@x -N success,FAILURE -R hdrs -V 'a+b c' b+c@x)" \
     "$(printf 'sender=<a@x> RET=HDRS ENVID=a+2Bb+20c\nrcpt=<b+c@x> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;b+2Bc@x')" \
     'notifications, RFC 3461 4'
+is "$(envelope_of -f a@x -R full -V x -N never -R hdrs -V 'y z' -N delay b@x | grep -c 'RET=HDRS ENVID=y+20z$\|^rcpt=<b@x> NOTIFY=DELAY ')" \
+    2 'said again each counts instead'
 is "$(envelope_of -f a@x -N never b@x)" "$(printf 'sender=<a@x>\nrcpt=<b@x> NOTIFY=NEVER ORCPT=rfc822;b@x')" \
     'none at all'
 is "$(envelope_of -f a@x -O tag=t1 -O holduntil=1999999999 -O smtputf8=yes b@x)" \

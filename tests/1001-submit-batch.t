@@ -64,6 +64,12 @@ after 'MAIL twice' 'MAIL FROM:<a@x>\nMAIL FROM:<a@x>\nRCPT TO:<b@x>\nDATA\nx\n.\
 after 'null recipient' 'MAIL FROM:<a@x>\nRCPT TO:<>\nDATA\nx\n.\n' '553 5.1.3 <> is no recipient'
 after 'unknown parameter' 'MAIL FROM:<a@x> X=1\nRCPT TO:<b@x>\nDATA\nx\n.\n' \
     '555 5.5.4 MAIL: a parameter that is not known here'
+for twice in 'RET=FULL RET=HDRS' 'ENVID=a ENVID=b' 'SIZE=1 size=1'; do
+	after "$twice" "MAIL FROM:<a@x> $twice\nRCPT TO:<b@x>\nDATA\nx\n.\n" '501 5.5.4 MAIL: a parameter that is given twice'
+done
+for twice in 'NOTIFY=NEVER NOTIFY=SUCCESS' 'ORCPT=rfc822;b@x NOTIFY=NEVER Orcpt=rfc822;b@x'; do
+	after "$twice" "MAIL FROM:<a@x>\nRCPT TO:<b@x> $twice\nDATA\nx\n.\n" '501 5.5.4 RCPT: a parameter that is given twice'
+done
 after 'garbage behind it' 'MAIL FROM:<a@x> =\nRCPT TO:<b@x>\nDATA\nx\n.\n' '501 5.5.4 MAIL: something behind its parameters'
 after 'bad NOTIFY' 'MAIL FROM:<a@x>\nRCPT TO:<b@x> NOTIFY=SOON\nDATA\nx\n.\n' \
     '501 5.5.4 NOTIFY: not NEVER, nor of SUCCESS, FAILURE, DELAY'
