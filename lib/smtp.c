@@ -1,9 +1,11 @@
 #include "smtp.h"
 
 #include "addr.h"
+#include "esmtp.h"
 #include "idn.h"
 #include "io.h"
 #include "stuff.h"
+#include "xtext.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -206,15 +208,42 @@ put_mail(struct smtp *s, const struct smtp_mail *m, bool utf8)
 	buf_add(&s->out, "\r\n", 2);
 }
 
+/* NOTIFY and ORCPT.  RFC 6533 3: an original recipient that is told in UTF-8 needs SMTPUTF8; elsewhere it goes in
+ * its form in ASCII, and not at all where that is too long for a server to take. */
+static void
+put_rcpt_params(struct smtp *s, struct span params, bool utf8)
+{
+	struct buf plain = BUF_INIT, coded = BUF_INIT;
+	struct cur c = cur_span(params);
+
+	for (; !cur_end(&c); cur_ch(&c, ' ')) {
+		struct span one = cur_until(&c, ' ');
+		struct cur v = cur_span(one);
+
+		buf_cut(&plain, 0);
+		buf_cut(&coded, 0);
+		if (!utf8 && has_utf8(one)) {
+			if (!cur_lit(&v, "ORCPT=utf-8;") || !xtext_utf8_decode(cur_rest(&v), &plain) ||
+			    !xtext_utf8_encode((struct span){plain.s, plain.len}, &coded) ||
+			    coded.len + sizeof "utf-8;" - 1 > ESMTP_ORCPT_MAX)
+				continue;
+			one.n = (size_t)(v.p - one.p);
+		}
+		buf_ch(&s->out, ' ');
+		buf_add(&s->out, one.p, one.n);
+		buf_add(&s->out, coded.s, coded.len);
+	}
+	buf_free(&plain);
+	buf_free(&coded);
+}
+
 static void
 put_rcpt(struct smtp *s, const struct smtp_rcpt *r, bool utf8)
 {
 	buf_add(&s->out, "RCPT TO:", 8);
 	put_path(s, r->addr, utf8);
-	if (s->can.dsn && r->params.n > 0) {
-		buf_ch(&s->out, ' ');
-		buf_add(&s->out, r->params.p, r->params.n);
-	}
+	if (s->can.dsn)
+		put_rcpt_params(s, r->params, utf8);
 	buf_add(&s->out, "\r\n", 2);
 }
 

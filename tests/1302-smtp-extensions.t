@@ -183,6 +183,33 @@ letter -N never u@x.example
 run_all 'NOTIFY=NEVER'
 like "$(commands | grep RCPT)" '^RCPT TO:<u@x.example> NOTIFY=NEVER' 'is passed on'
 
+# RFC 6533 3: an original recipient in UTF-8 is for a transaction with SMTPUTF8, elsewhere there is a form in ASCII.
+original() { # RCPT ORCPT: one message
+	printf 'MAIL FROM:<s@d.example> SMTPUTF8\nRCPT TO:<%s> NOTIFY=FAILURE ORCPT=%s\nDATA\nFrom: a@d.example\n\nx\n.\n' "$1" "$2" |
+	    smtp-submit -odq -bS >"$T/batch.out"
+}
+for offer in 'PIPELINING, DSN' 'PIPELINING, DSN, SMTPUTF8, 8BITMIME'; do
+	script <<-E
+		offer $offer
+	E
+	original u@x.example 'utf-8;gr\x{2B}ün€😀@y.example'
+	run_all "an original recipient in UTF-8, $offer"
+	is "$(envelope)" 'MAIL FROM:<s@d.example>
+RCPT TO:<u@x.example> NOTIFY=FAILURE ORCPT=utf-8;gr\\x{2B}\\x{FC}n\\x{20AC}\\x{1F600}@y.example' 'is told in ASCII'
+	for host in yabcd yabcde; do # 500 bytes in ASCII, and one more
+		script <<-E
+			offer $offer
+		E
+		original u@x.example "utf-8;$(printf '%080d' 0 | sed 's/0/ü/g')@$host.example"
+		deliver
+		echo "$(envelope | grep -c '^RCPT TO:<u@x.example> NOTIFY=FAILURE') $(commands | grep -c ORCPT)"
+	done >"$T/long"
+	is "$(xargs <"$T/long")" '1 1 1 0' 'is told up to the 500 bytes of RFC 3461 4.2'
+done
+original ü@x.example 'utf-8;gr\x{2B}ün@y.example'
+run_all 'one that goes with SMTPUTF8'
+is "$(envelope | tail -n 1)" 'RCPT TO:<ü@x.example> NOTIFY=FAILURE ORCPT=utf-8;gr\\x{2B}ün@y.example' 'is told as it is'
+
 # --- keywords as they come
 
 script <<'E'
