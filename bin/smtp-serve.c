@@ -336,12 +336,10 @@ confine(struct program *p, struct err *e)
 }
 
 static int
-one_client(struct program *p, int in, int out, struct err *e)
+one_client(struct program *p, struct serve_client *c, struct err *e)
 {
-	struct serve_client c = {.house = &p->house, .identity = p->identity, .locals = p->locals};
 	int rc = asks_commands(p) ? open_users(p, e) : 0;
 
-	c.login = p->login; /* which may have been opened just now */
 	if (!rc)
 		rc = open_queue(p, e);
 	if (!rc)
@@ -350,16 +348,17 @@ one_client(struct program *p, int in, int out, struct err *e)
 		rc = open_meters(p, e);
 	if (!rc)
 		rc = open_dns(p, e);
-	c.events = p->events;
-	c.quota = p->quota;
-	c.dns = p->dns;
-
-	if (!rc)
-		rc = serve_look(&c, in, out, e);
+	c->house = &p->house;
+	c->identity = p->identity;
+	c->locals = p->locals;
+	c->login = p->login;
+	c->events = p->events;
+	c->quota = p->quota;
+	c->dns = p->dns;
 	if (!rc && p->sandbox)
 		rc = p->hall ? confine(p, e) : sandbox_enter(p->conf.queue, e);
 	if (!rc)
-		rc = serve(&c, e);
+		rc = serve(c, e);
 	events_close(p->events);
 	quota_close(p->quota);
 	p->quota = NULL;
@@ -368,12 +367,20 @@ one_client(struct program *p, int in, int out, struct err *e)
 	queue_close(p->house.queue);
 	p->house.queue = NULL;
 	p->events = NULL;
-	/* It has gone already: nobody needs to know. */
-	if (rc == EX_NOINPUT) {
-		err_free(e);
-		rc = 0;
-	}
 	return rc;
+}
+
+static int
+at_descriptors(struct program *p, int in, int out, struct err *e)
+{
+	struct serve_client c = {.in = in};
+	int rc = serve_look(&c, in, out, e);
+
+	if (rc == EX_NOINPUT) { /* it has gone already: nobody needs to know */
+		err_free(e);
+		return 0;
+	}
+	return rc ? rc : one_client(p, &c, e);
 }
 
 static void
@@ -393,12 +400,15 @@ release(struct program *p)
 
 /* In a process of its own. */
 static int
-on_client(void *arg, int fd)
+on_client(void *arg, int fd, const struct net_addr *peer)
 {
 	struct program *p = arg;
+	struct serve_client c = {.in = fd};
 	struct err e = ERR_INIT;
-	int rc = one_client(p, fd, fd, &e);
+	int rc;
 
+	serve_accepted(&c, fd, peer);
+	rc = one_client(p, &c, &e);
 	if (rc)
 		prog_warn("%s", err_text(&e));
 	err_free(&e);
@@ -478,7 +488,7 @@ run(struct program *p, struct err *e)
 		return rc;
 	if (p->n_listeners == 0) {
 		hall_usual_signals();
-		return one_client(p, client >= 0 ? client : STDIN_FILENO,
+		return at_descriptors(p, client >= 0 ? client : STDIN_FILENO,
 		    client >= 0 ? client : STDOUT_FILENO, e);
 	}
 	if (load_for_strangers(p, e))

@@ -2,7 +2,6 @@
 
 #include "buf.h"
 #include "cur.h"
-#include "net.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -73,7 +72,7 @@ leave(int rc)
 }
 
 static void
-make_child(const struct hall *h, int fd, size_t *clients)
+make_child(const struct hall *h, int fd, const struct net_addr *peer, size_t *clients)
 {
 	struct err e = ERR_INIT;
 	pid_t pid;
@@ -85,7 +84,7 @@ make_child(const struct hall *h, int fd, size_t *clients)
 		hall_usual_signals();
 		for (size_t i = 0; i < h->n; i++)
 			close(h->listeners[i]);
-		leave(h->client(h->arg, fd));
+		leave(h->client(h->arg, fd, peer));
 	}
 	if (pid > 0) {
 		(*clients)++;
@@ -114,7 +113,7 @@ let_in(const struct hall *h, int listener, size_t *clients)
 		}
 		if (fd < 0)
 			return true;
-		make_child(h, fd, clients);
+		make_child(h, fd, &peer, clients);
 	}
 	return true;
 }

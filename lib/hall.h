@@ -7,6 +7,7 @@
 #define HALL_H
 
 #include "err.h"
+#include "net.h"
 
 #include <signal.h>
 #include <stddef.h>
@@ -15,8 +16,8 @@ struct hall {
 	const int *listeners; /* non-blocking */
 	size_t n;
 	size_t max;           /* clients at one time; others wait in the kernel's queue */
-	/* In the child, which has no listeners: its exit code.  fd is the client's, non-blocking. */
-	int (*client)(void *arg, int fd);
+	/* In the child, which has no listeners: its exit code.  fd is the client's, as net_accept_now() gives it. */
+	int (*client)(void *arg, int fd, const struct net_addr *peer);
 	/* In the parent, before a child is made. */
 	void (*before)(void *arg);
 	void (*trouble)(void *arg, const struct err *e); /* something passing */

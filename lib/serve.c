@@ -208,6 +208,18 @@ serve_look(struct serve_client *c, int in, int out, struct err *e)
 	return 0;
 }
 
+void
+serve_accepted(struct serve_client *c, int fd, const struct net_addr *peer)
+{
+	sa_family_t family = peer->u.sa.sa_family;
+
+	c->in = c->out = fd;
+	c->socket = true;
+	c->has_peer = family == AF_INET || family == AF_INET6;
+	c->local = family == AF_UNIX;
+	c->peer = *peer;
+}
+
 static int
 serve_socket(struct serving *v, bool *refused, struct err *e)
 {

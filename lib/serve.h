@@ -31,6 +31,8 @@ struct serve_client {
 /* What is at a descriptor: a socket and its peer, or else a local program.  EX_NOINPUT: a socket whose
  * peer is gone. */
 int serve_look(struct serve_client *c, int in, int out, struct err *e);
+/* The same of what net_accept_now() gave, which is known. */
+void serve_accepted(struct serve_client *c, int fd, const struct net_addr *peer);
 
 /* Until it is gone.  Takes the descriptors over.  Non-zero only for what a person should know. */
 int serve(const struct serve_client *c, struct err *e);

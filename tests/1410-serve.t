@@ -71,13 +71,14 @@ listen \"strict\" { need_tls = yes }
 listen \"proxy\" { proxy = yes }
 listen \"xclient\" { xclient = yes }"
 }
-for part in plain stays tls strict proxy xclient fds renew; do
+for part in plain command session stays tls strict proxy xclient fds renew; do
 	case $part in
-	stays | fds) scripted 100s 200s ;;
-	*) scripted 1s 4s ;;
+	command) scripted 1s 200s ;;
+	session) scripted 100s 3s ;;
+	*) scripted 100s 200s ;;
 	esac
 	case $part in
-	plain | stays | renew) serve_start ;;
+	plain | command | session | stays | renew) serve_start ;;
 	fds) ;;
 	*) serve_start --as $part ;;
 	esac

@@ -119,33 +119,9 @@ def plain():
         c.starttls(name)
         ok(want in c.subject(), "certificate for %s" % name, c.subject())
         c.close()
-    # Deadlines: 1 s for a command, however slowly it comes.
-    c = Client()
-    start = time.monotonic()
-    r = c.reply()
-    t = time.monotonic() - start
-    ok(r.startswith(b"421 4.4.2") and 0.8 < t < 3, "a silent client", (r, t))
-    c = Client()
-    start = time.monotonic()
-    try:
-        for b in b"NOOP                              ":
-            c.s.sendall(bytes([b]))
-            if select.select([c.s], [], [], 0.2)[0]:
-                break
-    except OSError:
-        pass
-    t = time.monotonic() - start
-    ok(0.8 < t < 3 and c.reply().startswith(b"421"), "a byte now and then", t)
-    c = Client()
-    start = time.monotonic()
-    while c.cmd("NOOP") == "250":
-        time.sleep(0.3)
-    t = time.monotonic() - start
-    ok(3 < t < 7, "the session's time is over, however busy", t)
     c = Client()
     c.cmd("EHLO me", *MAIL, "DATA")
     c.s.sendall(b"a\nb\n.\n")
-    start = time.monotonic()
     r = c.reply()
     ok(r.startswith(b"554 5.6.0") and c.reply() == b"", "who thinks that LF.LF is an end hears so", r)
     empty()
@@ -167,6 +143,35 @@ def plain():
     ok(c.reply().startswith(b"220"), "and comes in when another has left")
     for x in v + [c]:
         x.close()
+
+
+def command():
+    # 1 s for a command, however slowly it comes; the clock begins before the door's does.
+    start = time.monotonic()
+    c = Client()
+    r = c.reply()
+    t = time.monotonic() - start
+    ok(r.startswith(b"421 4.4.2") and 0.8 < t < 15, "a silent client", (r, t))
+    start = time.monotonic()
+    c = Client()
+    try:
+        for b in b"NOOP".ljust(100):
+            c.s.sendall(bytes([b]))
+            if select.select([c.s], [], [], 0.2)[0]:
+                break
+    except OSError:
+        pass
+    t = time.monotonic() - start
+    ok(0.8 < t < 15 and c.reply().startswith(b"421"), "a byte now and then", t)
+
+
+def session():
+    start = time.monotonic()
+    c = Client()
+    while c.cmd("NOOP") == "250":
+        time.sleep(0.1)
+    t = time.monotonic() - start
+    ok(2 < t < 15, "its time is over, however busy", t)
 
 
 def stays():
