@@ -205,12 +205,12 @@ next_unquoted(void *arg, const char **p, size_t *n, struct err *e)
 }
 
 static int
-sign_span(void *arg, struct dkimcrew_item *item, struct err *e)
+ready_span(void *arg, struct dkimcrew_item *item, struct err *e)
 {
 	const struct batch *b = arg;
 	struct unquote u = {item->content, item->quoted};
 
-	return dkimmsg_sign(b->b->keys, next_unquoted, &u, b->b->now_s, &item->fields, NULL, e);
+	return dkimmsg_ready(b->b->keys, next_unquoted, &u, b->b->now_s, &item->msg, NULL, e);
 }
 
 static void
@@ -280,7 +280,7 @@ give_spans(struct batch *b, const struct mbox *m, struct err *e)
 static int
 do_mbox(struct batch *b, unsigned threads, struct err *e)
 {
-	struct dkimcrew_calls calls = {sign_span, span_done, write_spans, b};
+	struct dkimcrew_calls calls = {ready_span, span_done, write_spans, b};
 	struct mbox m = {.spool = SPOOL_INIT};
 	int rc = map_mbox(&m, e);
 
@@ -313,12 +313,12 @@ next_spooled(void *arg, const char **p, size_t *n, struct err *e)
 }
 
 static int
-sign_spool(void *arg, struct dkimcrew_item *item, struct err *e)
+ready_spool(void *arg, struct dkimcrew_item *item, struct err *e)
 {
 	const struct batch *b = arg;
 	struct reading r = {&item->spool, 0};
 
-	return dkimmsg_sign(b->b->keys, next_spooled, &r, b->b->now_s, &item->fields, NULL, e);
+	return dkimmsg_ready(b->b->keys, next_spooled, &r, b->b->now_s, &item->msg, NULL, e);
 }
 
 static int
@@ -366,7 +366,7 @@ give_member(void *arg, struct archive_in *a, struct span name, struct err *e)
 static int
 do_tar(struct batch *b, unsigned threads, struct err *e)
 {
-	struct dkimcrew_calls calls = {sign_spool, write_member, NULL, b};
+	struct dkimcrew_calls calls = {ready_spool, write_member, NULL, b};
 	int rc = archive_out_open(&b->tar, STDOUT_FILENO, e);
 
 	if (!rc)

@@ -36,6 +36,13 @@ do_load(struct dkimcrew *c, struct load *l)
 
 		item->rc = c->calls.work(c->calls.arg, item, &item->e);
 	}
+	for (size_t i = 0; i < l->n; i++) {
+		struct dkimcrew_item *item = &l->items[i];
+
+		if (item->rc == 0)
+			item->rc = dkimsign_make(&item->msg.ready, &item->fields, &item->e);
+		dkimmsg_free(&item->msg);
+	}
 }
 
 static void *
@@ -81,7 +88,7 @@ dkimcrew_start(struct dkimcrew **out, unsigned threads, const struct dkimcrew_ca
 	for (size_t i = 0; i < c->n_loads; i++)
 		for (int j = 0; j < DKIMCREW_LOAD; j++)
 			c->loads[i].items[j] = (struct dkimcrew_item){.name = BUF_INIT,
-			    .fields = BUF_INIT, .spool = SPOOL_INIT, .e = ERR_INIT};
+			    .fields = BUF_INIT, .msg = DKIMMSG_INIT, .spool = SPOOL_INIT, .e = ERR_INIT};
 	c->threads = mem_alloc(threads * sizeof *c->threads);
 	for (; c->n_threads < threads; c->n_threads++)
 		if (pthread_create(&c->threads[c->n_threads], NULL, worker, c) != 0)

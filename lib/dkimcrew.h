@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "err.h"
 #include "cur.h"
+#include "dkimmsg.h"
 #include "spool.h"
 
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 struct dkimcrew_item { /* what the three callbacks make of it */
 	struct span before, content; /* lent by the giver until it comes back */
 	struct buf name, fields;
+	struct dkimmsg msg;
 	int64_t mtime_s;
 	bool quoted;
 	struct spool spool;
@@ -28,7 +30,8 @@ struct dkimcrew_item { /* what the three callbacks make of it */
 #define DKIMCREW_LOAD 16 /* items */
 
 struct dkimcrew_calls {
-	int (*work)(void *arg, struct dkimcrew_item *item, struct err *e); /* in any thread */
+	/* In any thread.  What it leaves ready in msg is signed into fields, behind all of the load's work. */
+	int (*work)(void *arg, struct dkimcrew_item *item, struct err *e);
 	int (*done)(void *arg, struct dkimcrew_item *item, struct err *e); /* in the giver's */
 	/* May be NULL: after done() for a load's items, or for those before one where it failed; they
 	 * are there until it returns. */

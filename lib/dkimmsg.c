@@ -41,17 +41,17 @@ sign_body(struct reading *r, struct dkimsign *s, struct err *e)
 }
 
 int
-dkimmsg_sign(struct dkimkeys *ks, dkimmsg_next *next, void *arg, uint64_t now_s, struct buf *out,
+dkimmsg_ready(struct dkimkeys *ks, dkimmsg_next *next, void *arg, uint64_t now_s, struct dkimmsg *m,
     struct buf *from, struct err *e)
 {
 	struct reading r = {next, arg, DKIM_SPLIT_INIT, {"", 0}};
-	struct dkimkeys_choice choice = DKIMKEYS_CHOICE_INIT;
 	struct buf domain = BUF_INIT;
 	struct dkimhead head;
 	struct dkimsign s;
 	struct span header;
 	int rc = read_header(&r, e);
 
+	*m = (struct dkimmsg)DKIMMSG_INIT;
 	if (rc) {
 		buf_free(&r.split.header);
 		return rc;
@@ -59,19 +59,38 @@ dkimmsg_sign(struct dkimkeys *ks, dkimmsg_next *next, void *arg, uint64_t now_s,
 	header = (struct span){r.split.header.s, r.split.header.len};
 	s.body[0].hash = s.body[1].hash = (struct crypt_hash){0};
 	dkimhead_open(&head, header);
-	rc = dkimkeys_choose(ks, &head, &domain, &choice, e);
+	rc = dkimkeys_choose(ks, &head, &domain, &m->choice, e);
 	if (from)
 		buf_add(from, domain.s, domain.len);
 	if (!rc)
-		rc = dkimsign_begin(&s, choice.wants, choice.n, &head, header, e);
+		rc = dkimsign_begin(&s, m->choice.wants, m->choice.n, &head, header, e);
 	if (!rc)
 		rc = sign_body(&r, &s, e);
 	if (!rc)
-		rc = dkimsign_end(&s, header, now_s, out, e);
+		rc = dkimsign_ready(&s, header, now_s, &m->ready, e);
 	dkimsign_free(&s);
-	dkimkeys_choice_free(&choice);
 	dkimhead_free(&head);
 	buf_free(&domain);
 	buf_free(&r.split.header);
+	return rc;
+}
+
+void
+dkimmsg_free(struct dkimmsg *m)
+{
+	dkimsign_ready_free(&m->ready);
+	dkimkeys_choice_free(&m->choice);
+}
+
+int
+dkimmsg_sign(struct dkimkeys *ks, dkimmsg_next *next, void *arg, uint64_t now_s, struct buf *out,
+    struct buf *from, struct err *e)
+{
+	struct dkimmsg m;
+	int rc = dkimmsg_ready(ks, next, arg, now_s, &m, from, e);
+
+	if (!rc)
+		rc = dkimsign_make(&m.ready, out, e);
+	dkimmsg_free(&m);
 	return rc;
 }

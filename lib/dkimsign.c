@@ -575,61 +575,81 @@ hash_header(const struct dkimsign *s, const struct dkimsign_want *w, size_t name
 }
 
 static int
-one_signature(const struct dkimsign *s, const struct dkimsign_want *w, uint64_t now_s,
-    struct buf *out, struct err *e)
+open_field(const struct dkimsign *s, const struct dkimsign_want *w, uint64_t now_s,
+    struct dkimsign_open *o, struct err *e)
 {
 	struct dkimsign_fields *own = w->fields ? NULL : dkimsign_fields_new(w->names, w->oversign);
 	const struct dkimsign_fields *l = w->fields ? w->fields : own;
 	struct chosen *v = mem_grow(NULL, l->n, sizeof *v);
-	struct field f = {out, out->len, BUF_INIT};
-	unsigned char digest[CRYPT_DIGEST_MAX];
-	struct buf sig = BUF_INIT;
-	size_t start = out->len;
+	struct field f = {&o->text, 0, BUF_INIT};
 	int rc = choose(l, s->head, v, e);
 
-	buf_room(out, FIELD_ROOM);
+	o->want = w;
+	o->text = (struct buf)BUF_INIT;
+	buf_room(&o->text, FIELD_ROOM);
 	buf_room(&f.piece, CODE_ROOM);
 	if (!rc)
 		rc = make_field(s, w, l, v, now_s, &f, e);
 	if (!rc)
-		rc = hash_header(s, w, l->n, v, (struct span){out->s + start, out->len - start}, digest, e);
-	if (!rc)
-		rc = w->sign(w->key, digest, &sig, e);
-	base64(&f, sig.s, sig.len);
-	buf_add(out, "\r\n", 2);
+		rc = hash_header(s, w, l->n, v, (struct span){o->text.s, o->text.len}, o->digest, e);
+	o->line = f.line;
 	buf_free(&f.piece);
-	buf_free(&sig);
 	free(v);
 	dkimsign_fields_del(own);
 	return rc ? err_in(e, "%s/%s", w->domain, w->selector) : 0;
 }
 
-/* CRLF or LF, as the message has it in its first line: all from `start` on. */
-static void
-line_ends(struct span header, struct buf *out, size_t start)
+static int
+close_field(struct dkimsign_open *o, struct err *e)
+{
+	const struct dkimsign_want *w = o->want;
+	struct field f = {&o->text, o->line, BUF_INIT};
+	struct buf sig = BUF_INIT;
+	int rc = w->sign(w->key, o->digest, &sig, e);
+
+	buf_room(&f.piece, CODE_ROOM);
+	base64(&f, sig.s, sig.len);
+	buf_add(&o->text, "\r\n", 2);
+	buf_free(&f.piece);
+	buf_free(&sig);
+	return rc ? err_in(e, "%s/%s", w->domain, w->selector) : 0;
+}
+
+/* Whether the message's first line ends with LF alone. */
+static bool
+ends_in_lf(struct span header)
 {
 	const char *lf = header.n ? memchr(header.p, '\n', header.n) : NULL;
-	char *to = out->s + start;
-	const char *end = out->s + out->len;
 
-	if (lf && lf > header.p && lf[-1] == '\r')
-		return;
-	for (const char *p = to, *cr; p < end; p = cr + 1) { /* the fields are ours: each CR has its LF */
-		cr = memchr(p, '\r', (size_t)(end - p));
+	return !lf || lf == header.p || lf[-1] != '\r';
+}
+
+/* The same, of what has CRLF. */
+static void
+add_with_lf(struct span s, struct buf *out)
+{
+	char *to = buf_room(out, s.n), *start = to;
+	const char *p = s.p, *end = s.p + s.n;
+
+	while (p < end) { /* the field is ours: each CR has its LF */
+		const char *cr = memchr(p, '\r', (size_t)(end - p));
+
 		if (!cr)
 			cr = end;
-		memmove(to, p, (size_t)(cr - p));
+		memcpy(to, p, (size_t)(cr - p));
 		to += cr - p;
+		p = cr + 1;
 	}
-	buf_cut(out, (size_t)(to - out->s));
+	buf_grew(out, (size_t)(to - start));
 }
 
 int
-dkimsign_end(struct dkimsign *s, struct span header, uint64_t now_s, struct buf *out, struct err *e)
+dkimsign_ready(struct dkimsign *s, struct span header, uint64_t now_s, struct dkimsign_ready *r,
+    struct err *e)
 {
-	size_t start = out->len;
 	int rc = 0;
 
+	*r = (struct dkimsign_ready){mem_grow(NULL, s->n, sizeof *r->v), 0, ends_in_lf(header)};
 	for (int i = 0; !rc && i < 2; i++) {
 		struct dkimsign_body *b = &s->body[i];
 
@@ -640,12 +660,49 @@ dkimsign_end(struct dkimsign *s, struct span header, uint64_t now_s, struct buf 
 		if (!rc)
 			rc = crypt_hash_end(&b->hash, b->digest, e);
 	}
-	for (size_t i = 0; !rc && i < s->n; i++)
-		rc = one_signature(s, &s->wants[i], now_s, out, e);
+	for (; !rc && r->n < s->n; r->n++)
+		rc = open_field(s, &s->wants[r->n], now_s, &r->v[r->n], e);
+	return rc;
+}
+
+int
+dkimsign_make(struct dkimsign_ready *r, struct buf *out, struct err *e)
+{
+	size_t start = out->len;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < r->n; i++) {
+		struct buf *text = &r->v[i].text;
+
+		rc = close_field(&r->v[i], e);
+		if (!rc && r->lf)
+			add_with_lf((struct span){text->s, text->len}, out);
+		else if (!rc)
+			buf_add(out, text->s, text->len);
+	}
 	if (rc)
 		buf_cut(out, start);
-	else
-		line_ends(header, out, start);
+	return rc;
+}
+
+void
+dkimsign_ready_free(struct dkimsign_ready *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		buf_free(&r->v[i].text);
+	free(r->v);
+	*r = (struct dkimsign_ready)DKIMSIGN_READY_INIT;
+}
+
+int
+dkimsign_end(struct dkimsign *s, struct span header, uint64_t now_s, struct buf *out, struct err *e)
+{
+	struct dkimsign_ready r = DKIMSIGN_READY_INIT;
+	int rc = dkimsign_ready(s, header, now_s, &r, e);
+
+	if (!rc)
+		rc = dkimsign_make(&r, out, e);
+	dkimsign_ready_free(&r);
 	return rc;
 }
 
