@@ -65,13 +65,16 @@ parcel_begins(const struct parcel *p)
 	return born > p->t.env.hold_until_s ? born : p->t.env.hold_until_s;
 }
 
-/* The same for the event and for the name: jitter comes from the id, not from a dice. */
+/* The same for the event and for the name: jitter comes from the id, not from a dice.  By when it was to be
+ * delivered there is something to tell (RFC 2852 4.1.4). */
 uint64_t
 parcel_next(const struct parcel *p)
 {
 	struct retry_policy policy = policy_of(p);
+	uint64_t now = io_time_us() / 1000000, by = p->t.env.wish.by_s;
+	uint64_t next = now + retry_wait(&policy, p->attempt, p->hint_s, random_of(p));
 
-	return io_time_us() / 1000000 + retry_wait(&policy, p->attempt, p->hint_s, random_of(p));
+	return by > now && by < next ? by : next;
 }
 
 void
@@ -410,6 +413,27 @@ expire(struct parcel *p)
 	free(open);
 }
 
+/* RFC 2852 4.1.4: not delivered by then, and to be returned. */
+static bool
+is_over(const struct parcel *p, uint64_t now_s)
+{
+	const struct entry_wish *w = &p->t.env.wish;
+
+	return w->by_s > 0 && w->by_return && w->by_s <= now_s;
+}
+
+static void
+return_all(struct parcel *p)
+{
+	char site[sizeof p->site];
+	size_t n;
+	uint32_t *open = parcel_open(p, &n);
+
+	memcpy(site, p->site, sizeof site);
+	parcel_verdict(p, open, n, JOURNAL_FAILED, 0, "5.4.7", "the time to deliver it by is over", span_of(site));
+	free(open);
+}
+
 /* It lives on: when, and first what must not be forgotten. */
 static int
 finish_deferred(struct parcel *p, struct err *e)
@@ -490,9 +514,12 @@ parcel_finish(struct parcel *p)
 	pthread_mutex_unlock(&p->lock);
 	if (!last)
 		return false;
-	if (p->j.open > 0 && p->tried && p->d->may_expire &&
-	    retry_over(&policy, born, p->attempt, now))
-		expire(p);
+	if (p->j.open > 0 && p->tried && p->d->may_expire) {
+		if (is_over(p, now))
+			return_all(p);
+		else if (retry_over(&policy, born, p->attempt, now))
+			expire(p);
+	}
 	if (!p->removed)
 		rc = tell_sender(p, p->tried && is_late(p, now), &e);
 	if (rc) {

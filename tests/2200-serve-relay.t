@@ -43,6 +43,20 @@ until_true 5 sh -c '[ "$(date +%s)" -gt "$0" ]' "$(($(date +%s) + 1))"
 deliver
 is "$(outcome)" '"enhanced_code":"5.4.7"' 'is returned (RFC 2852 4.1.4)'
 
+# Who cannot be reached keeps nothing longer than that.
+printf 'hostname = "first.example"\nnotices { bounce = none }\nretry_min = 1h\nroute "*" { relay = "127.0.0.1:1" }\n' >"$T/first.conf"
+for mode in R N; do
+	ok "nobody there, BY with $mode" submit -O "by=600;$mode" b@y.example
+	ok 'is tried' deliver
+	by=$(cat "$T"/first/cur/*/* | sed -n 's/^by=\([0-9]*\);.$/\1/p')
+	is "$(outcome) $(ls "$T"/first/cur/* | cut -d . -f 1)" "\"enhanced_code\":\"4.4.1\" $by" 'and waits till then at most'
+	rm -rf "$T/first"
+done
+ok 'nobody there, and the time is over' submit -O by=1\;R b@y.example
+until_true 5 sh -c '[ "$(date +%s)" -gt "$0" ]' "$(($(date +%s) + 1))"
+ok 'is tried' deliver
+is "$(outcome) $(find "$T/first/cur" -type f | wc -l)" '"enhanced_code":"5.4.7" 0' 'and is returned'
+
 trap_start
 printf 'hostname = "first.example"\nnotices { bounce = none }\nroute "*" { relay = "127.0.0.1:%s" }\n' "$PORT" >"$T/first.conf"
 ok 'BY with R' submit -O by=600\;R b@y.example
