@@ -139,8 +139,8 @@ install-sendmail:
 	scripts/install-sendmail '$(DESTDIR)' '$(BINDIR)' '$(SBINDIR)' '$(MANDIR)'
 
 uninstall:
-	scripts/install-sendmail -r '$(DESTDIR)' '$(BINDIR)' '$(SBINDIR)' '$(MANDIR)'
 	scripts/install -r '$(BUILD)' '$(DESTDIR)' '$(BINDIR)' '$(SBINDIR)' '$(MANDIR)' '$(EXAMPLEDIR)' '$(SHAREDIR)'
+	scripts/install-sendmail -r '$(DESTDIR)' '$(BINDIR)' '$(SBINDIR)' '$(MANDIR)'
 
 clean:
 	rm -rf build

@@ -55,6 +55,19 @@ queue_dir(const struct queue_at *at, char out[QUEUE_DIR_MAX])
 /* --- opening */
 
 static int
+check_owner(const struct queue *q, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(q->root, &st) < 0)
+		return err_sys(e, "stat");
+	if (st.st_uid != geteuid())
+		return err_set(e, EX_NOPERM, "belongs to uid %u, and this is uid %u",
+		    (unsigned)st.st_uid, (unsigned)geteuid());
+	return 0;
+}
+
+static int
 open_root(struct queue *q, const char *dir, bool make, struct err *e)
 {
 	struct stat st;
@@ -73,6 +86,8 @@ open_root(struct queue *q, const char *dir, bool make, struct err *e)
 		return err_sys(e, "open");
 	/* Not for every start: only where new/ is missing, or where we own what may lack. */
 	if (fstatat(q->root, "new", &st, 0) < 0) {
+		if (errno == EACCES && check_owner(q, e))
+			return e->code;
 		rc = file_mkdir(q->root, "new", DIR_MODE, e);
 		if (rc)
 			return rc;
@@ -98,15 +113,10 @@ open_for_work(struct queue *q, struct err *e)
 {
 	static const char *const names[] = {"cur", "hold", "failed", "sent", "damaged", "state",
 	    "log", "state/sites"};
-	struct stat st;
-	int rc = 0;
+	int rc = check_owner(q, e);
 
-	if (fstat(q->root, &st) < 0)
-		return err_sys(e, "stat");
-	if (st.st_uid != geteuid())
-		return err_set(e, EX_NOPERM, "belongs to uid %u, and this is uid %u",
-		    (unsigned)st.st_uid, (unsigned)geteuid());
-	rc = check_group(q, e);
+	if (!rc)
+		rc = check_group(q, e);
 	for (size_t i = 0; i < sizeof names / sizeof *names && !rc; i++)
 		if (faccessat(q->root, names[i], F_OK, 0) < 0)
 			rc = file_mkdir(q->root, names[i], DIR_MODE, e);

@@ -46,6 +46,15 @@ is "$(cat "$T/err")" "smtp-submit: queue $RELAYKIT_QUEUE: create in new: Permiss
 setpriv --reuid "$user" --regid "$user" --groups "$group" "$T/bin/smtp-submit" -f a@x b@x </dev/null
 is "$? $(entries)" '0 1' 'a member of the group may'
 is "$(stat -c '%a %u %g' "$(entry)")" "660 $user $group" 'its mode and its group let the deliverer take it'
+chmod 710 "$RELAYKIT_QUEUE"
+cp "$BUILD/bin/smtp-queue" "$T/bin/"
+for p in 'smtp-queue list' 'smtp-submit -f a@x b@x'; do
+	# shellcheck disable=SC2086 # words
+	run_as "$T/bin/"$p </dev/null 2>"$T/err"
+	is "$? $(cat "$T/err")" "77 ${p%% *}: queue $RELAYKIT_QUEUE: belongs to uid $owner, and this is uid $user" \
+	    "${p%% *}: whose it is, where nobody else may look"
+done
+chmod 755 "$RELAYKIT_QUEUE"
 like "$(envelope)" "^user=$user\$" 'the uid is told'
 
 # setgid

@@ -10,7 +10,7 @@ cd "$T" || exit 1
 # recipe N: the N-th block of shell in the README
 recipe() {
 	awk -v n="$1" '/^```sh$/ { on = ++seen == n; next } /^```$/ { on = 0 } on' "$TOP/README.md" |
-	    sed -e "s/smtp\.provider\.example:587/127.0.0.1:$PORT/" -e "s/127\.0\.0\.1:2525/127.0.0.1:$OTHER/" \
+	    sed -e "s/smtp\.provider\.example:587/127.0.0.1:$PORT/" -e "s/127\.0\.0\.1:25[0-9]*/127.0.0.1:$OTHER/" \
 	    -e 's/&$/\& echo $! >trap.pid; sleep 1/' -e 's/^sender-check /: &/' # which asks the world's DNS
 }
 run() {
