@@ -310,6 +310,18 @@ next_hold(struct tool *t, uint64_t bytes, struct err *e)
 	return suppress_hold(t->s, bytes, e);
 }
 
+/* Who is waited for may be at a terminal: a run that learns of somebody who is dead does not wait for him, too. */
+static int
+let_go(void *arg, struct err *e)
+{
+	struct tool *t = arg;
+
+	(void)e;
+	suppress_let_go(t->s);
+	t->held = 0;
+	return 0;
+}
+
 static int
 from_fd(struct tool *t, int fd, struct err *e)
 {
@@ -322,6 +334,8 @@ from_fd(struct tool *t, int fd, struct err *e)
 	/* An import is made room for at once. */
 	uint64_t bytes = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 
+	in.before_read = let_go;
+	in.arg = t;
 	while (!rc && more) {
 		rc = next_hold(t, bytes, e);
 		if (!rc)

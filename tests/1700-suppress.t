@@ -176,4 +176,14 @@ wait $readers
 is "$(cat "$T/trouble")" '' 'eight writers and four readers: nobody has trouble'
 is "$(suppress list | grep -c @many.example)" 3200 'each of 3,200 entries is there'
 is "$(suppress list | cut -f 1 | sort | uniq -d)" '' 'once'
+# --- a writer that is waited for keeps nobody else waiting
+mkfifo "$T/slow"
+bg sh -c 'exec suppress add <"$0"' "$T/slow"
+exec 3<>"$T/slow" # never waits for the other end
+echo first@slow.example >&3
+ok 'one line of input' until_true 40 suppress why first@slow.example
+ok 'others write before its next' timeout 40 suppress add other@slow.example
+echo second@slow.example >&3
+exec 3>&-
+ok 'which is written, too' until_true 40 suppress why second@slow.example
 done_testing
