@@ -8,6 +8,7 @@
 #include "doorverdict.h"
 #include "events.h"
 #include "hall.h"
+#include "hmac.h"
 #include "idn.h"
 #include "io.h"
 #include "locals.h"
@@ -300,13 +301,22 @@ needs_dns(const struct program *p)
 	return p->locals && doorverdict_wanted(&p->house);
 }
 
-/* Libraries that find out about strangers' mail: whoever listens loads them once for all clients. */
+/* Libraries that find out about strangers' mail. */
 static int
 load_for_strangers(const struct program *p, struct err *e)
 {
 	int rc = needs_dns(p) ? dnsmsg_load(e) : 0;
 
 	return !rc && needs_dns(p) ? crypt_load(e) : rc;
+}
+
+/* Whoever listens loads what clients need once for all of them. */
+static int
+load_for_clients(const struct program *p, struct err *e)
+{
+	int rc = doorlimit_wanted(&p->conf) ? hmac_load(e) : 0;
+
+	return rc ? rc : load_for_strangers(p, e);
 }
 
 /* Files are read here: a confined process may not. */
@@ -491,7 +501,7 @@ run(struct program *p, struct err *e)
 		return at_descriptors(p, client >= 0 ? client : STDIN_FILENO,
 		    client >= 0 ? client : STDOUT_FILENO, e);
 	}
-	if (load_for_strangers(p, e))
+	if (load_for_clients(p, e))
 		return e->code;
 	owner_find(&p->owner, p->conf.queue); /* before nobody can be asked any more */
 	p->hall = p->sandbox && !asks_commands(p); /* which each client's process starts by itself */

@@ -2,6 +2,7 @@
 
 #include "addr.h"
 #include "conflocal.h"
+#include "hmac.h"
 #include "idn.h"
 #include "io.h"
 #include "keyfile.h"
@@ -39,14 +40,14 @@ int
 guard_open(struct guard **out, const struct conf *c, struct queue *q, struct err *e)
 {
 	struct guard *g = mem_alloc(sizeof *g);
-	int rc = 0;
+	int rc = hmac_load(e); /* for return paths, and for whoever counts notices */
 
 	*g = (struct guard){.conf = c, .queue = q, .local = BUF_INIT, .scratch = BUF_INIT};
 	pthread_mutex_init(&g->lock, NULL);
 	g->options = (struct suppress_options){.root = queue_root_fd(q),
 	    .conf = suppressconf(&c->sections)};
 	idn_ready();
-	if (access(GUARD_RULES, F_OK) == 0)
+	if (!rc && access(GUARD_RULES, F_OK) == 0)
 		rc = io_slurp_at(AT_FDCWD, GUARD_RULES, RULES_BYTES_MAX, &g->local, e);
 	/* What is outside of the queue cannot be read later. */
 	if (!rc && (c->key_file || g->options.conf->names == SUPPRESSCONF_HASH)) {

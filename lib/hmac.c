@@ -1,5 +1,8 @@
 #include "hmac.h"
 
+#include "dl.h"
+#include "sys.h"
+
 #include "hex.h"
 
 #include <nettle/hmac.h>
@@ -9,14 +12,40 @@
 
 #define MD5_WORDS 4
 
+/* What is called of nettle, loaded by name; the types are its headers'. */
+#define CALLS(f)                                                                                   \
+	f(nettle_hmac_sha256_set_key) f(nettle_hmac_sha256_update) f(nettle_hmac_sha256_digest)    \
+	f(nettle_hmac_md5_set_key) f(nettle_hmac_md5_update) f(nettle_hmac_md5_digest)             \
+	f(nettle_md5_init) f(nettle_memeql_sec)
+static struct calls {
+	CALLS(DL_POINTER)
+} lib;
+static struct dl nettle = DL_INIT(lib, CALLS, SYS_LIBNETTLE);
+
+int
+hmac_load(struct err *e)
+{
+	return dl_need(&nettle, EX_TEMPFAIL, e);
+}
+
+static const struct calls *
+library(void)
+{
+	struct err e = ERR_INIT;
+
+	if (hmac_load(&e))
+		mem_none();
+	return &lib;
+}
+
 void
 hmac_sha256(struct span key, struct span text, unsigned char out[HMAC_SHA256_BYTES])
 {
 	struct hmac_sha256_ctx c;
 
-	hmac_sha256_set_key(&c, key.n, (const uint8_t *)key.p);
-	hmac_sha256_update(&c, text.n, (const uint8_t *)text.p);
-	hmac_sha256_digest(&c, HMAC_SHA256_BYTES, out);
+	library()->nettle_hmac_sha256_set_key(&c, key.n, (const uint8_t *)key.p);
+	library()->nettle_hmac_sha256_update(&c, text.n, (const uint8_t *)text.p);
+	library()->nettle_hmac_sha256_digest(&c, HMAC_SHA256_BYTES, out);
 	explicit_bzero(&c, sizeof c);
 }
 
@@ -26,18 +55,18 @@ hmac_sha256_of(struct span key, struct span a, struct span b, unsigned char out[
 	struct hmac_sha256_ctx c;
 	uint64_t n = a.n;
 
-	hmac_sha256_set_key(&c, key.n, (const uint8_t *)key.p);
-	hmac_sha256_update(&c, sizeof n, (const uint8_t *)&n);
-	hmac_sha256_update(&c, a.n, (const uint8_t *)a.p);
-	hmac_sha256_update(&c, b.n, (const uint8_t *)b.p);
-	hmac_sha256_digest(&c, HMAC_SHA256_BYTES, out);
+	library()->nettle_hmac_sha256_set_key(&c, key.n, (const uint8_t *)key.p);
+	library()->nettle_hmac_sha256_update(&c, sizeof n, (const uint8_t *)&n);
+	library()->nettle_hmac_sha256_update(&c, a.n, (const uint8_t *)a.p);
+	library()->nettle_hmac_sha256_update(&c, b.n, (const uint8_t *)b.p);
+	library()->nettle_hmac_sha256_digest(&c, HMAC_SHA256_BYTES, out);
 	explicit_bzero(&c, sizeof c);
 }
 
 bool
 hmac_equal(const void *a, const void *b, size_t n)
 {
-	return memeql_sec(a, b, n) != 0;
+	return library()->nettle_memeql_sec(a, b, n) != 0;
 }
 
 /* --- CRAM-MD5 */
@@ -56,7 +85,7 @@ hmac_cram_key(struct span password, struct buf *out)
 {
 	struct hmac_md5_ctx c;
 
-	hmac_md5_set_key(&c, password.n, (const uint8_t *)password.p);
+	library()->nettle_hmac_md5_set_key(&c, password.n, (const uint8_t *)password.p);
 	put_state(&c.outer, out);
 	put_state(&c.inner, out);
 	explicit_bzero(&c, sizeof c);
@@ -74,7 +103,7 @@ hmac_cram_key_ok(struct span key)
 static void
 get_state(const unsigned char *p, struct md5_ctx *c)
 {
-	md5_init(c);
+	library()->nettle_md5_init(c);
 	for (size_t i = 0; i < MD5_WORDS; i++, p += 4)
 		c->state[i] = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
 		    (uint32_t)p[3] << 24;
@@ -93,8 +122,8 @@ hmac_cram_check(struct span key, struct span challenge, struct span digest)
 	get_state(states, &c.outer);
 	get_state(states + sizeof states / 2, &c.inner);
 	c.state = c.inner;
-	hmac_md5_update(&c, challenge.n, (const uint8_t *)challenge.p);
-	hmac_md5_digest(&c, sizeof is, is);
+	library()->nettle_hmac_md5_update(&c, challenge.n, (const uint8_t *)challenge.p);
+	library()->nettle_hmac_md5_digest(&c, sizeof is, is);
 	equal = hmac_equal(is, said, sizeof is);
 	explicit_bzero(&c, sizeof c);
 	explicit_bzero(states, sizeof states);

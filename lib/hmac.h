@@ -9,9 +9,14 @@
 
 #include "buf.h"
 #include "cur.h"
+#include "err.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* The library, which is loaded by name.  Who opens what needs digests calls this, and before it confines itself:
+ * whoever has to load it for a digest and cannot ends there, as one without memory does.  EX_TEMPFAIL. */
+int hmac_load(struct err *e);
 
 #define HMAC_SHA256_BYTES 32
 #define HMAC_CRAM_TEXT 64 /* hexadecimal digits: outer state, inner state */

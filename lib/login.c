@@ -110,6 +110,8 @@ login_open(struct login **out, const struct login_conf *c, struct err *e)
 
 	if (!rc)
 		rc = passwd_load(e);
+	if (!rc)
+		rc = hmac_load(e);
 	*l = (struct login){.conf = *c, .text = BUF_INIT, .seed = BUF_INIT};
 	l->conf.users = NULL;
 	if (!rc && c->users && *c->users) {

@@ -110,11 +110,12 @@ quota_open(struct quota **out, int state_dir, struct err *e)
 {
 	struct quota *q = mem_alloc(sizeof *q);
 	bool good = false;
-	int rc;
+	int rc = hmac_load(e);
 
 	q->fd = q->clients = -1;
 	pthread_mutex_init(&q->lock, NULL);
-	rc = open_state(state_dir, "quota", &q->fd, e);
+	if (!rc)
+		rc = open_state(state_dir, "quota", &q->fd, e);
 	if (!rc)
 		rc = open_state(state_dir, "clients", &q->clients, e);
 	if (!rc)

@@ -75,6 +75,9 @@
 /* What sasl.c loads: since GNU SASL 2.0. */
 #define SYS_LIBGSASL "libgsasl.so.18"
 
+/* What hmac.c loads: since nettle 3.6. */
+#define SYS_LIBNETTLE "libnettle.so.8"
+
 /* What passwd.c loads: libxcrypt's own name, and the one it has where it replaces glibc's. */
 #define SYS_LIBCRYPT "libcrypt.so.2"
 #define SYS_LIBCRYPT_GLIBC "libcrypt.so.1"
