@@ -38,10 +38,9 @@ arf_parse(struct span text, struct arena *a, struct arf *out)
 {
 	struct cur c = cur_span(text);
 	struct msg_field f;
-	bool bad;
 
 	memset(out, 0, sizeof *out);
-	while (!cur_end(&c)) {
+	while (msg_next(&c, &f)) {
 		const struct {
 			const char *name;
 			struct span *into;
@@ -51,12 +50,6 @@ arf_parse(struct span text, struct arena *a, struct arf *out)
 		    {"original-envelope-id", &out->envid}, {"auth-failure", &out->auth_failure},
 		    {"reporting-mta", &out->reporting}, {"removal-recipient", &out->removal}};
 
-		if (!msg_field(&c, &f, &bad)) {
-			struct span line;
-
-			cur_line(&c, &line); /* empty, or no field */
-			continue;
-		}
 		if (span_ieq(f.name, SPAN("original-rcpt-to")))
 			add_rcpt(out, dsn_address(joined(a, f.value), a));
 		for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)

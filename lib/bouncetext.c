@@ -178,15 +178,8 @@ bouncetext_header(struct bouncetext *t, struct span header)
 	struct rules_scan s;
 	const struct rule *rule;
 	struct msg_field f;
-	bool bad;
 
-	while (!cur_end(&c)) {
-		if (!msg_field(&c, &f, &bad)) {
-			struct span line;
-
-			cur_line(&c, &line);
-			continue;
-		}
+	while (msg_next(&c, &f)) {
 		if (!rules_field(t->rules, f.name))
 			continue;
 		/* One blank behind the colon, whatever was there. */

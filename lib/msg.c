@@ -70,6 +70,18 @@ msg_field(struct cur *c, struct msg_field *f, bool *bad)
 }
 
 bool
+msg_next(struct cur *c, struct msg_field *f)
+{
+	struct span line;
+	bool bad;
+
+	while (!msg_field(c, f, &bad))
+		if (!cur_line(c, &line))
+			return false;
+	return true;
+}
+
+bool
 msg_find(struct span header, const char *name, struct msg_field *f)
 {
 	struct cur c = cur_span(header);

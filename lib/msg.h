@@ -27,6 +27,9 @@ bool msg_header_line(struct span line, bool first);
  * empty line, at the end, and at a line that is no field (*bad then). */
 bool msg_field(struct cur *c, struct msg_field *f, bool *bad);
 
+/* The next field, however much that is none stands before it; false at the end. */
+bool msg_next(struct cur *c, struct msg_field *f);
+
 /* The first field of that name in a header section, from the top; false if none. */
 bool msg_find(struct span header, const char *name, struct msg_field *f);
 

@@ -313,18 +313,10 @@ quoted_is_answer(struct span header)
 {
 	struct cur c = cur_span(header);
 	struct msg_field f;
-	bool bad;
 
-	while (!cur_end(&c)) {
-		if (!msg_field(&c, &f, &bad)) {
-			struct span line;
-
-			cur_line(&c, &line);
-			continue;
-		}
+	while (msg_next(&c, &f))
 		if (span_ieq(f.name, SPAN("In-Reply-To")) || span_ieq(f.name, SPAN("References")) ||
 		    (span_ieq(f.name, SPAN("Subject")) && quoted_answers(f.value)))
 			return true;
-	}
 	return false;
 }

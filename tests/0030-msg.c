@@ -53,6 +53,23 @@ fields(const struct want *w)
 	buf_free(&got);
 }
 
+/* What is no field is passed over: before, between and behind, and at the end without a line end. */
+static void
+passes(struct span text, const char *names)
+{
+	struct buf got = BUF_INIT;
+	struct cur c = cur_span(text);
+	struct msg_field f;
+
+	while (msg_next(&c, &f)) {
+		buf_add(&got, f.name.p, f.name.n);
+		buf_ch(&got, ' ');
+	}
+	is_str(got.s, names, "fields among other lines");
+	ok(cur_end(&c), "to the end");
+	buf_free(&got);
+}
+
 int
 main(void)
 {
@@ -65,5 +82,10 @@ main(void)
 	is_mem(f.value.p, f.value.n, B(" one\r\n"), "the first from the top");
 	ok(!msg_find(h, "To", &f), "the body is not searched");
 	ok(!msg_find(h, "Sub", &f), "not by the name's beginning");
+	passes(h, "Received subject Subject To ");
+	passes(SPAN("no field\r\n folded\r\nA: x\r\n y\r\n\r\n\r\n: z\nB: x\nend"), "A B ");
+	passes(SPAN("A: x"), "A ");
+	passes(SPAN("\r\n"), "");
+	passes(SPAN(""), "");
 	return tap_done();
 }
