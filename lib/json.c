@@ -42,17 +42,21 @@ json_close(struct buf *b)
 	buf_ch(b, '}');
 }
 
-void
-json_name(struct buf *b, struct span key)
+static char *
+put_name(char *p, struct span key)
 {
-	char *p = begin(b, key.n + 3);
-
 	*p++ = '"';
 	memcpy(p, key.p, key.n);
 	p += key.n;
 	*p++ = '"';
 	*p++ = ':';
-	end(b, p);
+	return p;
+}
+
+void
+json_name(struct buf *b, struct span key)
+{
+	end(b, put_name(begin(b, key.n + 3), key));
 }
 
 void
@@ -165,4 +169,23 @@ json_text(struct buf *b, struct span value)
 		i += len;
 	}
 	buf_ch(b, '"');
+}
+
+void
+json_pair(struct buf *b, struct span key, struct span value)
+{
+	char *p;
+
+	if (plain(value.p, value.n) < value.n) {
+		json_name(b, key);
+		json_text(b, value);
+		return;
+	}
+	p = put_name(begin(b, key.n + value.n + 5), key); /* as almost all are: in one go */
+	*p++ = '"';
+	if (value.n > 0)
+		memcpy(p, value.p, value.n);
+	p += value.n;
+	*p++ = '"';
+	end(b, p);
 }

@@ -37,6 +37,7 @@ void json_item(struct buf *b, int64_t value);     /* a bare number, likewise */
 
 /* Here so that the length of a key is known when its caller is compiled. */
 void json_name(struct buf *b, struct span key);
+void json_pair(struct buf *b, struct span key, struct span value); /* both strings */
 void json_digits(struct buf *b, int64_t value);
 
 static inline void
@@ -48,8 +49,7 @@ json_key(struct buf *b, const char *key)
 static inline void
 json_str(struct buf *b, const char *key, struct span value)
 {
-	json_key(b, key);
-	json_text(b, value);
+	json_pair(b, (struct span){key, strlen(key)}, value);
 }
 
 static inline void
