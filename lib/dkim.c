@@ -392,11 +392,9 @@ lines(struct dkim_body *b, struct piece *x, size_t i, size_t *start)
 void
 dkim_body_add(struct dkim_body *b, const void *from, size_t size)
 {
-	struct piece x;
+	struct piece x = {.s = {from, size}};
 	const char *p = from;
 
-	x.s = (struct span){from, size};
-	x.to = 0;
 	for (size_t i = 0; i < size; i++) {
 		size_t start = i;
 
