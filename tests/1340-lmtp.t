@@ -21,13 +21,14 @@ script </dev/null
 ends 'delivered a 1 250 2.0.0 queued
 delivered b 1 250 2.0.0 queued
 delivered c 1 250 2.0.0 queued' 'three recipients, three replies'
-is "$(commands)" 'LHLO h.example
-MAIL FROM:<s@d.example> SIZE=240
+size=$((238 + $(id -u | wc -c))) # Received tells the uid
+is "$(commands)" "LHLO h.example
+MAIL FROM:<s@d.example> SIZE=$size
 RCPT TO:<a@x.example>
 RCPT TO:<b@x.example>
 RCPT TO:<c@x.example>
-BDAT 240 LAST
-QUIT' 'in one transaction'
+BDAT $size LAST
+QUIT" 'in one transaction'
 is "$(connections)" 1 'over one connection'
 is "$(places)" '' 'nothing is left'
 is "$(cat "$RELAYKIT_QUEUE"/log/*.jsonl | sed -n 's/.*"type":"delivered".*"site":"\([^"]*\)".*/\1/p' | sort -u)" lmtp:x.example \

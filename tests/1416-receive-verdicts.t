@@ -61,7 +61,7 @@ PY
 # sent CODE: what the client hears; the message's top is then in $T/top, and the queue is empty again
 sent() {
 	python3 "$T/c.py" "$PORT" "$1" >"$T/said" 2>&1
-	cat "$T"/q/new/* 2>/dev/null | tr -d '\r' | sed '1,/^rcpt=/d' | sed '1{/^received=1$/d;}' >"$T/got"
+	cat "$T"/q/new/* 2>/dev/null | tr -d '\r' | sed '1,/^rcpt=/d' | sed '1,2{/^user=[0-9]*$/d;/^received=1$/d;}' >"$T/got"
 	sed '/^Received/,$d' "$T/got" >"$T/top"
 	empty_queue
 }
