@@ -172,24 +172,46 @@ time_line(struct buf *out, const char *label, uint64_t s)
 	buf_free(&text);
 }
 
+/* What its open recipients were told, or all where none is: what one of them was told is nobody else's reason. */
+static const struct journal_reply *
+told(const struct journal *j, size_t i, bool all)
+{
+	return all || journal_is_open(&j->rcpts[i]) ? journal_last(j, i) : NULL;
+}
+
 static void
-last_words(struct buf *out, const struct journal *j)
+last_word(struct buf *out, struct span whose, const struct journal_reply *r)
 {
 	struct buf text = BUF_INIT;
 
-	for (size_t i = 0; i < j->n; i++) {
-		const struct journal_reply *r = journal_last(j, i);
-
-		if (!r || (i > 0 && r == journal_last(j, i - 1)))
-			continue;
-		buf_cut(&text, 0);
-		listing_time(&text, r->at_us / SECOND_US);
-		buf_fmt(&text, " %s%s", *r->peer ? r->peer : r->site,
-		    *r->peer || *r->site ? ": " : "");
-		listing_reply(&text, r);
-		line(out, "last reply", (struct span){text.s, text.len});
-	}
+	listing_time(&text, r->at_us / SECOND_US);
+	buf_fmt(&text, " %s%s", *r->peer ? r->peer : r->site, *r->peer || *r->site ? ": " : "");
+	listing_reply(&text, r);
+	if (whose.n > 0)
+		buf_fmt(&text, " (%.*s)", SPAN_ARG(whose));
+	line(out, "last reply", (struct span){text.s, text.len});
 	buf_free(&text);
+}
+
+/* One line where all were told the same, else one for each. */
+static void
+last_words(struct buf *out, const struct journal *j, const struct envelope *env)
+{
+	const struct journal_reply *one = NULL, *r;
+	bool all = true, several = false;
+
+	for (size_t i = 0; i < j->n; i++)
+		all &= !journal_is_open(&j->rcpts[i]);
+	for (size_t i = 0; i < j->n; i++) {
+		r = told(j, i, all);
+		several |= r && one && r != one;
+		one = r ? r : one;
+	}
+	for (size_t i = 0; several && i < j->n; i++)
+		if ((r = told(j, i, all)))
+			last_word(out, env->rcpts[i].addr, r);
+	if (one && !several)
+		last_word(out, SPAN(""), one);
 }
 
 void
@@ -213,7 +235,7 @@ why_text(struct buf *out, const struct queue_entry *t, const struct why_facts *f
 	if (j->doubts > 0 && f->in_doubt == CONF_DOUBT_RETRY)
 		line(out, "in doubt",
 		    SPAN("sent, and the answer is not known: will be sent again"));
-	last_words(out, j);
+	last_words(out, j, &t->env);
 	if (f->place == IN_CUR)
 		time_line(out, "next", f->name->due);
 	time_line(out, "expires", expires(f));

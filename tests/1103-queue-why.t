@@ -126,4 +126,12 @@ is "$(ids EXAMPLE.NET)" "$(printf '%s\n' "$a" "$b" "$c" "$e" | sort | xargs)" 'i
 fails 'nobody knows him' 66 'smtp-queue: nothing in the queue is, comes from or goes to x@example.net; the event log says what became of it' \
     smtp-queue why x@example.net
 fails 'one question at a time' 64 "$(smtp-queue --help)" smtp-queue why a b
+# --- who was told what: his own reply counts, and what somebody else had does not
+trap_start
+export RELAYKIT_QUEUE="$T/several"
+smtp-submit -odq -f '' ok@a.example defer-451@a.example defer-452@a.example <"$T/m"
+smtp-deliver --relay "127.0.0.1:$PORT"
+is "$(smtp-queue why a.example | sed -n 's/^  last reply [^ ]* //p')" \
+    '127.0.0.1: 451 4.3.0 as the recipient wishes (defer-451@a.example)
+127.0.0.1: 452 4.2.2 as the recipient wishes (defer-452@a.example)' 'each that is left, and what he was told'
 done_testing
