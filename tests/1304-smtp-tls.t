@@ -79,6 +79,8 @@ run_all '421 to STARTTLS'
 like "$(outcomes)" '^deferred u@x.example 1 421 4.7.0' 'concerns the connection'
 
 # The handshake fails: the same attempt goes on in clear text, over another connection.
+wait_s=3
+configure
 for failure in 'raw 220 go\r\n ; close' 'raw 220 go\r\n ; rst' 'raw 220 go\r\n ; raw garbage\r\n ; hang' \
     'raw 220 go\r\n ; raw \x16\x03\x01\x00\x02 ; hang' 'raw 220 go\r\n ; hang' 'close' \
     'raw 220 go\r\n ; raw \x15\x03\x03\x00\x02\x02\x28 ; hang' 'tlsbreak'; do
@@ -105,6 +107,7 @@ delivered v@x.example 1 250 2.0.0 queued' 'delivered in the same attempt'
 	esac
 done
 
+wait_s=20
 configure 'tls = none'
 script <<'E'
 offer PIPELINING, STARTTLS

@@ -37,6 +37,8 @@ is "$(messages second | cut -d ' ' -f 5)" '<u@x.example>
 is "$(outcomes)" 'delivered u@x.example 1 250 2.0.0 queued
 delivered v@x.example 1 250 2.0.0 queued' 'in the first attempt'
 
+wait_s=3
+configure
 for trouble in 'connect 421 4.3.2 no ; close' 'connect 451 4.3.2 no' 'connect 554 5.3.2 no' 'connect 521 no mail here' \
     'connect close' 'connect rst' 'connect hang' 'connect SSH-2.0-x' 'connect raw 220 x\n ; hang' 'EHLO 421 4.3.2 no ; close' \
     'EHLO 451 4.3.2 no' 'EHLO close' 'EHLO hang' 'EHLO 250-a|251 b' 'connect 220 a|220 b'; do
@@ -52,6 +54,9 @@ E
 	is "$(outcomes)" 'delivered u@x.example 1 250 2.0.0 queued' "$trouble: the second takes it in the same attempt"
 	is "$(connections)$(connections second)" 11 'each was asked once'
 done
+
+wait_s=20
+configure
 
 what='EHLO and HELO are refused by the first'
 script <<'E'
@@ -171,9 +176,11 @@ E
 script second <<'E'
 E
 for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do letter "$n@x.example"; done
+wait_s=3
 configure 'connection_messages = 2'
 begun=$(date +%s)
 deliver_by $first $second
+wait_s=20
 configure
 is "$(outcomes | grep -c '^delivered [0-9]*@x.example 1 250')" 20 'all delivered'
 is "$(connections)" 1 'it was asked once'

@@ -7,6 +7,9 @@ peer_start peer
 
 # --- time
 
+wait_s=1
+final_s=1
+configure
 for point in connect EHLO MAIL RCPT DATA dot; do
 	says 'offer PIPELINING' "$point hang"
 	wait_for ' 4.4.[12] .*: timed out'
@@ -18,23 +21,30 @@ within 900 15000
 says 'offer PIPELINING' 'RCPT drip 0.05 250 this takes longer than a second'
 wait_for ' 4.4.2 RCPT: timed out'
 within 900 15000
+wait_s=20
+final_s=20
+configure
 says 'connect drip 0.01 220 hi' 'MAIL drip 0.01 250 ok' 'dot drip 0.01 250 slow'
 is "$(outcomes | cut -d ' ' -f 1)" delivered 'a byte each 10 ms is slow, but in time'
 
 # The final reply has a limit of its own, the longest of all (RFC 5321 4.5.3.2.6).
-final_s=20
+wait_s=2
 configure
 for offer in 'offer PIPELINING' 'offer PIPELINING, CHUNKING'; do
-	says "$offer" 'dot sleep 1.4 ; 250 2.0.0 at last'
-	is "$(outcomes)" 'delivered u@x.example 1 250 2.0.0 at last' "$offer: the final reply after 1.4 s, where others may take one"
+	says "$offer" 'dot sleep 3 ; 250 2.0.0 at last'
+	is "$(outcomes)" 'delivered u@x.example 1 250 2.0.0 at last' "$offer: the final reply after 3 s, where others may take two"
 	is "$(messages | wc -l)" 1 'the message was sent once'
 done
+wait_s=20
 final_s=2
 configure
 says 'offer PIPELINING' 'dot sleep 6 ; 250 2.0.0 at last'
 wait_for ' 4.4.2 end of data: timed out'
 
 # --- order
+
+final_s=20
+configure
 
 says 'offer PIPELINING' 'MAIL 250 2.1.0 ok ; 550 5.0.0 extra'
 like "$(outcomes)" '^(deferred|bounced) u@x.example 1 ' 'an extra reply: ended'

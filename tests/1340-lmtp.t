@@ -9,7 +9,8 @@ deliver() {
 }
 mkdir "$T/peer"
 peer_start peer --lmtp --unix "$T/peer/sock"
-configure 'route "x.example" { lmtp = "unix:'"$T/peer/sock"'" }'
+to_socket() { configure 'route "x.example" { lmtp = "unix:'"$T/peer/sock"'" }'; }
+to_socket
 ends() { # WANT WHAT: what became of each recipient of one message to three, in order
 	letter a@x.example b@x.example c@x.example
 	run_all "$2: the run"
@@ -98,9 +99,13 @@ deferred c 1  4.4.2 end of data: connection closed by peer' 'gone behind the fir
 script <<'E'
 dot=c@x hang
 E
+final_s=2
+to_socket
 ends 'delivered a 1 250 2.0.0 queued
 delivered b 1 250 2.0.0 queued
 deferred c 1  4.4.2 end of data: timed out' 'two replies for three'
+final_s=20
+to_socket
 script <<'E'
 dot=b@x 421 4.3.2 shutting down
 E
@@ -131,6 +136,7 @@ script <<'E'
 dot=b@x hang
 E
 peer_start other
+final_s=2
 configure 'route "x.example" { lmtp = "unix:'"$T/peer/sock"'" }' 'route "y.example" { relay = "127.0.0.1:'"$PORT"'" }'
 letter a@x.example b@x.example
 { cat "$T/letter"; yes 'a message that is larger than a file may be' | head -n 5000; } |
@@ -145,6 +151,8 @@ echo 'offer' >"$T/peer/script.new"
 mv "$T/peer/script.new" "$T/peer/script"
 timeout 60 smtp-deliver $sandbox --now >"$T/run.out" 2>&1
 is "$(messages)" '1 DATA true <s@d.example> <b@x.example>' 'who has it gets it no second time'
+final_s=20
+to_socket
 
 # --- parameters go through
 script </dev/null

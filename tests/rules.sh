@@ -9,24 +9,25 @@ export RELAYKIT_QUEUE RELAYKIT_CONFIG
 # Landlock and seccomp know nothing of what a sanitizer does.
 case $BUILD in *sanitize* | *tsan*) sandbox=--no-sandbox ;; *) sandbox= ;; esac
 
-# configure LINE...: over a configuration that waits for nobody longer than $wait_s (1) seconds
+# configure LINE...: over a configuration that waits for nobody longer than $wait_s seconds, for content to move
+# $block_s and for its answer $final_s: as long as a busy machine may need, less where a peer is to be silent
 configure() {
 	cat >"$RELAYKIT_CONFIG" <<-E
 		hostname = h.example
 		domain = d.example
 		delivery = queue
-		timeout_connect = 5s
-		timeout_greeting = ${wait_s:-1}s
-		timeout_helo = ${wait_s:-1}s
-		timeout_mail = ${wait_s:-1}s
-		timeout_rcpt = ${wait_s:-1}s
-		timeout_data = ${wait_s:-1}s
-		timeout_block = ${block_s:-2}s
-		timeout_final = ${final_s:-2}s
-		timeout_quit = ${wait_s:-1}s
-		timeout_tls = ${wait_s:-1}s
+		timeout_connect = 20s
+		timeout_greeting = ${wait_s:-20}s
+		timeout_helo = ${wait_s:-20}s
+		timeout_mail = ${wait_s:-20}s
+		timeout_rcpt = ${wait_s:-20}s
+		timeout_data = ${wait_s:-20}s
+		timeout_block = ${block_s:-20}s
+		timeout_final = ${final_s:-20}s
+		timeout_quit = ${wait_s:-20}s
+		timeout_tls = ${wait_s:-20}s
 		site_connections = 1
-		run_time = 20s
+		run_time = 60s
 	E
 	# Senders are told where that is what a test is about: it has a section of its own.
 	case "$*" in *'notices {'*) ;; *) set -- 'notices { bounce = none }' "$@" ;; esac
@@ -62,7 +63,7 @@ letter() {
 
 # deliver [OPTIONS]: one run, its exit status is that of smtp-deliver
 deliver() {
-	timeout 60 smtp-deliver $sandbox --relay "127.0.0.1:$PORT" "$@" >"$T/run.out" 2>&1
+	timeout 120 smtp-deliver $sandbox --relay "127.0.0.1:$PORT" "$@" >"$T/run.out" 2>&1
 }
 
 # run_all WHAT [OPTIONS]: one run that succeeds and says nothing
