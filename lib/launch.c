@@ -69,6 +69,7 @@ launch_exec(const struct launch *l, struct err *e)
 		rc = err_sys(e, "drop privileges");
 	if (!rc) {
 		signal(SIGPIPE, SIG_DFL);
+		signal(SIGXFSZ, SIG_DFL);
 		execvp(path.s, args(l));
 		rc = err_sys(e, "%s", path.s);
 	}
@@ -92,6 +93,7 @@ spawn(const struct launch *l, bool detached, pid_t *pid, struct err *e)
 	}
 	sigemptyset(&usual);
 	sigaddset(&usual, SIGPIPE);
+	sigaddset(&usual, SIGXFSZ);
 	sigaddset(&usual, SIGCHLD);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setflags(&attr, flags);

@@ -25,6 +25,7 @@ prog_start(const char *prog)
 		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
 			_exit(EX_OSFILE);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that is too large is a full disk: nobody is killed for it */
 	umask(077);
 }
 

@@ -70,7 +70,7 @@ close_from(int first)
 static void
 default_signals(void)
 {
-	static const int ours[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	static const int ours[] = {SIGPIPE, SIGXFSZ, SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	sigset_t none;
 
 	for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
@@ -374,7 +374,7 @@ copy_programs(const char *const *const *programs, size_t n)
 static _Noreturn void
 spawner(int sock, const char *const *const *programs, size_t n)
 {
-	static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
 		signal(ignored[i], SIG_IGN); /* it ends when we do, not when a terminal says so */

@@ -122,6 +122,31 @@ points() {
 victim="smtp-deliver -C $T/conf --queue $T/q --relay 127.0.0.1:$PORT --now --no-sandbox"
 sweep 'a disk that fails from some call on, for two runs'
 
+# --- a limit of the shell or of systemd: no file may be larger
+
+# limited BLOCKS COMMAND...: of 512 bytes; the signal is as usual, which would end a program that lets it
+limited() (
+	ulimit -f "$1"
+	shift
+	"$@" 2>&1
+)
+again() {
+	for i in 1 2 3; do
+		smtp-submit --queue "$T/q" -odq -f a@example.org "b$i@one.example" <"$T/letters/$i" || return
+	done
+}
+fill "$T/q"
+said=$(limited 0 smtp-submit --queue "$T/q" -odq x@example.org <"$T/letters/1")
+is "$? $said" '75 smtp-submit: new entry: write: File too large' 'none may be that large: nothing is taken'
+is "$(waiting "$T/q")" 3 'and nothing of it stays'
+deliver "$T/q"
+again
+log=$(cat "$T/q/log"/*.jsonl | wc -c)
+said=$(limited $((log / 512 + 1)) smtp-deliver -C "$T/conf" --queue "$T/q" --relay "127.0.0.1:$PORT" \
+	--now --no-sandbox)
+is "$? $(received) $(waiting "$T/q")" '75 6 0' 'the log may not grow: all are sent, once'
+like "$said" '^smtp-deliver: [1-9] event lines could not be written$' 'and it says so'
+
 # --- the real thing
 
 mkdir "$T/small"
