@@ -512,6 +512,23 @@ envelope_free(struct envelope *v)
 	*v = (struct envelope){0};
 }
 
+uint64_t
+envelope_begins_s(const struct envelope *v, struct span id)
+{
+	uint64_t born = entry_id_us(id.p) / 1000000;
+
+	return born > v->hold_until_s ? born : v->hold_until_s;
+}
+
+uint64_t
+envelope_ends_s(const struct envelope *v, struct span id, uint64_t lifetime_s)
+{
+	const struct entry_wish *w = &v->wish;
+	uint64_t end = envelope_begins_s(v, id) + (v->lifetime_s ? v->lifetime_s : lifetime_s);
+
+	return w->by_s > 0 && w->by_return && w->by_s < end ? w->by_s : end;
+}
+
 /* --- journal */
 
 void

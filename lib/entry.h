@@ -106,6 +106,11 @@ int envelope_parse(struct span text, struct envelope *out, struct err *e);
 void envelope_free(struct envelope *v);
 /* The sender alone, of a header of which perhaps only the beginning is there. */
 bool envelope_sender(struct span text, struct span *sender);
+/* In seconds since 1970: when its lifetime begins, for what was accepted under that id, or with its sender's
+ * hold-until; and when it ends, or by when its sender wants it returned (RFC 2852).  lifetime_s: of what has
+ * none of its own. */
+uint64_t envelope_begins_s(const struct envelope *v, struct span id);
+uint64_t envelope_ends_s(const struct envelope *v, struct span id, uint64_t lifetime_s);
 
 /* --- the journal */
 

@@ -388,7 +388,7 @@ too_old(const struct run_state *r, const struct load *l)
 
 	if (!r->d.may_expire || (!p && !entry_name_parse(span_of(l->i.name), &n)))
 		return false;
-	born = p ? parcel_begins(p) : entry_id_us(n.id.p) / 1000000;
+	born = p ? envelope_begins_s(&p->t.env, p->t.is.id) : entry_id_us(n.id.p) / 1000000;
 	return !retry_born_ok(born, now_s()) || retry_expired(&policy, born, now_s());
 }
 

@@ -172,7 +172,7 @@ notify_late(const struct notify *n, const struct queue_entry *t, uint64_t now_s)
 	/* RFC 2852 4.1.4: who asked to be told by then is. */
 	if (w->by_s > 0 && !w->by_return && now_s >= w->by_s)
 		return true;
-	return is_late(n, born > t->env.hold_until_s ? born : t->env.hold_until_s, now_s);
+	return is_late(n, envelope_begins_s(&t->env, t->is.id), now_s);
 }
 
 bool
@@ -245,14 +245,6 @@ rcpt_of(const struct work *w, const struct journal_notice_rcpt *v)
 	return out;
 }
 
-static uint64_t
-until_of(const struct work *w)
-{
-	uint64_t lifetime = w->t->env.lifetime_s ? w->t->env.lifetime_s : w->n->conf->lifetime_s;
-
-	return entry_id_us(w->t->is.id.p) / SECOND_US + lifetime;
-}
-
 /* What may go back: all of it, where it fits, is ours to show (RFC 8689 5) and comes through anywhere, or
  * was asked for; else as much as has the header section. */
 static int
@@ -307,7 +299,7 @@ write_notice(struct work *w, struct err *e)
 	w->notice.sender = w->t->env.sender;
 	w->notice.envid = param(w->t->env.params, "ENVID=");
 	w->notice.arrival_s = entry_id_us(w->t->is.id.p) / SECOND_US;
-	w->notice.until_s = until_of(w);
+	w->notice.until_s = envelope_ends_s(&w->t->env, w->t->is.id, w->n->conf->lifetime_s);
 	w->notice.rcpts = w->rcpts;
 	w->notice.n = v->n;
 	w->notice.returned_max = conf_of(w->n)->returned_bytes;

@@ -57,14 +57,6 @@ policy_of(const struct parcel *p)
 	    p->t.env.lifetime_s ? p->t.env.lifetime_s : c->lifetime_s};
 }
 
-uint64_t
-parcel_begins(const struct parcel *p)
-{
-	uint64_t born = entry_id_us(p->t.is.id.p) / 1000000;
-
-	return born > p->t.env.hold_until_s ? born : p->t.env.hold_until_s;
-}
-
 /* The same for the event and for the name: jitter comes from the id, not from a dice.  By when it was to be
  * delivered there is something to tell (RFC 2852 4.1.4). */
 uint64_t
@@ -504,7 +496,7 @@ bool
 parcel_finish(struct parcel *p)
 {
 	struct retry_policy policy = policy_of(p);
-	uint64_t born = parcel_begins(p), now = io_time_us() / 1000000;
+	uint64_t born = envelope_begins_s(&p->t.env, p->t.is.id), now = io_time_us() / 1000000;
 	struct err e = ERR_INIT;
 	bool last;
 	int rc = 0;

@@ -79,9 +79,6 @@ void parcel_wait(struct parcel *p, uint64_t until_s);
  * freed. */
 bool parcel_finish(struct parcel *p);
 
-/* When its lifetime begins, in seconds since 1970: when it was accepted, or with its sender's hold-until. */
-uint64_t parcel_begins(const struct parcel *p);
-
 /* Without any outcome (a run that stops, local trouble): unlocked, unchanged. */
 bool parcel_drop(struct parcel *p); /* as parcel_finish: true with the last group */
 

@@ -144,10 +144,7 @@ why_free(struct why *v, size_t n)
 static uint64_t
 expires(const struct why_facts *f)
 {
-	uint64_t born = entry_id_us(f->name->id.p) / SECOND_US;
-
-	return (born > f->env->hold_until_s ? born : f->env->hold_until_s) +
-	    (f->env->lifetime_s ? f->env->lifetime_s : f->lifetime_s);
+	return envelope_ends_s(f->env, f->name->id, f->lifetime_s);
 }
 
 /* --- told to people */

@@ -177,6 +177,30 @@ deliver
 is "$(told | sort)" 'ok3@x.example failed
 ok@x.example relayed' 'the next hop does not know it: relayed in mode N, refused in mode R'
 
+# --- until when: its lifetime begins when its sender has it sent, and BY in mode R may end it
+
+until_is() {
+	is "$(sed -n 's/^Will-Retry-Until: \(.*\)\r$/\1/p' $(notices))" "$(date -Rud "@$1")" "$2"
+	is "$(date -d "$(smtp-queue why "$(ls "$T"/q/cur/*/* | sed 's/.*\.\([^,]*\),.*/\1/')" | sed -n 's/^ *expires *//p')" +%s)" \
+	    "$1" 'smtp-queue why says the same'
+}
+configure 'notices { delay = 60s }' 'lifetime = 1d'
+fresh
+held=$(($(date +%s) + 8 * 3600))
+letter -O holduntil=$held defer-451@x.example
+later $((8 * 3600 + 30))
+is "$(count)" 0 'not late while its sender held it'
+later $((8 * 3600 + 90))
+until_is $((held + 86400)) 'as long from then on'
+fresh
+configure "route \"x.example\" { relay = \"127.0.0.1:$dead\" }" "route \"*\" { relay = \"127.0.0.1:$PORT\" }" \
+    'notices { delay = 60s }'
+letter -O 'by=7200;R' u@x.example
+by=$(sed -n 's/^by=\([0-9]*\);R$/\1/p' "$T"/q/new/*)
+run_at 90
+until_is "$by" 'no longer than its sender wants it'
+configure
+
 # --- signatures: the rest waits for a key, a notice does not
 
 if command -v openssl >/dev/null; then
