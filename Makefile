@@ -20,7 +20,7 @@ all_cflags  = -std=c17 -D_GNU_SOURCE -pthread $(warn) $(hard) -iquote lib $(san)
 all_ldflags = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread $(san) $(LDFLAGS)
 
 # Every library has one door; a program links those whose doors it pulls in (--as-needed).
-pkgs   = gnutls libidn2 jansson libconfuse libpsl libgsasl nettle libcrypt libcurl zlib
+pkgs   = gnutls libidn2 jansson libpsl libgsasl nettle libcrypt libcurl zlib
 pcflags := $(shell pkg-config --cflags $(pkgs) 2>/dev/null)
 libs   := $(shell pkg-config --libs $(pkgs) 2>/dev/null)
 

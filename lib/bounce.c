@@ -198,9 +198,9 @@ decisive(struct span status)
 static struct span
 innermost(struct span text)
 {
-	const char *p = text.p, *end = text.p + text.n;
+	const char *p = text.p, *end = text.n > 0 ? text.p + text.n : text.p;
 
-	for (; text.n > 0 && (p = memchr(p, '\'', (size_t)(end - p))); p++)
+	for (; p < end && (p = memchr(p, '\'', (size_t)(end - p))); p++)
 		if (p - text.p >= 5 && p[-1] == '-' && p[-5] == ' ' && (p[-4] == '4' || p[-4] == '5') &&
 		    is_digit((unsigned char)p[-3]) && is_digit((unsigned char)p[-2]))
 			return (struct span){p - 4, (size_t)(end - p) + 4};

@@ -6,7 +6,6 @@
  * key, a value out of range, a missing brace, a key given twice are EX_CONFIG
  * with file:line.  Durations are written 90, "90s", "15m", "4h", "5d"; sizes
  * 1000, "64K", "50M", "1G".  relaykit.conf(5) lists every key; conf_key() is that list.
- * Without a file this costs microseconds and libconfuse is not called.
  */
 #ifndef CONF_H
 #define CONF_H

@@ -2,11 +2,7 @@
 
 #include "buf.h"
 #include "conftext.h"
-#include "dl.h"
-#include "sys.h"
 
-#include <confuse.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -296,15 +292,6 @@ conftab_take(struct conftab *t, const struct conftab_section *s, size_t *n)
 
 /* --- the file */
 
-/* What is called of libconfuse, loaded by name while a file is read; the types are its header's. */
-#define CALLS(f)                                                                                   \
-	f(cfg_free) f(cfg_getnsec) f(cfg_getstr) f(cfg_init) f(cfg_parse_buf)                      \
-	f(cfg_set_error_function) f(cfg_size) f(cfg_title)
-static struct {
-	CALLS(DL_POINTER)
-} lib;
-static struct dl library = DL_INIT(lib, CALLS, SYS_LIBCONFUSE);
-
 struct reading {
 	const char *name;
 	struct conftext text;
@@ -313,158 +300,147 @@ struct reading {
 	struct conftab *t;
 };
 
-/* libconfuse tells its errors to a function without an argument of ours. */
-static _Thread_local struct {
-	struct buf text;
-	int line;
-} complaint;
-
-static void __attribute__((format(printf, 2, 0)))
-complain(cfg_t *cfg, const char *fmt, va_list ap)
+static const struct conftab_key *
+key_named(const struct conftab_section *s, struct span name)
 {
-	if (complaint.text.len > 0)
-		return;
-	complaint.line = cfg ? cfg->line : 0;
-	buf_vfmt(&complaint.text, fmt, ap);
+	for (size_t i = 0; i < s->n_keys; i++)
+		if (span_eq(name, span_of(s->keys[i].name)))
+			return &s->keys[i];
+	return NULL;
 }
 
-static unsigned
-line_of(const struct reading *r, const struct conftab_section *s, const char *title,
-    const char *key)
+static const struct conftab_section *
+section_named(const struct reading *r, struct span name)
 {
-	return conftext_line(&r->text, s->name, title, key);
+	for (size_t i = 0; i < r->t->n; i++)
+		if (span_eq(name, span_of(r->t->v[i].section->name)))
+			return r->t->v[i].section;
+	return NULL;
 }
 
-/* What the file says of one section, over what is in the struct; cfg NULL: nothing. */
 static int
-values(const struct reading *r, cfg_t *cfg, void *item, const struct conftab_section *s,
-    struct err *e)
+unknown(const struct reading *r, const struct conftext_item *i, struct err *e)
 {
-	const char *title = cfg && s->titled ? lib.cfg_title(cfg) : NULL;
-	unsigned line;
+	const char *what = i->opens ? "no such section" : "no such key";
 
-	for (size_t i = 0; cfg && i < s->n_keys; i++) {
-		const char *key = s->keys[i].name;
-		const char *text = lib.cfg_size(cfg, key) ? lib.cfg_getstr(cfg, key) : NULL;
+	if (i->opens && key_named(r->file, i->name))
+		what = "a key, not a section: \"=\" is expected";
+	else if (!i->opens && section_named(r, i->name))
+		what = "a section, not a key: \"{\" is expected";
+	return err_set(e, EX_CONFIG, "%s:%u: %.*s: %s", r->name, i->line, SPAN_ARG(i->name), what);
+}
 
-		if (text && set(item, &s->keys[i], text, e))
-			return err_in(e, "%s:%u", r->name, line_of(r, s, title, key));
+/* Whether the tables have all that the file names, where it stands. */
+static int
+all_known(const struct reading *r, struct err *e)
+{
+	const struct conftab_section *s = NULL;
+
+	for (size_t k = 0; k < r->text.n; k++) {
+		const struct conftext_item *i = &r->text.items[k];
+
+		if (i->scope) { /* behind its section */
+			if (!key_named(s, i->name))
+				return err_set(e, EX_CONFIG, "%s:%u: %.*s: no such key in %s", r->name, i->line,
+				    SPAN_ARG(i->name), s->name);
+			continue;
+		}
+		s = i->opens ? section_named(r, i->name) : NULL;
+		if (i->opens ? !s : !key_named(r->file, i->name))
+			return unknown(r, i, e);
+		if (s && s->titled != (i->said.p != NULL))
+			return err_set(e, EX_CONFIG, "%s:%u: %s: %s", r->name, i->line, s->name,
+			    s->titled ? "a title is expected before \"{\"" : "\"{\" is expected, it has no title");
 	}
+	return 0;
+}
+
+/* What stands in the section that opens at `in`, NULL: in the file itself, over what is in the struct. */
+static int
+values(const struct reading *r, const struct conftext_item *in, void *item,
+    const struct conftab_section *s, struct err *e)
+{
+	const struct conftext_item *i = in ? in + 1 : r->text.items, *end = r->text.items + r->text.n;
+	unsigned scope = in ? in->opens : 0;
+
+	for (; i < end && (!in || i->scope == scope); i++)
+		if (i->scope == scope && !i->opens && set(item, key_named(s, i->name), i->said.p, e))
+			return err_in(e, "%s:%u", r->name, i->line);
+	return 0;
+}
+
+/* in: NULL where the file does not have it. */
+static int
+check(const struct reading *r, const struct conftext_item *in, const void *item,
+    const struct conftab_section *s, struct err *e)
+{
 	if (!s->check || s->check(item, e) == 0)
 		return 0;
-	line = s->name ? line_of(r, s, title, NULL) : 0;
-	if (line == 0)
+	if (!in)
 		return err_in(e, "%s", r->name);
-	return err_in(e, title ? "%s:%u: %s \"%s\"" : "%s:%u: %s", r->name, line, s->name, title);
+	return err_in(e, s->titled ? "%s:%u: %s \"%s\"" : "%s:%u: %s", r->name, in->line, s->name, in->said.p);
 }
 
 static int
-section(const struct reading *r, cfg_t *cfg, void *item, const struct conftab_section *s,
-    struct err *e)
+section(const struct reading *r, const struct conftext_item *in, void *item,
+    const struct conftab_section *s, struct err *e)
 {
-	const char *title = s->titled ? lib.cfg_title(cfg) : NULL;
-
-	if (title && !s->title_ok(title))
-		return err_set(e, EX_CONFIG, "%s:%u: %s \"%s\": %s", r->name,
-		    line_of(r, s, title, NULL), s->name, title, s->title_is);
-	if (title)
-		set_text_at(item, s->title_at, title);
+	if (s->titled) {
+		if (!s->title_ok(in->said.p))
+			return err_set(e, EX_CONFIG, "%s:%u: %s \"%s\": %s", r->name, in->line, s->name,
+			    in->said.p, s->title_is);
+		set_text_at(item, s->title_at, in->said.p);
+	}
 	if (defaults(item, s, e))
 		return e->code;
 	if (s->begin)
 		s->begin(item, r->base);
-	return values(r, cfg, item, s, e);
+	if (in && values(r, in, item, s, e))
+		return e->code;
+	return check(r, in, item, s, e);
+}
+
+/* The next of this section at or behind `from`, or NULL. */
+static const struct conftext_item *
+next_of(const struct reading *r, const struct conftab_section *s, const struct conftext_item *from)
+{
+	for (const struct conftext_item *i = from; i < r->text.items + r->text.n; i++)
+		if (i->opens && span_eq(i->name, span_of(s->name)))
+			return i;
+	return NULL;
 }
 
 static int
-sections(const struct reading *r, cfg_t *cfg, struct err *e)
+sections_of(const struct reading *r, struct conftab_list *l, struct err *e)
 {
-	for (size_t i = 0; i < r->t->n; i++) {
-		struct conftab_list *l = &r->t->v[i];
-		const struct conftab_section *s = l->section;
-		size_t n = !s->titled ? 1 : cfg ? lib.cfg_size(cfg, s->name) : 0;
+	const struct conftab_section *s = l->section;
+	const struct conftext_item *in = next_of(r, s, r->text.items);
+	size_t n = !s->titled;
 
-		l->items = n ? mem_alloc(n * s->size) : NULL;
-		for (unsigned k = 0; k < n; k++) {
-			cfg_t *sec = cfg ? lib.cfg_getnsec(cfg, s->name, k) : NULL;
+	for (const struct conftext_item *i = in; s->titled && i; i = next_of(r, s, i + 1))
+		n++;
+	l->items = n ? mem_alloc(n * s->size) : NULL;
+	while (l->n < n) {
+		void *item = item_at(l->items, s, l->n++);
 
-			l->n++;
-			if (section(r, sec, item_at(l->items, s, k), s, e))
-				return e->code;
-		}
+		if (section(r, in, item, s, e))
+			return e->code;
+		in = in ? next_of(r, s, in + 1) : NULL;
 	}
 	return 0;
 }
 
 static int
-parse_clean(const struct reading *r, cfg_t *cfg, struct err *e)
+all_values(const struct reading *r, struct err *e)
 {
-	int rc;
+	int rc = all_known(r, e);
 
-	lib.cfg_set_error_function(cfg, complain);
-	buf_cut(&complaint.text, 0);
-	rc = lib.cfg_parse_buf(cfg, r->text.clean.s);
-	if (errno == ENOMEM)
-		return err_sys(e, "%s", r->name);
-	if (rc != CFG_SUCCESS || complaint.text.len > 0)
-		return err_set(e, EX_CONFIG, "%s:%d: %s", r->name, complaint.line,
-		    complaint.text.len > 0 ? complaint.text.s : "cannot be read");
-	rc = values(r, cfg, r->base, r->file, e);
-	return rc ? rc : sections(r, cfg, e);
-}
-
-/* --- libconfuse's own tables, made from ours */
-
-static cfg_opt_t *
-options(const struct conftab_section *s, size_t more)
-{
-	cfg_opt_t *v = mem_alloc((s->n_keys + more + 1) * sizeof *v);
-
-	for (size_t i = 0; i < s->n_keys; i++)
-		v[i] = (cfg_opt_t)CFG_STR(s->keys[i].name, NULL, CFGF_NODEFAULT);
-	v[s->n_keys + more] = (cfg_opt_t)CFG_END();
-	return v;
-}
-
-static int
-parse_loaded(const struct reading *r, struct err *e)
-{
-	size_t n = r->t->n, first = r->file->n_keys;
-	cfg_opt_t *top = options(r->file, n), **sub = mem_alloc((n + 1) * sizeof(cfg_opt_t *));
-	cfg_t *cfg;
-	int rc;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct conftab_section *s = r->t->v[i].section;
-
-		sub[i] = options(s, 0);
-		top[first + i] = (cfg_opt_t)CFG_SEC(
-		    s->name, sub[i], s->titled ? CFGF_MULTI | CFGF_TITLE : CFGF_NONE);
-	}
-	errno = 0;
-	cfg = lib.cfg_init(top, CFGF_NONE); /* copies them */
-	rc = cfg && errno != ENOMEM ? parse_clean(r, cfg, e) : err_sys(e, "%s", r->name);
-	/* Where memory has run out it has left sections half made, and would fall over them. */
-	if (cfg && errno != ENOMEM)
-		lib.cfg_free(cfg);
-	buf_free(&complaint.text);
-	for (size_t i = 0; i < n; i++)
-		free(sub[i]);
-	free(sub);
-	free(top);
-	return rc;
-}
-
-/* It goes as soon as the file is read: each process that smtp-serve makes would inherit it. */
-static int
-parse(const struct reading *r, struct err *e)
-{
-	int rc = dl_need(&library, EX_TEMPFAIL, e);
-
-	if (rc)
-		return err_in(e, "%s", r->name);
-	rc = parse_loaded(r, e);
-	dl_close(&library);
+	if (!rc)
+		rc = values(r, NULL, r->base, r->file, e);
+	if (!rc)
+		rc = check(r, NULL, r->base, r->file, e);
+	for (size_t i = 0; !rc && i < r->t->n; i++)
+		rc = sections_of(r, &r->t->v[i], e);
 	return rc;
 }
 
@@ -490,9 +466,8 @@ conftab_parse(struct conftab *t, const struct conftab_section *file, void *base,
 	lists(t, s);
 	if (!rc)
 		rc = conftext_check(text, name, &r.text, e);
-	/* A file of comments is no work for libconfuse. */
 	if (!rc)
-		rc = r.text.n > 0 ? parse(&r, e) : sections(&r, NULL, e);
+		rc = all_values(&r, e);
 	conftext_free(&r.text);
 	return rc;
 }

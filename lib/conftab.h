@@ -1,4 +1,4 @@
-/* conftab.h - tables of configuration keys, and a file read by them; the door to libconfuse.
+/* conftab.h - tables of configuration keys, and a file read by them.
  *
  * A module that has something to configure declares a table: the keys of one section, each with its
  * type, default, range and place in a struct of the module's own.  conf.c lists the tables of all

@@ -1,5 +1,7 @@
 #include "conftext.h"
 
+#include "buf.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +17,8 @@ struct scan {
 struct token {
 	enum kind kind;
 	unsigned line;
-	struct span text; /* of a word, without quotes */
+	struct span text; /* of a word, without quotes, but with its backslashes */
+	char quote;       /* what it stood in, or NUL */
 };
 
 static int
@@ -37,21 +40,14 @@ at(const struct scan *s, const char *two)
 	return s->c.end - s->c.p >= 2 && s->c.p[0] == two[0] && s->c.p[1] == two[1];
 }
 
-/* What libconfuse takes as a word of its own, less what would surprise ("$" in front of "{"). */
 static bool
 is_word(int c)
 {
 	return c > ' ' && c != 127 && !strchr("#\"'={}()+,", c);
 }
 
-static void
-blank_line(struct scan *s)
-{
-	cur_until(&s->c, '\n');
-}
-
 static int
-blank_comment(struct scan *s, struct err *e)
+comment(struct scan *s, struct err *e)
 {
 	unsigned from = s->line;
 
@@ -59,13 +55,10 @@ blank_comment(struct scan *s, struct err *e)
 	while (!at(s, "*/")) {
 		if (cur_end(&s->c))
 			return bad(s, from, e, "comment is not closed");
-		if (*s->c.p++ == '\n') {
+		if (*s->c.p++ == '\n')
 			s->line++;
-			buf_ch(&s->out->clean, '\n');
-		}
 	}
 	s->c.p += 2;
-	buf_ch(&s->out->clean, ' ');
 	return 0;
 }
 
@@ -79,12 +72,10 @@ skip(struct scan *s, struct err *e)
 		if (*s->c.p == '\n')
 			s->line++;
 		if (*s->c.p == '#' || at(s, "//"))
-			blank_line(s);
+			cur_until(&s->c, '\n');
 		else if (at(s, "/*"))
-			rc = blank_comment(s, e);
-		else if (*s->c.p == ' ' || *s->c.p == '\t' || *s->c.p == '\n')
-			buf_ch(&s->out->clean, *s->c.p++);
-		else if (*s->c.p == '\r')
+			rc = comment(s, e);
+		else if (strchr(" \t\n\r", *s->c.p))
 			s->c.p++;
 		else
 			break;
@@ -97,6 +88,7 @@ quoted(struct scan *s, struct token *t, struct err *e)
 {
 	char quote = *s->c.p++;
 
+	t->quote = quote;
 	t->text.p = s->c.p;
 	while (!cur_end(&s->c) && *s->c.p != quote && *s->c.p != '\n') {
 		unsigned char ch = (unsigned char)*s->c.p;
@@ -105,14 +97,16 @@ quoted(struct scan *s, struct token *t, struct err *e)
 			return bad(s, s->line, e, "control character");
 		if (at(s, "${"))
 			return bad(s, s->line, e, "${...} is not expanded here: write the value");
-		if (ch == '\\' && s->c.end - s->c.p >= 2 && s->c.p[1] != '\n')
+		if (ch == '\\' && s->c.end - s->c.p >= 2 && s->c.p[1] != '\n') {
 			s->c.p++;
+			if (quote == '"' && is_alnum((unsigned char)*s->c.p))
+				return bad(s, s->line, e, "a backslash before a letter or a digit: write two where one is meant");
+		}
 		s->c.p++;
 	}
 	if (cur_peek(&s->c) != (unsigned char)quote)
 		return bad(s, s->line, e, "quote is not closed on its line");
 	t->text.n = (size_t)(s->c.p++ - t->text.p);
-	buf_add(&s->out->clean, t->text.p - 1, t->text.n + 2);
 	return 0;
 }
 
@@ -127,7 +121,6 @@ word(struct scan *s, struct token *t, struct err *e)
 		return bad(s, s->line, e, "unexpected character");
 	if (t->text.p[t->text.n - 1] == '$' && cur_peek(&s->c) == '{')
 		return bad(s, s->line, e, "${...} is not expanded here: write the value");
-	buf_add(&s->out->clean, t->text.p, t->text.n);
 	return 0;
 }
 
@@ -136,7 +129,7 @@ next(struct scan *s, struct token *t, struct err *e)
 {
 	int rc = skip(s, e), c = cur_peek(&s->c);
 
-	*t = (struct token){c < 0 ? END : WORD, s->line, {s->c.p, 0}};
+	*t = (struct token){.kind = c < 0 ? END : WORD, .line = s->line, .text = {s->c.p, 0}};
 	if (rc || c < 0)
 		return rc;
 	if (c == '"' || c == '\'')
@@ -144,8 +137,27 @@ next(struct scan *s, struct token *t, struct err *e)
 	if (c != '=' && c != '{' && c != '}')
 		return word(s, t, e);
 	t->kind = c == '=' ? EQUALS : c == '{' ? OPEN : CLOSE;
-	buf_ch(&s->out->clean, *s->c.p++);
+	s->c.p++;
 	return 0;
+}
+
+/* A word as it is meant, without the backslashes that only shield what follows. */
+static struct span
+said(struct scan *s, const struct token *t)
+{
+	struct span out = arena_dup(&s->out->words, t->text);
+	char *to = (char *)out.p;
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->text.n; i++) {
+		char c = t->text.p[i], next = i + 1 < t->text.n ? t->text.p[i + 1] : '\0';
+
+		if (c == '\\' && (t->quote == '"' || (t->quote == '\'' && (next == '\'' || next == '\\'))))
+			c = t->text.p[++i];
+		to[n++] = c;
+	}
+	to[n] = '\0';
+	return (struct span){to, n};
 }
 
 static struct conftext_item *
@@ -155,7 +167,7 @@ add(struct scan *s, const struct token *key)
 
 	o->items = mem_grow(o->items, o->n + 1, sizeof *o->items);
 	o->items[o->n] = (struct conftext_item){
-	    .scope = s->scope, .line = key->line, .name = key->text, .title = {key->text.p, 0}};
+	    .scope = s->scope, .line = key->line, .name = key->text};
 	return &o->items[o->n++];
 }
 
@@ -171,10 +183,12 @@ item(struct scan *s, const struct token *key, struct err *e)
 		rc = next(s, &t, e);
 		if (!rc && t.kind != WORD)
 			rc = bad_key(s, key, e, "a value is expected behind \"=\"");
+		if (!rc)
+			i->said = said(s, &t);
 		return rc;
 	}
 	if (!rc && t.kind == WORD) {
-		i->title = t.text;
+		i->said = said(s, &t);
 		rc = next(s, &t, e);
 	}
 	if (rc)
@@ -226,32 +240,50 @@ compare_span(struct span a, struct span b)
 	return a.n < b.n ? -1 : a.n > b.n;
 }
 
-static int
-compare(const void *va, const void *vb)
+static struct span
+title(const struct conftext_item *i)
 {
-	const struct conftext_item *a = va, *b = vb;
+	return i->opens && i->said.p ? i->said : (struct span){"", 0};
+}
+
+/* By the place and the name, a section's by its title, too. */
+static int
+compare_item(const struct conftext_item *a, const struct conftext_item *b)
+{
 	int d = a->scope < b->scope ? -1 : a->scope > b->scope;
 
 	if (!d)
 		d = compare_span(a->name, b->name);
-	if (!d)
-		d = compare_span(a->title, b->title);
-	return d ? d : a->line < b->line ? -1 : a->line > b->line;
+	return d ? d : compare_span(title(a), title(b));
+}
+
+static int
+compare(const void *va, const void *vb)
+{
+	const struct conftext_item *const *a = va, *const *b = vb;
+	int d = compare_item(*a, *b);
+
+	return d ? d : *a < *b ? -1 : *a > *b;
 }
 
 static int
 repeats(const struct conftext *t, const char *file, struct err *e)
 {
-	for (size_t i = 1; i < t->n; i++) {
-		const struct conftext_item *a = &t->items[i - 1], *b = &t->items[i];
+	const struct conftext_item **sorted = mem_alloc((t->n + 1) * sizeof(struct conftext_item *));
+	int rc = 0;
 
-		if (a->scope == b->scope && compare_span(a->name, b->name) == 0 &&
-		    compare_span(a->title, b->title) == 0)
-			return err_set(e, EX_CONFIG,
-			    "%s:%u: %.*s%s%.*s is given twice, first in line %u", file, b->line,
-			    SPAN_ARG(b->name), b->title.n ? " " : "", SPAN_ARG(b->title), a->line);
+	for (size_t i = 0; i < t->n; i++)
+		sorted[i] = &t->items[i];
+	qsort(sorted, t->n, sizeof *sorted, compare);
+	for (size_t i = 1; !rc && i < t->n; i++) {
+		const struct conftext_item *a = sorted[i - 1], *b = sorted[i];
+
+		if (compare_item(a, b) == 0)
+			rc = err_set(e, EX_CONFIG, "%s:%u: %.*s%s%.*s is given twice, first in line %u", file,
+			    b->line, SPAN_ARG(b->name), title(b).n ? " " : "", SPAN_ARG(title(b)), a->line);
 	}
-	return 0;
+	free(sorted);
+	return rc;
 }
 
 int
@@ -260,35 +292,15 @@ conftext_check(struct span text, const char *file, struct conftext *out, struct 
 	struct scan s = {.c = cur_span(text), .out = out, .file = file, .line = 1};
 	int rc;
 
-	*out = (struct conftext){.clean = BUF_INIT};
+	*out = (struct conftext){.words = ARENA_INIT};
 	rc = items(&s, e);
-	if (!rc && out->n > 1)
-		qsort(out->items, out->n, sizeof *out->items, compare);
 	return rc ? rc : repeats(out, file, e);
 }
 
 void
 conftext_free(struct conftext *t)
 {
-	buf_free(&t->clean);
+	arena_free(&t->words);
 	free(t->items);
-	*t = (struct conftext){.clean = BUF_INIT};
-}
-
-unsigned
-conftext_line(const struct conftext *t, const char *section, const char *title, const char *name)
-{
-	unsigned scope = 0;
-
-	for (size_t i = 0; section && i < t->n; i++)
-		if (t->items[i].opens && span_ieq(t->items[i].name, span_of(section)) &&
-		    span_ieq(t->items[i].title, span_of(title))) {
-			scope = t->items[i].opens;
-			if (!name)
-				return t->items[i].line;
-		}
-	for (size_t i = 0; name && i < t->n; i++)
-		if (t->items[i].scope == scope && span_ieq(t->items[i].name, span_of(name)))
-			return t->items[i].line;
-	return 0;
+	*t = (struct conftext){.words = ARENA_INIT};
 }

@@ -85,9 +85,6 @@
 /* What dnsmsg.c loads: since ldns 1.7. */
 #define SYS_LIBLDNS "libldns.so.3"
 
-/* What conftab.c loads: since libconfuse 3.2.1. */
-#define SYS_LIBCONFUSE "libconfuse.so.2"
-
 /* What idn.c loads: since libidn2 2.0. */
 #define SYS_LIBIDN2 "libidn2.so.0"
 

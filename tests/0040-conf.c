@@ -1,4 +1,4 @@
-/* conf: defaults, values and their limits, what libconfuse would swallow, where files are found. */
+/* conf: defaults, values and their limits, what is easily overlooked, where files are found. */
 #include "conf.h"
 
 #include "tap.h"
@@ -28,8 +28,8 @@ refusal(const char *text)
 static const struct {
 	const char *text, *want;
 } refused[] = {
-    {"nonsense = 1", "78 f:1: no such option 'nonsense'"},
-    {"# one\n// two\n/* three\n four */\nnonsense = 1\n", "78 f:5: no such option 'nonsense'"},
+    {"nonsense = 1", "78 f:1: nonsense: no such key"},
+    {"# one\n// two\n/* three\n four */\nnonsense = 1\n", "78 f:5: nonsense: no such key"},
     {"route \"a.example\" {\n relay = \"b\"\n",
 	"78 f:1: the closing brace of this section is missing"},
     {"route \"a.example\" {\n relay = \"b\"\nroute \"c.example\" { relay = \"d\" }\n",
@@ -80,7 +80,8 @@ static const struct {
 	"78 f:1: delivery: \"queue interactive\" is none of: background queue interactive"},
     {"fsync_log = perhaps", "78 f:1: fsync_log: \"perhaps\" is neither yes nor no"},
     {"hostname = \"a b\"", "78 f:1: hostname: \"a b\" is not a host name"},
-    {"hostname = \"a\\nb\"", "78 f:1: hostname: \"a\nb\" is not a host name"},
+    {"hostname = \"a\\nb\"", "78 f:1: a backslash before a letter or a digit: write two where one is meant"},
+    {"\nhostname = \"a\\1\"", "78 f:2: a backslash before a letter or a digit: write two where one is meant"},
     {"default_stream = Mail",
 	"78 f:1: default_stream: \"Mail\" is not a stream's name: 1 to 16 of a-z, 0-9 and \"-\""},
     {"resolver = \"127.0.0.1#53\"", "78 f:1: resolver: \"127.0.0.1#53\" is not ADDRESS[@PORT],..."},
@@ -155,7 +156,7 @@ static const struct {
 	"78 f:1: route \"x\": tls_certificate is for a connection"},
     {"route x {\n rewrite_null_sender = me }", "78 f:2: rewrite_null_sender: \"me\" is not an address"},
     {"route x { rewrite_null_sender = \"me@a.example\" }", "0 "},
-    {"route x {\n connections = 4 }", "78 f:2: no such option 'connections'"},
+    {"route x {\n connections = 4 }", "78 f:2: connections: no such key in route"},
     {"route x {\n maildir = \"/var/mail/%u\"\n lmtp = h }",
 	"78 f:1: route \"x\": one of relay, maildir, lmtp and pipe"},
     {"route x { pipe = /bin/cat relay = h }", "78 f:1: route \"x\": one of relay, maildir, lmtp and pipe"},
@@ -176,7 +177,15 @@ static const struct {
     {"route x { delimiter = \"\" }", "0 "},
     {"route x { maildir = \"/m/%u\" user = ann password_env = P }",
 	"78 f:1: route \"x\": user is for a relay"},
-    {"route { relay = h }", "78 f:1: missing title for section 'route'"},
+    {"route { relay = h }", "78 f:1: route: a title is expected before \"{\""},
+    {"\nserve \"x\" { }", "78 f:2: serve: \"{\" is expected, it has no title"},
+    {"\nrout x { relay = h }", "78 f:2: rout: no such section"},
+    {"Route x { relay = h }", "78 f:1: Route: no such section"},
+    {"Lifetime = 1d", "78 f:1: Lifetime: no such key"},
+    {"lifetime { }", "78 f:1: lifetime: a key, not a section: \"=\" is expected"},
+    {"route = x", "78 f:1: route: a section, not a key: \"{\" is expected"},
+    {"serve { }\nlifetime = 1d\nserve { }", "78 f:3: serve is given twice, first in line 1"},
+    {"route \"a\\\"b\" {\n tls = must }", "78 f:1: route \"a\"b\": " MATCH_IS},
     {"stream bulk { weight = 1001 }", "78 f:1: weight: 1001 is not in the range 1 to 1000"},
     {"stream sixteen-letters1 { }", "0 "},
     {"stream sixteen-letters17 { }", "78 f:1: stream \"sixteen-letters17\": a stream's name is 1 "
@@ -269,7 +278,37 @@ the_defaults(void)
 	conf_free(&c);
 }
 
-/* Comments do not reach libconfuse, whose buffer for them grows in steps of 32 bytes. */
+/* What stands in quotes, and what is meant. */
+static void
+quotes(void)
+{
+	static const struct {
+		const char *text, *want;
+	} v[] = {
+	    {"\"a\\\"b\"", "a\"b"}, {"\"a\\\\b\"", "a\\b"}, {"\"a\\'b\"", "a'b"}, {"\"a'b\"", "a'b"},
+	    {"\"a\\.b\\ c\"", "a.b c"}, {"\"a\\\\\"", "a\\"}, {"\"#/*//=\"", "#/*//="}, {"\"$x\\${y}\"", "$x${y}"},
+	    {"'a\\'b'", "a'b"}, {"'a\\\\b'", "a\\b"}, {"'a\"b'", "a\"b"}, {"'a\\\"b'", "a\\\"b"},
+	    {"'a\\nb\\.c'", "a\\nb\\.c"}, {"'a\\\\'", "a\\"}, {"'\\\\\\''", "\\'"}, {"a\\b\\\\n", "a\\b\\\\n"},
+	    {"\"\303\244\"", "\303\244"}, {"/a/b # c", "/a/b"}, {"a\tqueue_id = 1", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		char text[80];
+		struct err e = ERR_INIT;
+		struct conf c;
+		int rc;
+
+		snprintf(text, sizeof text, "queue = %s", v[i].text);
+		rc = conf_parse(&c, "f", span_of(text), &e);
+		if (v[i].want)
+			is_str(rc ? err_text(&e) : c.queue, v[i].want, text);
+		else
+			is_str(err_text(&e), "f:1: queue_id: no such key", "a word ends where white space begins");
+		conf_free(&c);
+		err_free(&e);
+	}
+}
+
 static void
 comments(void)
 {
@@ -406,6 +445,7 @@ main(void)
 		    refused[i].text[0] == '\n' ? "line 2" : "refused, and why");
 	full();
 	the_defaults();
+	quotes();
 	comments();
 	units();
 	places();

@@ -35,7 +35,6 @@ ended() {
 	0 | "${1:-0}" | 70 | 75) ;;
 	127 | 134 | 139) ;; # plain_death judges them
 	1) grep -q 'Fatal Internal Error in libarchive' "$T/said" || echo "exit 1; " ;;
-	2) grep -q 'dynamic memory' "$T/said" || echo "exit 2; " ;; # flex's own, in libconfuse
 	69) grep -q 'cannot be loaded' "$T/said" || echo "exit 69; " ;;
 	*) echo "exit $rc; " ;;
 	esac

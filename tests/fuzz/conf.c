@@ -1,4 +1,4 @@
-/* The text of a configuration file, through our check and libconfuse; and what its site and pool sections say. */
+/* The text of a configuration file, as the tables read it; and what its site and pool sections say. */
 #include "fuzz.h"
 
 #include "conf.h"

@@ -1,4 +1,4 @@
-/* A file with a secret, of any bytes: 64 hexadecimal digits and nothing else are a key. */
+/* A file with a secret, of any bytes: 64 hexadecimal digits, and white space around them, are a key. */
 #include "fuzz.h"
 
 #include "keyfile.h"
@@ -30,7 +30,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	unsigned char key[KEYFILE_BYTES];
 	struct err e = ERR_INIT;
-	size_t digits = 0;
+	size_t begin = 0, digits = 0;
 	int fd, rc;
 
 	if (at < 0) {
@@ -41,7 +41,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	want(fd >= 0 && write(fd, p, n) == (ssize_t)n);
 	close(fd);
 	rc = keyfile_read(at, "key", 0, key, &e);
-	while (digits < n && isxdigit(p[digits]))
+	while (begin < n && isspace(p[begin]))
+		begin++;
+	while (begin + digits < n && isxdigit(p[begin + digits]))
 		digits++;
 	want(rc == 0 || rc == EX_CONFIG);
 	want(rc != 0 || digits == 2 * KEYFILE_BYTES);
