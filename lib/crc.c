@@ -1,5 +1,7 @@
 #include "crc.h"
 
+#include "sys.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
@@ -96,23 +98,13 @@ crc_hard(uint32_t crc, const unsigned char *p, size_t n)
 	return crc_one(crc, p, n);
 }
 
-static bool
-have_instruction(void)
-{
-	return __builtin_cpu_supports("sse4.2");
-}
-
 #else
+#define SYS_HAS_CRC32C false
 #define crc_hard crc_soft
-static bool
-have_instruction(void)
-{
-	return false;
-}
 #endif
 
 uint32_t
 crc32c(uint32_t crc, const void *p, size_t n)
 {
-	return ~(have_instruction() ? crc_hard : crc_soft)(~crc, p, n);
+	return ~(SYS_HAS_CRC32C ? crc_hard : crc_soft)(~crc, p, n);
 }
