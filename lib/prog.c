@@ -15,6 +15,7 @@ static int out_errno; /* of the first write to stdout that failed */
 void
 prog_start(const char *prog)
 {
+	sigset_t none;
 	int fd;
 
 	name = prog;
@@ -26,6 +27,10 @@ prog_start(const char *prog)
 			_exit(EX_OSFILE);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file that is too large is a full disk: nobody is killed for it */
+	/* What who starts us ignores or blocks is his: ignored, SIGCHLD hides how our children end. */
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(077);
 }
 

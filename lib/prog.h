@@ -15,8 +15,8 @@
 
 #define PROG_VERSION "0.1.0"
 
-/* Name for messages, SIGPIPE and SIGXFSZ ignored, umask 077, descriptors 0 to 2 open (one that was
- * closed fails when it is used). */
+/* Name for messages, SIGPIPE and SIGXFSZ ignored, SIGCHLD not, no signal blocked, umask 077,
+ * descriptors 0 to 2 open (one that was closed fails when it is used). */
 void prog_start(const char *prog);
 
 _Noreturn void prog_usage(const char *usage);   /* on stderr, EX_USAGE */

@@ -2,6 +2,7 @@
 # The last step to a program: what it is given, what its end means, and that it cannot stay or do more.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/local.sh"
+need perl
 
 mkdir "$T/bin"
 cat >"$T/bin/take" <<'E'
@@ -49,6 +50,14 @@ is "$(grep -c "$(printf '\r')\$" "$T/crlf/letter")" "$(wc -l <"$T/crlf/letter")"
 is "$(cat "$T/lf/fds")" 4 'nothing else is open'
 is "$(outcomes | tr -d "'")" 'delivered Ann O+li.sts@X.example 1 2.0.0 delivered
 delivered b@y.example 1 2.0.0 delivered' 'both are delivered'
+
+# --- whoever starts the run may wait for no children (Perl's $SIG{CHLD} = "IGNORE", many daemons)
+fresh
+routes "route \"x.example\" { pipe = \"$T/bin/exit\" pipe_time = 20s }"
+letter u+0@x.example
+timeout 60 perl -e '$SIG{CHLD} = "IGNORE"; exec @ARGV' smtp-deliver $sandbox >"$T/run.out" 2>&1
+is "$? $(cat "$T/run.out") $(outcomes)" '0  delivered u+0@x.example 1 2.0.0 delivered' 'SIGCHLD was ignored: we hear of its end'
+routes "route \"z.example\" { pipe = \"$T/bin/exit\" }"
 
 # --- what its end means: sysexits(3), qmail-command(8)
 fresh

@@ -2,7 +2,7 @@
 # A run that is told to end: replies in flight are waited for, greetings are not; nothing is doubled.
 . "$(dirname "$0")/lib.sh"
 
-need python3
+need python3 perl
 PATH=$BUILD/helpers:$PATH
 export RELAYKIT_QUEUE="$T/q" RELAYKIT_CONFIG="$T/conf"
 q=$T/q
@@ -36,6 +36,19 @@ for signal in TERM INT HUP; do
 		is "$(find "$q/new" "$q/cur" -type f -exec cat {} + | grep -c '"do":"sending"')" 0 'untouched'
 	done
 done
+
+# --- whoever starts it may have signals blocked
+rm -rf "$q" "$T/trap/new"/*
+qput "$q" -n 1 b@x.example <"$T/m" >/dev/null
+bg perl -MPOSIX -e 'sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM)); exec @ARGV' smtp-deliver --follow
+run=$!
+all_sent() { [ "$(got)" -eq 1 ]; }
+until_true 40 all_sent || echo '# nothing was sent'
+kill -TERM $run
+over() { ! kill -0 $run || grep -q '^State:.Z' /proc/$run/status; }
+until_true 40 over || kill -KILL $run
+wait $run
+is $? 0 'SIGTERM was blocked: it ends the run all the same'
 
 # --- a peer that says nothing
 cat >"$T/mute.py" <<'END'
