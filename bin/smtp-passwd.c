@@ -642,7 +642,7 @@ command(struct program *p, char **args, int n, struct err *e)
 		prog_wrong(usage, "--from, --keys, --iterations and --disable are for add");
 	if (n < 0 || (is_add && n != 1) || (is_remove && n < 1) || (is_check && n > 1))
 		prog_usage(usage);
-	if (find_path(p, e))
+	if (hmac_load(e) || find_path(p, e)) /* before anybody is asked for a password */
 		return e->code;
 	if (is_add)
 		return add(p, args[0], e);

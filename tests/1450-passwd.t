@@ -133,6 +133,24 @@ tail -1 users >>users
 like "$(passwd check 2>&1)" 'line [0-9]+: "long" stands in line [0-9]+ too' 'a name twice'
 sed -i '$d' users
 
+# A library that cannot be loaded, by one of its names: nobody is asked for a password in vain.
+mkdir lib
+cp users before
+# without LIBRARY TEXT COMMAND
+without() {
+	echo 'no library' | tee lib/libcrypt.so.1 >"lib/$1"
+	# shellcheck disable=SC2086 # a command and what it is given
+	fails "$3: $1 is not there" 75 "smtp-passwd: $2 cannot be loaded" \
+	    env LD_LIBRARY_PATH="$T/lib" smtp-passwd --users users $3 <word
+	rm lib/*
+}
+for what in 'add x' 'check long' 'remove long' 'list long' list; do
+	without libnettle.so.8 libnettle.so.8 "$what"
+done
+without libgsasl.so.18 'name: libgsasl.so.18' 'add x'
+without libcrypt.so.2 libcrypt.so.1 'add --keys yescrypt x'
+ok 'the file is as it was' cmp before users
+
 # Twenty at one time: each is there.
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	echo x | smtp-passwd --users users add --iterations 4096 "user$i" &
