@@ -22,6 +22,7 @@
 #include "sandbox.h"
 #include "serve.h"
 #include "spawn.h"
+#include "suppress.h"
 #include "sys.h"
 #include "tls.h"
 
@@ -254,14 +255,21 @@ first_identity(struct program *p, struct err *e)
 
 /* --- a client */
 
-/* What writes the queue belongs to its owner, if it may. */
+/* Limits and logins are counted in state/. */
+static bool
+counts(const struct program *p)
+{
+	return doorlimit_wanted(&p->conf) || p->login;
+}
+
+/* What writes the queue belongs to its owner, if it may.  Who only adds to it looks at nothing else there. */
 static int
 open_queue(struct program *p, struct err *e)
 {
 	int rc = p->n_listeners > 0 ? owner_be(&p->owner, p->conf.queue, e) : owner_become(p->conf.queue, e);
 
 	if (!rc)
-		rc = queue_open(&p->house.queue, p->conf.queue, QUEUE_WORK, e);
+		rc = queue_open(&p->house.queue, p->conf.queue, counts(p) ? QUEUE_WORK : QUEUE_SUBMIT, e);
 	if (rc == EX_NOPERM) {
 		err_free(e);
 		rc = queue_open(&p->house.queue, p->conf.queue, QUEUE_SUBMIT, e);
@@ -285,11 +293,10 @@ open_log(struct program *p)
 static int
 open_meters(struct program *p, struct err *e)
 {
-	int state = queue_state_fd(p->house.queue);
-	bool limits = doorlimit_wanted(&p->conf);
-	int rc = state >= 0 && (limits || p->login) ? quota_open(&p->quota, state, e) : 0;
+	int state = queue_state_fd(p->house.queue); /* -1, too, where nothing is counted */
+	int rc = state >= 0 ? quota_open(&p->quota, state, e) : 0;
 
-	if (!rc && state < 0 && limits)
+	if (!rc && state < 0 && doorlimit_wanted(&p->conf))
 		rc = err_set(e, EX_NOPERM, "limits are kept by the queue's user alone");
 	return rc;
 }
@@ -308,6 +315,15 @@ load_for_strangers(const struct program *p, struct err *e)
 	int rc = needs_dns(p) ? dnsmsg_load(e) : 0;
 
 	return !rc && needs_dns(p) ? crypt_load(e) : rc;
+}
+
+/* Domains that are not ASCII are compared with ours and with those on the suppression list; for who listens, with
+ * the list that there is now. */
+static void
+load_for_domains(const struct program *p)
+{
+	if (p->locals || suppress_there(p->conf.queue))
+		idn_ready();
 }
 
 /* Whoever listens loads what clients need once for all of them. */
@@ -489,11 +505,12 @@ run(struct program *p, struct err *e)
 {
 	struct hall h = {.max = p->house.serve->connections, .client = on_client,
 	    .before = renew, .trouble = prog_trouble, .arg = p};
-	int client, rc;
+	int client, rc = hall_signals(e);
 
-	hall_signals();
+	load_for_domains(p);
 	read_addresses(p);
-	rc = listeners(p, &client, e);
+	if (!rc)
+		rc = listeners(p, &client, e);
 	if (rc)
 		return rc;
 	if (p->n_listeners == 0) {
@@ -565,7 +582,6 @@ configure(struct program *p, struct err *e)
 	p->house.serve = confserve(&p->conf.sections);
 	p->house.listen = confserve_listen(&p->conf.sections, p->as);
 	p->house.trouble = prog_trouble;
-	idn_ready();
 	if (!p->house.listen)
 		return err_set(e, EX_CONFIG, "--as %s: there is no such listen section", p->as);
 	rc = locals_open(&p->locals, &p->conf.sections, e);

@@ -20,7 +20,6 @@ struct door_house { /* what all clients share; the caller's */
 	const struct confserve_listen *listen;
 	struct queue *queue;
 	bool tls;               /* there is a certificate */
-	/* For the suppression list, where domains are not ASCII; NULL: they are compared as written. */
 	/* Local trouble, of which the client hears only that there is some. */
 	void (*trouble)(void *arg, const struct err *e);
 	void *arg;

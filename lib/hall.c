@@ -2,12 +2,15 @@
 
 #include "buf.h"
 #include "cur.h"
+#include "io.h"
 #include "sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,24 +18,14 @@
 #define FIRST_INHERITED 3
 #define INHERITED_MAX 64
 #define TROUBLE_MS 1000 /* out of processes or descriptors: not at once again */
+#define SIGNALS 3      /* that we wait for */
 
-static volatile sig_atomic_t stop, child;
 static sigset_t outside; /* the mask that we were started with */
+static int signals = -1; /* they are read from here while we listen: a child has no handlers to undo */
 
-static void
-on_signal(int sig)
+int
+hall_signals(struct err *e)
 {
-	if (sig == SIGCHLD)
-		child = 1;
-	else
-		stop = 1;
-}
-
-/* They come in only while we wait. */
-void
-hall_signals(void)
-{
-	struct sigaction act = {.sa_handler = on_signal};
 	sigset_t ours;
 
 	sigemptyset(&ours);
@@ -40,26 +33,44 @@ hall_signals(void)
 	sigaddset(&ours, SIGINT);
 	sigaddset(&ours, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &ours, &outside);
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGINT, &act, NULL);
-	sigaction(SIGCHLD, &act, NULL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGCHLD, SIG_DFL); /* ignored by whoever started us, children would end unseen */
+	signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+	return signals < 0 ? err_sys(e, "signalfd") : 0;
 }
 
 void
 hall_usual_signals(void)
 {
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGCHLD, SIG_DFL);
+	close(signals);
 	sigprocmask(SIG_SETMASK, &outside, NULL);
 }
 
 static void
 reap(size_t *clients)
 {
-	child = 0;
 	while (*clients > 0 && waitpid(-1, NULL, WNOHANG) > 0)
 		(*clients)--;
+}
+
+/* Those that have come; false: to stop. */
+static bool
+take_signals(size_t *clients)
+{
+	struct signalfd_siginfo v[SIGNALS];
+	struct err ignored = ERR_INIT;
+	bool go_on = true;
+	size_t got = 0;
+
+	io_read(signals, v, sizeof v, &got, &ignored);
+	err_free(&ignored);
+	for (size_t i = 0; i < got / sizeof *v; i++)
+		if (v[i].ssi_signo == SIGCHLD)
+			reap(clients);
+		else
+			go_on = false;
+	return go_on;
 }
 
 /* What libraries would tidy up is the parent's: to touch it here copies it first. */
@@ -121,27 +132,27 @@ let_in(const struct hall *h, int listener, size_t *clients)
 int
 hall_run(const struct hall *h, struct err *e)
 {
-	struct pollfd *v = mem_alloc((h->n + 1) * sizeof *v);
-	static const struct timespec pause = {TROUBLE_MS / 1000, TROUBLE_MS % 1000 * 1000000};
+	struct pollfd *v = mem_alloc((h->n + 1) * sizeof *v), *at = v + 1;
 	size_t clients = 0;
-	bool calm = true;
+	bool calm = true, go_on = true;
 	int rc = 0;
 
+	v[0] = (struct pollfd){.fd = signals, .events = POLLIN};
 	for (size_t i = 0; i < h->n; i++)
-		v[i] = (struct pollfd){.fd = h->listeners[i], .events = POLLIN};
-	while (!stop && !rc) {
+		at[i] = (struct pollfd){.fd = h->listeners[i], .events = POLLIN};
+	while (go_on && !rc) {
 		/* Full: only the end of a client is waited for. */
 		nfds_t n = calm && clients < h->max ? (nfds_t)h->n : 0;
 
-		if (ppoll(v, n, calm ? NULL : &pause, &outside) < 0 && errno != EINTR)
+		if (poll(v, n + 1, calm ? -1 : TROUBLE_MS) < 0 && errno != EINTR)
 			rc = err_sys(e, "poll");
 		calm = true;
-		if (child)
-			reap(&clients);
-		for (nfds_t i = 0; i < n && !rc && !stop; i++)
-			if (v[i].revents)
-				calm &= let_in(h, v[i].fd, &clients);
-		for (nfds_t i = 0; i < n; i++)
+		if (!rc && v[0].revents)
+			go_on = take_signals(&clients);
+		for (nfds_t i = 0; i < n && !rc && go_on; i++)
+			if (at[i].revents)
+				calm &= let_in(h, at[i].fd, &clients);
+		for (nfds_t i = 0; i <= n; i++)
 			v[i].revents = 0;
 	}
 	for (size_t i = 0; i < h->n; i++) {

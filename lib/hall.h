@@ -9,7 +9,6 @@
 #include "err.h"
 #include "net.h"
 
-#include <signal.h>
 #include <stddef.h>
 
 struct hall {
@@ -26,7 +25,7 @@ struct hall {
 
 /* From now on SIGTERM and SIGINT end hall_run(), and nothing else: before anybody is told that we
  * listen. */
-void hall_signals(void);
+int hall_signals(struct err *e);
 void hall_usual_signals(void); /* that was not needed */
 int hall_run(const struct hall *h, struct err *e);
 

@@ -62,7 +62,7 @@ owner_find(struct owner *o, const char *dir)
 
 	if (geteuid() != 0 || stat(dir, &st) < 0)
 		return;
-	group = submitters(dir);
+	group = st.st_uid == 0 ? NO_GROUP : submitters(dir);
 	if (o->other && o->uid == st.st_uid && o->submitters == group)
 		return;
 	owner_free(o);

@@ -151,7 +151,8 @@ linger(struct serving *v)
 
 	if (v->conn.tls || (waiting(v).n == 0 && !io_ready(v->conn.fd, POLLIN)))
 		return;
-	shutdown(v->conn.fd, SHUT_WR);
+	if (shutdown(v->conn.fd, SHUT_WR) < 0)
+		return; /* the client has gone itself */
 	while (got > 0 && io_now_ms() < deadline_ms && fill(v, &got, deadline_ms, &e) == 0)
 		taken(v, waiting(v).n);
 	err_free(&e);

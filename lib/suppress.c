@@ -196,6 +196,19 @@ suppress_open(struct suppress **out, const struct suppress_options *o, struct er
 	return 0;
 }
 
+bool
+suppress_there(const char *queue_dir)
+{
+	struct buf path = BUF_INIT;
+	struct stat st;
+	bool there;
+
+	buf_fmt(&path, "%s/" DIR_NAME, queue_dir);
+	there = stat(path.s, &st) == 0;
+	buf_free(&path);
+	return there;
+}
+
 struct suppress *
 suppress_ask(int root, const struct suppressconf *c, const char *key_file)
 {

@@ -46,6 +46,7 @@ struct suppress_options {
  * for many threads. */
 int suppress_open(struct suppress **s, const struct suppress_options *o, struct err *e);
 void suppress_close(struct suppress *s);
+bool suppress_there(const char *queue_dir); /* whether there is a list */
 /* To be asked where mail is taken: NULL where there is no list or we may not read it, for who
  * delivers it asks again. */
 struct suppress *suppress_ask(int root, const struct suppressconf *c, const char *key_file);

@@ -13,7 +13,7 @@ configure() {
 	serve_conf "$1"
 	cp "$T/serve.conf" "$T/conf"
 }
-configure ''
+configure 'serve { networks = "127.0.0.1" }'
 printf 'Subject: x\n\nhello\n' >"$T/msg"
 # submit ADDRESS...: into the queue
 submit() {
@@ -30,6 +30,7 @@ ok 'without a list all goes' submit dead@x.example
 is "$(queued)" 1 'into the queue'
 is "$(find "$T/q/state" -name suppress 2>/dev/null)" '' 'and no list is made'
 empty_queue
+serve_start # before there is a list
 enter dead@x.example '*'
 enter bulky@x.example bulk
 
@@ -70,6 +71,24 @@ is "$(say 'EHLO x' 'MAIL FROM:<a@h.example>' 'RCPT TO:<bob@x.example>' 'RCPT TO:
 enter 'dead@bücher.example' '*'
 is "$(say 'EHLO x' 'MAIL FROM:<a@h.example> SMTPUTF8' 'RCPT TO:<dead@bücher.example>' QUIT | grep -c '^550 5.7.1 ')" 1 \
     'where the domain is not ASCII too'
+# listening ADDRESS: what smtp-serve says that listens since there was no list
+listening() {
+	python3 -c '
+import smtplib, sys
+with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=60) as s:
+    s.ehlo()
+    s.mail("a@h.example", ["SMTPUTF8"])
+    s.command_encoding = "utf-8"
+    print(*s.rcpt(sys.argv[2]))' "$PORT" "$1"
+}
+is "$(listening dead@x.example)" "550 b'5.7.1 $why'" 'a list that began while it listens'
+is "$(listening 'dead@bücher.example' | cut -c 1-12)" "250 b'2.1.5 " 'for other domains it has no library then'
+serve_stop
+serve_start
+is "$(listening 'dead@bücher.example' | cut -c 1-12)" "550 b'5.7.1 " 'which it loads at its next start'
+serve_stop
+submit 'dead@bücher.example' 2>"$T/err"
+is "$?" 67 'smtp-submit has it'
 
 # --- delivery
 trap_start --json >"$T/trap.out"

@@ -11,7 +11,7 @@ serve_start() {
 	smtp-serve -C "$T/serve.conf" --queue "$T/q" -v --listen 127.0.0.1:0 "$@" 2>"$T/serve.err" &
 	SERVE_PID=$!
 	bg_pids="$bg_pids $SERVE_PID"
-	until_true 10 grep -q 'listening at' "$T/serve.err" ||
+	until_true 40 grep -q 'listening at' "$T/serve.err" ||
 	    { cat "$T/serve.err"; echo 'Bail out! smtp-serve did not start'; exit 1; }
 	PORT=$(sed -n 's/.*listening at .*:\([0-9]*\)$/\1/p' "$T/serve.err" | head -1)
 }
