@@ -298,7 +298,7 @@ put_outcomes(struct attempt *a, enum which which)
 		if (which == REFUSED_AS_DEFERRED && as == JOURNAL_FAILED)
 			as = JOURNAL_DEFERRED;
 		journal_outcome_rcpt(&p->pending, a->who[i], as, r->code, span_of(r->status),
-		    parcel_words((struct span){r->text.s, r->text.len}));
+		    parcel_kept(p, (struct span){r->text.s, r->text.len}));
 		n++;
 	}
 	if (n > 0)

@@ -14,6 +14,9 @@
 #include <unistd.h>
 
 #define TEXT_MAX 1000     /* of a peer's words, kept in journal and log */
+#define TEXT_SHORT 80     /* in a journal that has grown long */
+#define JOURNAL_LONG (QUEUE_JOURNAL_MAX / 4)
+#define JOURNAL_FULL (QUEUE_JOURNAL_MAX / 4 * 3) /* what one attempt adds to it, and its end, has room behind that */
 
 /* --- telling */
 
@@ -40,6 +43,21 @@ deliver_trouble(struct deliver *d, const struct err *e)
 {
 	deliver_ails(d, e);
 	d->trouble = EX_TEMPFAIL;
+}
+
+/* A thousand recipients that are put off for days fill it: past its limit it would not be read any more. */
+static bool
+journal_over(const struct parcel *p, size_t bytes)
+{
+	return p->t.journal.len + p->pending.len > bytes;
+}
+
+struct span
+parcel_kept(const struct parcel *p, struct span s)
+{
+	if (s.n > TEXT_SHORT && journal_over(p, JOURNAL_LONG))
+		s.n = TEXT_SHORT;
+	return parcel_words(s);
 }
 
 static uint64_t
@@ -230,7 +248,7 @@ parcel_verdict(struct parcel *p, const uint32_t *rcpts, size_t n, enum journal_i
 	start = journal_outcome(&p->pending, io_time_us(), p->attempt, site, w.host, w.addr);
 	for (size_t i = 0; i < n; i++) {
 		parcel_set(p, rcpts[i], as);
-		journal_outcome_rcpt(&p->pending, rcpts[i], as, code, w.status, parcel_words(w.text));
+		journal_outcome_rcpt(&p->pending, rcpts[i], as, code, w.status, parcel_kept(p, w.text));
 	}
 	journal_outcome_end(&p->pending, start);
 	p->tried |= as == JOURNAL_DEFERRED;
@@ -396,7 +414,7 @@ expire(struct parcel *p)
 		if (!parcel_learn(p, open[i], &w, RULES_NO_PHASE, true))
 			continue; /* his time is over when this machine is well again */
 		start = journal_outcome(&p->pending, now, p->attempt, w.site, w.host, w.addr);
-		journal_outcome_rcpt(&p->pending, open[i], JOURNAL_EXPIRED, w.code, w.status, w.text);
+		journal_outcome_rcpt(&p->pending, open[i], JOURNAL_EXPIRED, w.code, w.status, parcel_kept(p, w.text));
 		journal_outcome_end(&p->pending, start);
 		parcel_set(p, open[i], JOURNAL_EXPIRED);
 		parcel_tell(p, open[i], &w);
@@ -506,10 +524,11 @@ parcel_finish(struct parcel *p)
 	pthread_mutex_unlock(&p->lock);
 	if (!last)
 		return false;
-	if (p->j.open > 0 && p->tried && p->d->may_expire) {
-		if (is_over(p, now))
+	if (p->j.open > 0 && p->tried) {
+		if (p->d->may_expire && is_over(p, now))
 			return_all(p);
-		else if (retry_over(&policy, born, p->attempt, now))
+		else if (journal_over(p, JOURNAL_FULL) ||
+		    (p->d->may_expire && retry_over(&policy, born, p->attempt, now)))
 			expire(p);
 	}
 	if (!p->removed)

@@ -94,6 +94,7 @@ struct parcel_word { /* what is said about a recipient */
 	uint64_t connect_us, send_us;
 };
 struct span parcel_words(struct span peer_text); /* as much of it as journal and log keep */
+struct span parcel_kept(const struct parcel *p, struct span peer_text); /* as its journal keeps, which may be long */
 void parcel_tell(const struct parcel *p, uint32_t rcpt, const struct parcel_word *w);
 void parcel_tell_attempt(const struct parcel *p, const struct parcel_word *w);
 uint64_t parcel_next(const struct parcel *p); /* when it is due if this attempt fails */

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/rules.sh"
 . "$(dirname "$0")/peers.sh"
+PATH=$BUILD/helpers:$PATH
 peer_start other
 other=$PORT
 peer_start peer
@@ -177,6 +178,41 @@ young 'put off again' u@x.example
 deliver --relay "127.0.0.1:$(free_port)" --now
 like "$(outcomes | tail -n 1)" '^expired u@x.example 2  4.4.7 .*Connection refused$' 'no connection is a reason, too'
 configure
+
+# --- a journal that grows and grows: of many who are put off for long
+
+# longer MIB: by so much, each line of 64 KiB
+longer() {
+	filler=$(head -c 65400 /dev/zero | tr "\0" x)
+	rm -f "$T/forged"
+	forge "$T/forged" -k "\\n" -j '{"do":"outcome","at":1,"attempt":1,"site":"x","rcpt":[{"i":0,"as":"deferred","text":"'"$filler"'"}]' x
+	tail -n 1 "$T/forged" >"$T/line"
+	set -- "$1" "$T"/queue/cur/*/*
+	sed -i '/^$/d' "$2" # the room behind the last line
+	for _ in $(seq $(($1 * 16))); do cat "$T/line"; done >>"$2"
+}
+# kept: the outcome that was written last
+kept() { grep -h '^{"do":"outcome"' "$T"/queue/cur/*/* | tail -n 1; }
+words=$(head -c 400 /dev/zero | tr '\0' w)
+script <<E
+RCPT 450 4.2.0 $words
+E
+letter u@x.example
+run_all 'put off'
+longer 15
+again 'put off with 15 MiB of journal'
+like "$(kept)" "450,\"status\":\"4.2.0\",\"text\":\"$words\"" 'all that the server has said is kept'
+longer 2
+again 'and with 17'
+like "$(kept)" '450,"status":"4.2.0","text":"w{80}"' 'and of that the beginning'
+like "$(outcomes | tail -n 1)" "^deferred u@x.example 3 450 4.2.0 $words" 'the log has it all the same'
+longer 30
+again 'with 47'
+like "$(outcomes | tail -n 1)" '^deferred u@x.example 4 ' 'put off once more'
+longer 2
+again 'with 49'
+like "$(outcomes | tail -n 1)" '^expired u@x.example 5 450 4.4.7 w{80}$' 'given up while there is room to say so'
+is "$(places)" 'failed 1' 'and no damaged entry'
 
 # --- loops
 
