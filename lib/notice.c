@@ -476,23 +476,24 @@ put_crlf(struct buf *out, struct span text)
 	}
 }
 
+/* Lines that no encoding needs to mend: RFC 2045 2.7 and 2.8, but for what is ASCII. */
 static bool
-has_long_line(struct span text)
+has_good_lines(struct span text)
 {
 	struct cur c = cur_span(text);
 	struct span line;
 
 	while (cur_line(&c, &line))
-		if (line.n > MSG_LINE_MAX)
-			return true;
-	return false;
+		if (line.n > MSG_LINE_MAX || (line.n > 0 && (memchr(line.p, '\r', line.n) || memchr(line.p, '\0', line.n))))
+			return false;
+	return true;
 }
 
 /* Text, and encoded only where that has to be. */
 static void
 put_text(struct buf *out, const char *type, struct span text)
 {
-	bool coded = !span_is_ascii(text) || has_long_line(text);
+	bool coded = !span_is_ascii(text) || !has_good_lines(text);
 
 	buf_fmt(out, "Content-Type: %s\r\n%s\r\n", type,
 	    coded ? "Content-Transfer-Encoding: quoted-printable\r\n" : "");
@@ -522,7 +523,7 @@ put_original_message(struct buf *out, const struct notice *n, bool global)
 	struct span header = header_to_return(n);
 	bool ascii = span_is_ascii((struct span){n->original.p, notice_header_len(n->original)});
 
-	if (n->whole && (ascii || global)) {
+	if (n->whole && (ascii || global) && has_good_lines(n->original)) {
 		buf_fmt(out, "Content-Description: Message\r\nContent-Type: message/%s\r\n%s\r\n",
 		    ascii ? "rfc822" : "global",
 		    span_is_ascii(n->original) ? "" : "Content-Transfer-Encoding: 8bit\r\n");
@@ -532,7 +533,7 @@ put_original_message(struct buf *out, const struct notice *n, bool global)
 	buf_str(out, "Content-Description: Message headers\r\n");
 	if (span_is_ascii(header) || !utf8_valid(header)) {
 		put_text(out, "text/rfc822-headers", header);
-	} else if (global && !has_long_line(header)) {
+	} else if (global && has_good_lines(header)) {
 		buf_str(out, "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
 		buf_add(out, header.p, header.n);
 	} else {

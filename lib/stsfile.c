@@ -111,7 +111,7 @@ entry(struct cur *c, const char *key, struct buf *value)
 	if (!cur_lit(&t, key) || !cur_ch(&t, '=') || cur_end(&t))
 		return false;
 	line = cur_until(&t, '\n');
-	if (!cur_ch(&t, '\n'))
+	if (!cur_ch(&t, '\n') || memchr(line.p, '\0', line.n))
 		return false;
 	put(value, line);
 	*c = t;

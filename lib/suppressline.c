@@ -88,7 +88,12 @@ put_note(struct buf *out, struct span note)
 void
 suppressline_put(const struct suppressline *v, struct buf *out)
 {
-	buf_fmt(out, "%.*s\t%.*s\t%.*s\t", SPAN_ARG(v->reason), SPAN_ARG(v->source), SPAN_ARG(v->scope));
+	const struct span words[] = {v->reason, v->source, v->scope};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		buf_add(out, words[i].p, words[i].n);
+		buf_ch(out, '\t');
+	}
 	suppressline_put_time(out, v->since_s);
 	buf_ch(out, '\t');
 	suppressline_put_time(out, v->until_s);
