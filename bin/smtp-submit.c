@@ -193,8 +193,7 @@ exec_list(const struct wish *w, struct err *e)
 	const char *argv[ARGS_MAX] = {"smtp-queue", "list"};
 	size_t n = places(w, argv, 2);
 
-	if (w->json)
-		argv[n++] = "--json";
+	argv[n++] = w->json ? "--json" : "--mailq";
 	argv[n] = NULL;
 	return launch_exec(&(struct launch){"smtp-queue", argv, w->privileged}, e);
 }

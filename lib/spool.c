@@ -27,7 +27,7 @@ make_file(struct spool *s, struct err *e)
 		buf_free(&name);
 	}
 	if (s->fd < 0)
-		rc = err_sys(e, "temporary file in %s", dir);
+		rc = err_sys(e, "create in %s", dir);
 	return rc;
 }
 

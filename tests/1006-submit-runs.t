@@ -118,10 +118,10 @@ is_run() {
 	"$@" </dev/null
 	is "$? $(cat "$T/ran")" "0 $want" "$(basename "$1") ${2-} is $want"
 }
-is_run 'smtp-queue list' "$submit" -bp
+is_run 'smtp-queue list --mailq' "$submit" -bp
 is_run 'smtp-queue list --json' "$submit" -bp --json
 ln -s smtp-submit "$T/bin/mailq"
-is_run 'smtp-queue list' "$T/bin/mailq"
+is_run 'smtp-queue list --mailq' "$T/bin/mailq"
 is_run 'smtp-deliver --now' "$submit" -q
 is_run 'smtp-deliver' "$submit" -q30m
 is_run 'smtp-deliver --id 361mxnchny6mb288 --now' "$submit" -qI361mxnchny6mb288

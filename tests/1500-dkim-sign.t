@@ -121,6 +121,8 @@ fails 'a full disk is not success' 75 'dkim-sign: stdout: write: No space left o
     sh -c 'dkim-sign -d example.com -s e -k e.pem <lf.eml >/dev/full'
 fails 'nor for a large message' 75 'dkim-sign: stdout: write: No space left on device' \
     sh -c 'dkim-sign -d example.com -s e -k e.pem <long.eml >/dev/full'
+fails 'no place for one' 75 'dkim-sign: temporary file: create in /nonexistent: No such file or directory' \
+    sh -c 'TMPDIR=/nonexistent dkim-sign -d example.com -s e -k e.pem <long.eml'
 fails 'closed standard output' 75 'dkim-sign: stdout: write: Bad file descriptor' \
     sh -c 'dkim-sign -d example.com -s e -k e.pem <lf.eml >&-'
 fails 'closed standard input' 75 'dkim-sign: stdin: read: Bad file descriptor' \
