@@ -19,7 +19,8 @@
 void
 reach_init(struct reach *c, const struct reach_env *env)
 {
-	*c = (struct reach){.env = env, .opening = -1, .from = BUF_INIT, .addr = BUF_INIT, .own = BUF_INIT};
+	*c = (struct reach){.env = env, .opening = -1, .from = BUF_INIT, .addr = BUF_INIT, .own = BUF_INIT,
+	    .left = BUF_INIT};
 	smtp_init(&c->s);
 }
 
@@ -31,6 +32,7 @@ reach_free(struct reach *c)
 	buf_free(&c->addr);
 	buf_free(&c->from);
 	buf_free(&c->own);
+	buf_free(&c->left);
 	free(c->domain);
 	stsfile_drop(c->sts);
 	stsfile_drop(c->relay_sts);
@@ -326,11 +328,10 @@ try_host(struct reach *c, struct plan_site *s, size_t i, char status[12], struct
 	return rc;
 }
 
-/* Of more hosts than there are bits, which only a route could name, the last are tried again. */
 static bool
-is_unfit(const struct reach *c, size_t host)
+is_left(const struct reach *c, size_t host)
 {
-	return host < 32 && (c->unfit >> host & 1);
+	return host < c->left.len && c->left.s[host];
 }
 
 /* Hosts of the best preference take turns; those that failed of late come last. */
@@ -351,7 +352,7 @@ host_order(const struct reach *c, struct plan_site *s, size_t *order)
 		for (size_t k = 0; k < s->usable; k++) {
 			size_t i = k < best ? (k + turn) % best : k;
 
-			if ((s->host_bad_ms[i] > now || is_unfit(c, i)) == (bad == 1))
+			if ((s->host_bad_ms[i] > now || is_left(c, i)) == (bad == 1))
 				order[n++] = i;
 		}
 	pthread_mutex_unlock(r->lock);
@@ -450,29 +451,34 @@ reach_has_other(const struct reach *c, const struct plan_site *s)
 	now = io_now_ms();
 	pthread_mutex_lock(c->env->lock);
 	for (size_t i = 0; i < s->usable && !other; i++)
-		other = s->route.hosts[i].name != c->host && s->host_bad_ms[i] <= now && !is_unfit(c, i);
+		other = s->route.hosts[i].name != c->host && s->host_bad_ms[i] <= now && !is_left(c, i);
 	pthread_mutex_unlock(c->env->lock);
 	return other;
 }
 
+/* A message that was everywhere has had its attempt, however long that took. */
 void
-reach_avoid(const struct reach *c, struct plan_site *s)
+reach_unfit(struct reach *c, const struct plan_site *s)
+{
+	for (size_t i = 0; i < s->route.n; i++) {
+		if (c->left.len == i)
+			buf_ch(&c->left, 0);
+		if (s->route.hosts[i].name == c->host)
+			c->left.s[i] = 1;
+	}
+}
+
+void
+reach_avoid(struct reach *c, struct plan_site *s)
 {
 	for (size_t i = 0; i < s->route.n; i++)
 		if (s->route.hosts[i].name == c->host)
 			mark_bad(c->env, s, i);
-}
-
-void
-reach_unfit(struct reach *c, const struct plan_site *s)
-{
-	for (size_t i = 0; i < s->route.n && i < 32; i++)
-		if (s->route.hosts[i].name == c->host)
-			c->unfit |= UINT32_C(1) << i;
+	reach_unfit(c, s);
 }
 
 void
 reach_fresh(struct reach *c)
 {
-	c->unfit = 0;
+	buf_cut(&c->left, 0);
 }

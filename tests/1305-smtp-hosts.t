@@ -109,6 +109,15 @@ is "$(connections)$(connections second)" 11 'each was asked once'
 is "$(outcomes)" 'deferred 1@x.example 1  4.4.2 MAIL: connection closed by peer' 'and the site is given up for now: one attempt for all'
 is "$(places)" 'cur 9' 'all wait'
 
+# What none of them can do (here REQUIRETLS) each is asked for once, however many they are.
+what='forty of them'
+script <<'E'
+E
+letter -O requiretls=yes u@x.example
+deliver_by $(for _ in $(seq 40); do echo $first; done)
+is "$(connections)" 40 'each was asked once'
+is "$(outcomes | cut -d ' ' -f 1-5)" 'bounced u@x.example 1  5.7.30' 'and none has it'
+
 what='every connection is lost in the middle of a message'
 script <<'E'
 RCPT close
