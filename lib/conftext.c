@@ -75,7 +75,7 @@ skip(struct scan *s, struct err *e)
 			cur_until(&s->c, '\n');
 		else if (at(s, "/*"))
 			rc = comment(s, e);
-		else if (strchr(" \t\n\r", *s->c.p))
+		else if (is_space(*s->c.p) || *s->c.p == '\n' || *s->c.p == '\r')
 			s->c.p++;
 		else
 			break;
@@ -293,6 +293,7 @@ conftext_check(struct span text, const char *file, struct conftext *out, struct 
 	int rc;
 
 	*out = (struct conftext){.words = ARENA_INIT};
+	cur_lit(&s.c, "\xef\xbb\xbf"); /* some editors put a byte order mark there */
 	rc = items(&s, e);
 	return rc ? rc : repeats(out, file, e);
 }

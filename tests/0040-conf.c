@@ -248,6 +248,23 @@ full(void)
 	err_free(&e);
 }
 
+/* What a power cut may leave of a file that was not synced; and what some editors put before it. */
+static void
+odd_bytes(void)
+{
+	struct err e = ERR_INIT;
+	struct conf c;
+
+	is_num(conf_parse(&c, "f", SPAN("lifetime = 5d\n\0\0\0\0"), &e), EX_CONFIG, "NULs are no blanks");
+	is_str(err_text(&e), "f:2: unexpected character", "and it is said where");
+	conf_free(&c);
+	err_free(&e);
+	is_num(conf_parse(&c, "f", SPAN("\xef\xbb\xbflifetime = 6d\n"), &e), 0, "a byte order mark is passed over");
+	is_num((long long)c.lifetime_s, 6 * 86400, "and nothing else");
+	conf_free(&c);
+	err_free(&e);
+}
+
 /* Each default as the issue and RFC 5321 4.5.3.2 have it, by hand. */
 static void
 the_defaults(void)
@@ -444,6 +461,7 @@ main(void)
 		is_str(refusal(refused[i].text), refused[i].want,
 		    refused[i].text[0] == '\n' ? "line 2" : "refused, and why");
 	full();
+	odd_bytes();
 	the_defaults();
 	quotes();
 	comments();
