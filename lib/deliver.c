@@ -663,7 +663,7 @@ choose_form(struct parcel *p, const struct parcel_way *way, struct smtp_mail *m,
 enum parcel_sent
 parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way, struct err *e)
 {
-	struct smtp_mail m = {.id = p->t.is.id, .sender = sender_of(p, way),
+	struct smtp_mail m = {.id = p->t.is.id, .sender = sender_of(p, way), .notice = p->t.env.sender.n == 0,
 	    .params = p->t.env.params, .n = *n,
 	    .rcpts = mem_alloc((*n + 1) * sizeof *m.rcpts), .content = queue_content(&p->t),
 	    .file = p->t.fd, .off = p->t.content_off, .size = p->t.head.content_bytes,

@@ -211,7 +211,7 @@ transact(struct known *k, const struct queue_entry *t, struct smtp_rcpt *v, size
 {
 	const struct conf_route *by = k->m.route.by;
 	bool null = t->env.sender.n == 0 && by && by->null_sender;
-	struct smtp_mail m = {.sender = null ? span_of(by->null_sender) : t->env.sender,
+	struct smtp_mail m = {.sender = null ? span_of(by->null_sender) : t->env.sender, .notice = null,
 	    .params = t->env.params, .rcpts = v, .n = n,
 	    .file = t->fd, .off = t->content_off, .size = t->head.content_bytes,
 	    .eightbit = t->head.eightbit, .utf8_header = t->head.utf8_header,

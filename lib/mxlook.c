@@ -29,7 +29,7 @@ domain_of(struct span text, struct buf *out, struct err *e)
 	if (d.p[0] != '[')
 		return idn_to_ascii(d, out, e);
 	entry_name_domain(d, out);
-	return 0;
+	return span_eq((struct span){out->s, out->len}, SPAN("+")) ? err_set(e, EX_DATAERR, "not an address literal") : 0;
 }
 
 /* --- explaining */

@@ -91,7 +91,7 @@ forbidden(const struct smtp *s, const struct smtp_mail *m, const char **status)
 {
 	const struct entry_wish *w = m->wish;
 	/* RFC 8689 5: no notice is lost for it. */
-	bool strict = w && w->requiretls && !s->opt.here && m->sender.n > 0;
+	bool strict = w && w->requiretls && !s->opt.here && m->sender.n > 0 && !m->notice;
 
 	if (!w)
 		return SPAN("");

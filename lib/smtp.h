@@ -41,6 +41,7 @@ struct smtp_rcpt {
 struct smtp_mail {
 	struct span id;      /* of the queue's entry; for local.h */
 	struct span sender, params; /* sender empty: <>; params "RET=... ENVID=..." */
+	bool notice;         /* its sender was null before a route put one in its place */
 	struct smtp_rcpt *rcpts;
 	size_t n;
 	struct span prefix;  /* whole lines that go out in front of the content: signatures */

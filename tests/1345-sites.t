@@ -57,6 +57,8 @@ own.example	mx1.own.example+crc
 one.example	one.example
 ours.example	_mx.ours.example
 [192.0.2.1]	192.0.2.1:25" 'mx-lookup --site: the table, sections, sets of hosts'
+is "$(mx-lookup '[IPv6:fe80::1%eth0]'; echo $?)" '5.1.2 not an address literal
+65' 'a literal that no recipient can have'
 
 # --- four relays that a section calls one site: two connections in all
 rm -f port

@@ -201,6 +201,16 @@ run_at 90
 until_is "$by" 'no longer than its sender wants it'
 configure
 
+# --- REQUIRETLS: a notice arrives all the same (RFC 8689 5), whatever stands in place of its null sender
+
+configure "route \"*\" { relay = \"127.0.0.1:$PORT\" rewrite_null_sender = \"post@d.example\" }"
+fresh
+letter -O requiretls=yes ok@x.example
+run_at 0
+is "$(places)" 'failed 1' 'the message is refused, its notice is not'
+is "$(grep -l '^X-Envelope-From: <post@d.example>' "$T"/trap/new/* | wc -l)" 1 'and it is there'
+configure
+
 # --- signatures: the rest waits for a key, a notice does not
 
 if command -v openssl >/dev/null; then
