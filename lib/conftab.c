@@ -300,6 +300,12 @@ struct reading {
 	struct conftab *t;
 };
 
+static const struct conftext_item *
+items_end(const struct reading *r) /* an empty file's are NULL, to which nothing may be added */
+{
+	return r->text.n > 0 ? r->text.items + r->text.n : r->text.items;
+}
+
 static const struct conftab_key *
 key_named(const struct conftab_section *s, struct span name)
 {
@@ -360,7 +366,7 @@ static int
 values(const struct reading *r, const struct conftext_item *in, void *item,
     const struct conftab_section *s, struct err *e)
 {
-	const struct conftext_item *i = in ? in + 1 : r->text.items, *end = r->text.items + r->text.n;
+	const struct conftext_item *i = in ? in + 1 : r->text.items, *end = items_end(r);
 	unsigned scope = in ? in->opens : 0;
 
 	for (; i < end && (!in || i->scope == scope); i++)
@@ -404,7 +410,7 @@ section(const struct reading *r, const struct conftext_item *in, void *item,
 static const struct conftext_item *
 next_of(const struct reading *r, const struct conftab_section *s, const struct conftext_item *from)
 {
-	for (const struct conftext_item *i = from; i < r->text.items + r->text.n; i++)
+	for (const struct conftext_item *i = from; i < items_end(r); i++)
 		if (i->opens && span_eq(i->name, span_of(s->name)))
 			return i;
 	return NULL;

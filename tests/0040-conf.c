@@ -295,23 +295,6 @@ the_defaults(void)
 	conf_free(&c);
 }
 
-static void
-a_nul(void)
-{
-	static const struct span v[] = {SPAN("\0"), SPAN("lifetime = 1d\0"), SPAN("lifetime \0= 1d"),
-	    SPAN("lifetime = \0 1d"), SPAN("lifetime = \"1\0d\""), SPAN("lifetime = 1\0d")};
-
-	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
-		struct err e = ERR_INIT;
-		struct conf c;
-
-		is_num(conf_parse(&c, "f", v[i], &e), EX_CONFIG, "a NUL is refused");
-		conf_free(&c);
-		err_free(&e);
-	}
-	is_str(refusal("# \001\n"), "0 ", "but a comment may hold anything");
-}
-
 /* What stands in quotes, and what is meant. */
 static void
 quotes(void)
@@ -481,7 +464,6 @@ main(void)
 	odd_bytes();
 	the_defaults();
 	quotes();
-	a_nul();
 	comments();
 	units();
 	places();
