@@ -479,6 +479,8 @@ shorten_multipart(struct shorten *s, const struct entity *t, unsigned depth, str
 		part = !closing;
 		over = closing;
 	}
+	if (!rc && s->seven && start == t->body.p) /* to be ignored it is not: it is all there is */
+		rc = cannot(s, "in a multipart without its boundary", e);
 	if (!rc)
 		rc = between(s, (struct span){start, (size_t)(c.end - start)}, part, t, depth, e);
 	return rc;

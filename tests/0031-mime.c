@@ -135,6 +135,8 @@ static const struct row seven[] = {
 	"8-bit content in a part that cannot be encoded"},
     {"a multipart that cannot be walked", "Content-Type: multipart/mixed\r\n\r\n\xe9\r\n", NULL,
 	"8-bit content in a part that cannot be encoded"},
+    {"a multipart whose boundary is nowhere: all of it would be nobody's", MP "caf\xe9\r\n--c--\r\n", NULL,
+	"8-bit content in a multipart without its boundary"},
     {"a boundary that has one", "Content-Type: multipart/mixed; boundary=\"\xe9\"\r\n\r\n--\xe9\r\n", NULL,
 	"8-bit content in a part that cannot be encoded"},
     {"a coding of somebody's own", "Content-Transfer-Encoding: x-own\r\n\r\n\xe9\r\n", NULL,
