@@ -137,7 +137,8 @@ struct pass {
 	size_t acted, gone;
 };
 
-/* What retry would make due is due already. */
+/* What retry would make due is due already, and goes by itself: unless it went perhaps, and a person has to
+ * say that it is to go again. */
 static bool
 is_due(const struct steer *s, enum queue_place place, const struct entry_name *n)
 {
@@ -158,11 +159,23 @@ found(void *arg, const struct queue_at *at, const char *name, const struct entry
 		s->last_us = entry_id_us(n->id.p);
 	if (entry_id_us(n->id.p) > s->last_us)
 		return 0;
-	if (is_due(s, at->place, n))
-		met(s, n->id);
-	else
-		names_add(&s->found, at, name);
+	names_add(&s->found, at, name);
 	return 0;
+}
+
+static bool
+in_doubt(const struct queue_entry *t)
+{
+	struct err ignored = ERR_INIT;
+	struct journal j;
+	bool yes;
+
+	if (t->busy)
+		return false;
+	yes = journal_replay((struct span){t->journal.s, t->journal.len}, t->env.n, &j, &ignored) == 0 && j.doubts > 0;
+	journal_free(&j);
+	err_free(&ignored);
+	return yes;
 }
 
 /* Whether the envelope is meant, without disturbing who works on it. */
@@ -173,19 +186,27 @@ meant(struct steer *s, const struct names_item *item, const char *name, bool *ye
 	struct queue_entry t;
 	struct entry_name n;
 	enum queue_took took;
+	bool due;
 	int rc;
 
 	*yes = true;
-	if (!entry_name_parse(span_of(name), &n) || pick_name(s->pick, &n) == PICK_YES)
+	if (!entry_name_parse(span_of(name), &n))
+		return 0;
+	due = is_due(s, item->at.place, &n);
+	if (!due && pick_name(s->pick, &n) == PICK_YES)
 		return 0;
 	rc = queue_peek(s->q, &item->at, name, &t, &took, e);
 	if (rc)
 		return rc;
+	if (due && took != QUEUE_GONE)
+		met(s, n.id);
 	if (took == QUEUE_TOOK) {
-		*yes = pick_envelope(s->pick, &t.env);
+		*yes = pick_envelope(s->pick, &t.env) && (!due || in_doubt(&t));
 		queue_release(&t);
 	} else if (took == QUEUE_GONE) {
 		pass->gone++;
+		*yes = false;
+	} else if (due) {
 		*yes = false;
 	}
 	return 0;

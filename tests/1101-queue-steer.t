@@ -131,6 +131,12 @@ like "$(smtp-queue show "$a")" 'open, in doubt' 'on hold it stays in doubt'
 smtp-queue release "$a"
 is "$(smtp-queue show "$a" | grep -c 'in doubt') $(where "$a")" '0 cur' \
     'who releases it has decided'
+for when in 0 -4000; do # due in this hour, and in one before
+	a=$(put -S -D $(($(date +%s) + when)) doubt@example.net)
+	is "$(smtp-queue retry -v "$a"; smtp-queue show "$a" | grep -c 'in doubt')" "$a
+0" 'who has one retried that is due already has decided, too'
+	is "$(smtp-queue retry -v "$a"; smtp-queue show "$a" | grep -c '"do":"retry"')" 1 'once'
+done
 
 # The queue is its owner's: root becomes that user, others are refused.
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
