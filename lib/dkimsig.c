@@ -217,7 +217,7 @@ dkimsig_parse(struct span value, struct dkimsig *out, struct err *why)
 	domain(tag_or_empty(&t, "d"), &out->d);
 	domain(tag_or_empty(&t, "s"), &out->s);
 	dkim_unfold(tag_or_empty(&t, "b"), &out->b_text);
-	b64_decode(tag_or_empty(&t, "b"), &out->b);
+	b64_decode((struct span){out->b_text.s, out->b_text.len}, &out->b);
 	says = required(&t, out, why);
 	if (says == DKIMSIG_GOOD)
 		says = options(&t, out, why);

@@ -34,11 +34,15 @@
 #define SYS_HAS_WIDE __builtin_cpu_supports("avx2")
 #endif
 
-/* Functions for processors with vectors of 32 bytes, and the bits of those. */
+/* Functions for processors with vectors of 32 bytes, the bits of those, and each half's bytes in another
+ * order. */
 #if defined(__x86_64__)
 #define SYS_WIDE __attribute__((target("avx2")))
 #define SYS_WIDE_LANES(v)                                                                          \
 	((uint32_t)__builtin_ia32_pmovmskb256((__attribute__((vector_size(32))) char)(v)))
+#define SYS_WIDE_SHUFFLE(v, order)                                                                 \
+	((__typeof__(order))__builtin_ia32_pshufb256((__attribute__((vector_size(32))) char)(v),   \
+	    (__attribute__((vector_size(32))) char)(order)))
 #endif
 
 /* For seccomp: the processor, 0 where nobody has looked at its calls; and calls that only x86 still
