@@ -571,66 +571,55 @@ dkim_field_unsigned(enum dkim_canon canon, struct span field, struct buf *out)
 
 /* --- tag lists */
 
-/* VALCHAR, the white space between two, and UTF-8, which is checked as a whole. */
+/* VALCHAR, the white space between two, and UTF-8, which is checked as a whole; of what has no ";". */
 static bool
 is_tag_value(int c)
 {
-	return c > ' ' ? c != ';' && c != 127 : is_fws(c);
+	return c > ' ' ? c != 127 : is_fws(c);
 }
 
-/* How many bytes of it a value may have.  *ascii: none of them is over 127.  The list that it is of goes
- * on to `end`. */
-static size_t
-tag_value(struct span s, const char *end, bool *ascii)
+/* Whether a list has nothing but ASCII that may stand in a value, which is all there is to say of most. */
+static bool
+is_plain(struct span s)
 {
 	size_t i = 0;
-	v16 all = {0};
-	int rest = 0;
+	v16 odd = {0};
+	bool good = true;
 
-	for (; i < s.n && (size_t)(end - s.p) - i >= LANES; i += LANES) {
+	for (; s.n - i >= LANES; i += LANES) {
 		v16 v = load(s.p + i);
-		uint64_t look = bits((v16)(v < ' ') | (v16)(v == 127));
 
-		for (; look; look &= look - 1) {
-			size_t at = i + (size_t)__builtin_ctzll(look);
-
-			if (at < s.n && !is_tag_value((unsigned char)s.p[at]))
-				return at;
-		}
-		all |= v; /* and of what stands behind the value: then UTF-8 is looked at for nothing */
+		odd |= (v16)(v > 126) |
+		    ((v16)(v < ' ') & ~((v16)(v == '\t') | (v16)(v == '\r') | (v16)(v == '\n')));
 	}
-	for (; i < s.n; i++) {
-		if (!is_tag_value((unsigned char)s.p[i]))
-			return i;
-		rest |= (unsigned char)s.p[i];
-	}
-	*ascii = rest < 128 && !any(all & 128);
-	return s.n;
+	for (; i < s.n; i++)
+		good &= (unsigned char)s.p[i] < 127 && (s.p[i] >= ' ' || is_fws(s.p[i]));
+	return good && !any(odd);
 }
 
 /* tag-spec = [FWS] tag-name [FWS] "=" [FWS] tag-value [FWS] */
 static int
-tag_spec(struct cur *c, struct dkim_tag *t, struct err *e)
+tag_spec(struct cur *c, bool plain, struct span *name, struct span *value, struct err *e)
 {
-	struct span value;
-	bool ascii = false;
-	size_t good;
+	struct cur v;
 
 	cur_while(c, is_fws);
 	if (!is_alpha(cur_peek(c)))
 		return err_set(e, EX_DATAERR, "tag list: a tag without a name");
-	t->name = cur_while(c, is_tag_name);
+	*name = cur_while(c, is_tag_name);
 	cur_while(c, is_fws);
 	if (!cur_ch(c, '='))
-		return err_set(e, EX_DATAERR, "tag list: no \"=\" behind \"%.*s\"", SPAN_ARG(t->name));
-	value = cur_until(c, ';');
-	good = tag_value(value, c->end, &ascii);
-	if (good < value.n)
+		return err_set(e, EX_DATAERR, "tag list: no \"=\" behind \"%.*s\"", SPAN_ARG(*name));
+	v = cur_span(cur_until(c, ';'));
+	*value = span_trim(cur_rest(&v));
+	if (plain)
+		return 0;
+	cur_while(&v, is_tag_value);
+	if (!cur_end(&v))
 		return err_set(e, EX_DATAERR, "tag list: byte 0x%02x in the value of \"%.*s\"",
-		    (unsigned char)value.p[good], SPAN_ARG(t->name));
-	t->value = span_trim(value);
-	if (!ascii && !utf8_valid(t->value))
-		return err_set(e, EX_DATAERR, "tag list: \"%.*s\" is not UTF-8", SPAN_ARG(t->name));
+		    (unsigned)cur_peek(&v), SPAN_ARG(*name));
+	if (!utf8_valid(*value))
+		return err_set(e, EX_DATAERR, "tag list: \"%.*s\" is not UTF-8", SPAN_ARG(*name));
 	return 0;
 }
 
@@ -638,45 +627,66 @@ tag_spec(struct cur *c, struct dkim_tag *t, struct err *e)
 static inline bool
 same_name(struct span a, const char *p, size_t n)
 {
-	return a.p[0] == p[0] && a.n == n && (n == 1 || memcmp(a.p, p, n) == 0);
+	return a.n == n && a.p[0] == p[0] && (n == 1 || memcmp(a.p, p, n) == 0);
+}
+
+/* Names begin with letters, each of which has its own place among the lists. */
+static const struct span *
+find(const struct dkim_tags *t, const char *name, size_t n)
+{
+	for (size_t i = t->last[(unsigned char)*name % sizeof t->last]; i > 0; i = t->v[i - 1].before)
+		if (same_name(t->v[i - 1].name, name, n))
+			return &t->v[i - 1].value;
+	return NULL;
+}
+
+const struct span *
+dkim_tag(const struct dkim_tags *t, const char *name)
+{
+	return find(t, name, name[1] == '\0' ? 1 : strlen(name));
+}
+
+int
+dkim_tags_add(struct dkim_tags *t, struct span name, struct span value, struct err *e)
+{
+	unsigned char *last = &t->last[(unsigned char)*name.p % sizeof t->last];
+
+	if (find(t, name.p, name.n))
+		return err_set(e, EX_DATAERR, "tag list: \"%.*s\" comes twice", SPAN_ARG(name));
+	if (t->n == DKIM_TAGS_MAX)
+		return err_set(e, EX_DATAERR, "tag list: over %d tags", DKIM_TAGS_MAX);
+	t->v[t->n++] = (struct dkim_tag){name, value, *last};
+	*last = (unsigned char)t->n;
+	return 0;
+}
+
+void
+dkim_tags_begin(struct dkim_tags *t)
+{
+	t->n = 0;
+	memset(t->last, 0, sizeof t->last);
 }
 
 int
 dkim_tags(struct span text, struct dkim_tags *out, struct err *e)
 {
 	struct cur c = cur_span(text);
+	bool plain = is_plain(text);
 
-	out->n = 0;
+	dkim_tags_begin(out);
 	do {
-		struct dkim_tag t;
-		int rc;
+		struct span name, value;
+		int rc = tag_spec(&c, plain, &name, &value, e);
 
-		rc = tag_spec(&c, &t, e);
+		if (!rc)
+			rc = dkim_tags_add(out, name, value, e);
 		if (rc)
 			return rc;
-		for (size_t i = 0; i < out->n; i++)
-			if (same_name(out->v[i].name, t.name.p, t.name.n))
-				return err_set(e, EX_DATAERR, "tag list: \"%.*s\" comes twice",
-				    SPAN_ARG(t.name));
-		if (out->n == DKIM_TAGS_MAX)
-			return err_set(e, EX_DATAERR, "tag list: over %d tags", DKIM_TAGS_MAX);
-		out->v[out->n++] = t;
 		if (!cur_ch(&c, ';'))
 			break;
 		cur_while(&c, is_fws);
 	} while (!cur_end(&c)); /* one ";" may stand at the end */
 	return 0;
-}
-
-const struct span *
-dkim_tag(const struct dkim_tags *t, const char *name)
-{
-	size_t n = name[1] == '\0' ? 1 : strlen(name);
-
-	for (size_t i = 0; i < t->n; i++)
-		if (same_name(t->v[i].name, name, n))
-			return &t->v[i].value;
-	return NULL;
 }
 
 void

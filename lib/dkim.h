@@ -69,19 +69,24 @@ void dkim_field_unsigned(enum dkim_canon canon, struct span field, struct buf *o
 
 /* --- tag lists, 3.2 */
 
-#define DKIM_TAGS_MAX 64 /* a signature has a dozen, and a list is searched tag by tag */
+#define DKIM_TAGS_MAX 64 /* a signature has a dozen */
 
 struct dkim_tag {
 	struct span name, value; /* value: without the white space around it, folding inside */
+	unsigned char before;    /* with the same first letter, as in last; 0: none */
 };
 struct dkim_tags {
 	struct dkim_tag v[DKIM_TAGS_MAX];
 	size_t n;
+	unsigned char last[64]; /* by the first letter of the name: its last tag's index and one */
 };
 /* Spans are lent by text.  Bytes over 127 are taken where they are UTF-8 (RFC 8616 3).
  * EX_DATAERR says what is wrong: no name, no "=", a byte that may not stand there, a name
  * that comes twice, too many. */
 int dkim_tags(struct span text, struct dkim_tags *out, struct err *e);
+/* A list made tag by tag; EX_DATAERR: that name is there, or there are too many. */
+void dkim_tags_begin(struct dkim_tags *t);
+int dkim_tags_add(struct dkim_tags *t, struct span name, struct span value, struct err *e);
 /* The value of that tag, NULL where it is absent.  Names are case-sensitive. */
 const struct span *dkim_tag(const struct dkim_tags *t, const char *name);
 

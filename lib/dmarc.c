@@ -105,7 +105,7 @@ tags(struct span text, struct dkim_tags *out, struct err *e)
 {
 	struct cur c = cur_span(text);
 
-	out->n = 0;
+	dkim_tags_begin(out);
 	while (!cur_end(&c)) {
 		struct span piece = cur_until(&c, ';');
 		struct err why = ERR_INIT;
@@ -116,13 +116,8 @@ tags(struct span text, struct dkim_tags *out, struct err *e)
 		err_free(&why);
 		if (rc)
 			continue;
-		for (size_t i = 0; i < out->n; i++)
-			if (span_eq(out->v[i].name, one.v[0].name))
-				return err_set(e, EX_DATAERR, "tag list: \"%.*s\" comes twice",
-				    SPAN_ARG(one.v[0].name));
-		if (out->n == DKIM_TAGS_MAX)
-			return err_set(e, EX_DATAERR, "tag list: over %d tags", DKIM_TAGS_MAX);
-		out->v[out->n++] = one.v[0];
+		if (dkim_tags_add(out, one.v[0].name, one.v[0].value, e))
+			return e->code;
 	}
 	return 0;
 }
