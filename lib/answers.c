@@ -38,21 +38,22 @@ answers_type_of(struct span name, enum answers_type *type)
 static bool
 ask_for(struct span name, struct buf *out)
 {
-	size_t label = 0;
+	struct cur c;
 
 	if (name.n > 0 && name.p[name.n - 1] == '.')
 		name.n--;
-	if (name.n == 0 || name.n > NAME_BYTES)
+	if (name.n > NAME_BYTES || (name.n > 0 && memchr(name.p, '\0', name.n)))
 		return false;
-	for (size_t i = 0; i < name.n; i++) {
-		int c = (unsigned char)name.p[i];
+	c = cur_span(name);
+	do {
+		size_t label = cur_until(&c, '.').n;
 
-		label = c == '.' ? 0 : label + 1;
-		if (c == '\0' || label > LABEL_BYTES || (c == '.' && (i == 0 || name.p[i - 1] == '.')))
+		if (label == 0 || label > LABEL_BYTES)
 			return false;
-		buf_ch(out, (char)ascii_lower(c));
-	}
-	return label > 0;
+	} while (cur_ch(&c, '.'));
+	span_lower(name, buf_room(out, name.n));
+	buf_grew(out, name.n);
+	return true;
 }
 
 void

@@ -40,6 +40,20 @@ span_ends(struct span s, struct span tail)
 	    (s.n >= tail.n && span_ieq((struct span){s.p + s.n - tail.n, tail.n}, tail));
 }
 
+void
+span_lower(struct span s, char *to)
+{
+	size_t i = 0;
+
+	for (; s.n - i >= 8; i += 8) {
+		uint64_t x = eight_lower(eight_at(s.p + i));
+
+		memcpy(to + i, &x, sizeof x);
+	}
+	for (; i < s.n; i++)
+		to[i] = (char)ascii_lower((unsigned char)s.p[i]);
+}
+
 static bool
 is_white(char c)
 {

@@ -46,6 +46,7 @@ span_ieq(struct span a, struct span b) /* likewise; most differ in length or in 
 bool span_is_ascii(struct span s); /* no byte over 127 */
 bool span_ends(struct span s, struct span tail); /* without case */
 struct span span_trim(struct span s);            /* without SP, TAB, CR, LF at both ends */
+void span_lower(struct span s, char *to);        /* s.n bytes, ASCII letters in lower case */
 
 static inline struct cur
 cur_of(const void *p, size_t n)

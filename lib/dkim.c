@@ -179,19 +179,25 @@ any(v16 v)
 	return (half[0] | half[1]) != 0;
 }
 
-/* How many bytes at p are above SP: words of a header without its white space and folds. */
+/* How many bytes at p are above SP: words of a header without its white space and folds.  spaced: and one
+ * SP between two of them, as in relaxed form. */
 static inline size_t
-visible(const char *p, size_t n)
+visible(const char *p, size_t n, bool spaced)
 {
 	size_t i = 0;
 
-	for (; n - i >= LANES; i += LANES) {
-		uint64_t low = bits((v16)(load(p + i) <= ' '));
+	for (; n - i > LANES; i += LANES) {
+		v16 v = load(p + i), low = (v16)(v <= ' ');
+		uint64_t stop;
 
-		if (low)
-			return i + (size_t)__builtin_ctzll(low);
+		if (spaced)
+			low &= (v16)(v != ' ') | (v16)(load(p + i + 1) <= ' ');
+		stop = bits(low);
+		if (stop)
+			return i + (size_t)__builtin_ctzll(stop);
 	}
-	while (i < n && (unsigned char)p[i] > ' ')
+	while (i < n && ((unsigned char)p[i] > ' ' ||
+	    (spaced && p[i] == ' ' && n - i > 1 && (unsigned char)p[i + 1] > ' ')))
 		i++;
 	return i;
 }
@@ -483,7 +489,7 @@ relaxed_value(struct span value, struct buf *out)
 	size_t start = out->len;
 
 	while (!cur_end(&c)) {
-		const char *word = c.p;
+		const char *words = c.p;
 
 		if (line_end(&c))
 			continue;
@@ -492,14 +498,14 @@ relaxed_value(struct span value, struct buf *out)
 			c.p++;
 			continue;
 		}
-		do { /* a CR that ends no line is a byte of the word */
+		do { /* a CR that ends no line is a byte of a word */
 			c.p++;
-			c.p += visible(c.p, (size_t)(c.end - c.p));
+			c.p += visible(c.p, (size_t)(c.end - c.p), true);
 		} while (!cur_end(&c) && !is_fws(cur_peek(&c)));
 		if (space && out->len > start)
 			buf_ch(out, ' ');
 		space = false;
-		buf_add(out, word, (size_t)(c.p - word));
+		buf_add(out, words, (size_t)(c.p - words));
 	}
 }
 
@@ -509,30 +515,21 @@ relaxed_field(struct span field, struct buf *out)
 	struct cur c = cur_span(field);
 	struct span name = span_trim(cur_until(&c, ':'));
 
-	char *to = buf_room(out, field.n + 2);
-
-	for (size_t i = 0; i < name.n; i++)
-		to[i] = (char)ascii_lower((unsigned char)name.p[i]);
+	span_lower(name, buf_room(out, field.n + 2));
 	buf_grew(out, name.n);
 	if (cur_ch(&c, ':'))
 		buf_ch(out, ':');
 	relaxed_value(cur_rest(&c), out);
 }
 
-static void
-field_without_end(enum dkim_canon canon, struct span field, struct buf *out)
+void
+dkim_field(enum dkim_canon canon, struct span field, struct buf *out)
 {
 	field = without_end(field);
 	if (canon == DKIM_SIMPLE)
 		simple_field(field, out);
 	else
 		relaxed_field(field, out);
-}
-
-void
-dkim_field(enum dkim_canon canon, struct span field, struct buf *out)
-{
-	field_without_end(canon, field, out);
 	buf_add(out, "\r\n", 2);
 }
 
@@ -545,8 +542,8 @@ is_tag_name(int c) /* ALNUMPUNC */
 void
 dkim_field_unsigned(enum dkim_canon canon, struct span field, struct buf *out)
 {
-	struct buf blank = BUF_INIT;
 	struct cur c = cur_span(field);
+	struct span head, tail;
 
 	cur_until(&c, ':');
 	cur_ch(&c, ':');
@@ -561,12 +558,16 @@ dkim_field_unsigned(enum dkim_canon canon, struct span field, struct buf *out)
 		cur_until(&c, ';');
 		cur_ch(&c, ';');
 	}
-	buf_room(&blank, field.n);
-	buf_add(&blank, field.p, field.n - (size_t)(c.end - c.p));
+	head = without_end((struct span){field.p, field.n - (size_t)(c.end - c.p)});
 	cur_until(&c, ';'); /* all of the value, with the white space around it */
-	buf_add(&blank, c.p, (size_t)(c.end - c.p));
-	field_without_end(canon, (struct span){blank.s, blank.len}, out);
-	buf_free(&blank);
+	tail = without_end(cur_rest(&c));
+	if (canon == DKIM_SIMPLE) {
+		simple_field(head, out);
+		simple_field(tail, out);
+	} else {
+		relaxed_field(head, out);
+		relaxed_value(tail, out);
+	}
 }
 
 /* --- tag lists */
@@ -698,7 +699,7 @@ dkim_unfold(struct span value, struct buf *out)
 	while (!cur_end(&c)) {
 		const char *piece = c.p;
 
-		c.p += visible(c.p, (size_t)(c.end - c.p));
+		c.p += visible(c.p, (size_t)(c.end - c.p), false);
 		while (!cur_end(&c) && !is_fws(cur_peek(&c)))
 			c.p++; /* a control character */
 		buf_add(out, piece, (size_t)(c.p - piece));

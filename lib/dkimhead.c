@@ -8,16 +8,9 @@
 #define HEADER_ROOM 960 /* and of what is hashed of most headers */
 
 static void
-lower_to(char *to, struct span name)
-{
-	for (size_t i = 0; i < name.n; i++)
-		to[i] = (char)ascii_lower((unsigned char)name.p[i]);
-}
-
-static void
 lower(struct buf *out, struct span name)
 {
-	lower_to(buf_room(out, name.n), name);
+	span_lower(name, buf_room(out, name.n));
 	buf_grew(out, name.n);
 }
 
@@ -82,7 +75,7 @@ dkimhead_last(const struct dkimhead *h, struct span name)
 	uint32_t at;
 
 	if (name.n <= sizeof few) {
-		lower_to(few, name);
+		span_lower(name, few);
 	} else {
 		lower(&many, name);
 		key.p = many.s;

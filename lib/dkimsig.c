@@ -37,17 +37,31 @@ is_below(struct span domain, struct span parent)
 	    domain.p[domain.n - parent.n - 1] == '.');
 }
 
-size_t
+bool
 dkimsig_covers(const struct dkimsig *s, struct span name)
 {
 	struct cur c = cur_span(s->h);
-	size_t n = 0;
 
-	while (!cur_end(&c)) {
-		n += span_ieq(span_trim(cur_until(&c, ':')), name);
-		cur_ch(&c, ':');
-	}
-	return n;
+	do {
+		if (span_ieq(span_trim(cur_until(&c, ':')), name))
+			return true;
+	} while (cur_ch(&c, ':'));
+	return false;
+}
+
+static bool
+is_name_byte(int c)
+{
+	return is_alnum(c) || c == '-' || c == '_' || c == '.';
+}
+
+static bool
+is_name(struct span s)
+{
+	struct cur c = cur_span(s);
+
+	cur_while(&c, is_name_byte);
+	return cur_end(&c);
 }
 
 /* Letters, digits, "-" and "_" between dots, as A-labels (RFC 8616 3). */
@@ -58,10 +72,12 @@ domain(struct span text, struct buf *out)
 	struct err e = ERR_INIT;
 	bool good;
 
-	dkim_unfold(text, &plain);
-	good = idn_to_ascii((struct span){plain.s, plain.len}, out, &e) == 0 && out->s[out->len - 1] != '.';
-	for (size_t i = 0; good && i < out->len; i++)
-		good = is_alnum((unsigned char)out->s[i]) || strchr("-_.", out->s[i]);
+	if (!is_name(text)) {
+		dkim_unfold(text, &plain);
+		text = (struct span){plain.s, plain.len};
+	}
+	good = idn_to_ascii(text, out, &e) == 0 && out->s[out->len - 1] != '.' &&
+	    is_name((struct span){out->s, out->len});
 	if (!good)
 		buf_cut(out, 0);
 	buf_free(&plain);
@@ -171,15 +187,16 @@ identity(const struct dkim_tags *t, struct dkimsig *s, struct err *why)
 	return good ? DKIMSIG_GOOD : refused(why, "domain mismatch: i= is not below d=");
 }
 
-static enum dkimsig_says
-required(const struct dkim_tags *t, struct dkimsig *s, struct err *why)
-{
-	static const char *const names[] = {"v", "a", "b", "bh", "d", "h", "s"};
+enum { V, A, B, BH, D, H, S, REQUIRED };
+static const char *const names[REQUIRED] = {"v", "a", "b", "bh", "d", "h", "s"};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (!dkim_tag(t, names[i]))
+static enum dkimsig_says
+required(const struct span *const tags[REQUIRED], struct dkimsig *s, struct err *why)
+{
+	for (int i = 0; i < REQUIRED; i++)
+		if (!tags[i])
 			return syntax(why, "signature missing required tag %s=", names[i]);
-	if (!span_eq(*dkim_tag(t, "v"), SPAN(VERSION)))
+	if (!span_eq(*tags[V], SPAN(VERSION)))
 		return syntax(why, "incompatible version");
 	if (s->d.len == 0)
 		return syntax(why, "d= is no domain");
@@ -195,39 +212,40 @@ required(const struct dkim_tags *t, struct dkimsig *s, struct err *why)
 }
 
 static struct span
-tag_or_empty(const struct dkim_tags *t, const char *name)
+or_empty(const struct span *tag)
 {
-	const struct span *v = dkim_tag(t, name);
-
-	return v ? *v : (struct span){"", 0};
+	return tag ? *tag : (struct span){"", 0};
 }
 
 enum dkimsig_says
 dkimsig_parse(struct span value, struct dkimsig *out, struct err *why)
 {
 	struct dkim_tags t;
+	const struct span *tags[REQUIRED];
 	enum dkimsig_says says;
 
 	*out = (struct dkimsig){.d = BUF_INIT, .s = BUF_INIT, .i = BUF_INIT, .bh = BUF_INIT, .b = BUF_INIT,
 	    .b_text = BUF_INIT, .limit = DKIM_NO_LIMIT};
 	if (dkim_tags(value, &t, why))
 		return DKIMSIG_SYNTAX;
-	out->a = tag_or_empty(&t, "a");
-	out->h = tag_or_empty(&t, "h");
-	domain(tag_or_empty(&t, "d"), &out->d);
-	domain(tag_or_empty(&t, "s"), &out->s);
-	dkim_unfold(tag_or_empty(&t, "b"), &out->b_text);
+	for (int i = 0; i < REQUIRED; i++)
+		tags[i] = dkim_tag(&t, names[i]);
+	out->a = or_empty(tags[A]);
+	out->h = or_empty(tags[H]);
+	domain(or_empty(tags[D]), &out->d);
+	domain(or_empty(tags[S]), &out->s);
+	dkim_unfold(or_empty(tags[B]), &out->b_text);
 	b64_decode((struct span){out->b_text.s, out->b_text.len}, &out->b);
-	says = required(&t, out, why);
+	says = required(tags, out, why);
 	if (says == DKIMSIG_GOOD)
 		says = options(&t, out, why);
 	if (says == DKIMSIG_GOOD)
 		says = algorithm(out, why);
 	if (says != DKIMSIG_GOOD)
 		return says;
-	if (!b64_decode(*dkim_tag(&t, "bh"), &out->bh) || out->bh.len != CRYPT_SHA256_BYTES)
+	if (!b64_decode(*tags[BH], &out->bh) || out->bh.len != CRYPT_SHA256_BYTES)
 		return syntax(why, "bh= is no SHA-256 hash");
-	if (dkimsig_covers(out, SPAN("from")) == 0)
+	if (!dkimsig_covers(out, SPAN("from")))
 		return refused(why, "From field not signed");
 	return identity(&t, out, why);
 }

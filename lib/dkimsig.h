@@ -39,7 +39,7 @@ struct dkimsig {
 enum dkimsig_says dkimsig_parse(struct span value, struct dkimsig *out, struct err *why);
 void dkimsig_free(struct dkimsig *s);
 
-/* Whether name stands in h=, and how often. */
-size_t dkimsig_covers(const struct dkimsig *s, struct span name);
+/* Whether name stands in h=. */
+bool dkimsig_covers(const struct dkimsig *s, struct span name);
 
 #endif

@@ -112,8 +112,8 @@ idn_to_ascii(struct span domain, struct buf *out, struct err *e)
 	if (!rc && !ascii) {
 		rc = to_a_labels(d, out, e);
 	} else if (!rc) {
-		for (size_t i = 0; i < d.n; i++)
-			buf_ch(out, (char)ascii_lower((unsigned char)d.p[i]));
+		span_lower(d, buf_room(out, d.n));
+		buf_grew(out, d.n);
 	}
 	if (!rc && out->len > start && out->s[out->len - 1] == '.')
 		buf_cut(out, out->len - 1); /* the same name, as the DNS writes it */

@@ -23,7 +23,7 @@ map_free(struct map *m)
 static uint64_t
 hash(const struct map *m, struct span key)
 {
-	uint64_t h = m->seed ^ key.n, w;
+	uint64_t h = m->seed ^ key.n, w, rest = 0;
 	size_t i = 0;
 
 	for (; i + sizeof w <= key.n; i += sizeof w) {
@@ -32,7 +32,8 @@ hash(const struct map *m, struct span key)
 		h ^= h >> 29;
 	}
 	for (; i < key.n; i++)
-		h = (h ^ (unsigned char)key.p[i]) * 0xbf58476d1ce4e5b9u;
+		rest = rest << 8 | (unsigned char)key.p[i];
+	h = (h ^ rest) * 0xbf58476d1ce4e5b9u;
 	h ^= h >> 32;
 	return h * 0x94d049bb133111ebu;
 }

@@ -25,7 +25,7 @@ signature(struct span text)
 		const char *at = memrchr(s.i.s, '@', s.i.len);
 
 		want(s.d.len > 0 && s.s.len > 0 && s.d.len + s.s.len < 253 && s.bh.len == CRYPT_SHA256_BYTES);
-		want(s.b.len > 0 && dkimsig_covers(&s, SPAN("FROM")) > 0 && at);
+		want(s.b.len > 0 && dkimsig_covers(&s, SPAN("FROM")) && at);
 		want(!s.has_expiry || !s.has_time || s.expiry_s > s.time_s);
 		for (size_t i = 0; i < s.d.len; i++)
 			want(strchr("-._", s.d.s[i]) || is_alnum((unsigned char)s.d.s[i]));
