@@ -434,6 +434,15 @@ look_closer(struct run_state *r, struct load *l)
 	return old || is_untold(r, l) ? TELLS : MOVES_ON;
 }
 
+/* In new/, and its name says that its sender wants it later: it is opened, and told of, before it waits in cur/. */
+static bool
+is_for_later(const struct load *l)
+{
+	struct entry_name n;
+
+	return !taken(l) && l->i.place == IN_NEW && entry_name_parse(span_of(l->i.name), &n) && n.due > now_s();
+}
+
 /* A wait that we choose: by name alone, and no attempt is counted.  Only what is over its lifetime, or late
  * and its sender does not know, is opened, and only after an attempt at this site has failed. */
 static void
@@ -452,7 +461,10 @@ move_on(struct run_state *r, struct plan_site *s, struct load *l, uint64_t until
 	if (failed && (s->failed ? s->why : s->budget->why)) /* its other connections may have news meanwhile */
 		buf_str(&why, s->failed ? s->why : s->budget->why);
 	pthread_mutex_unlock(&r->lock);
-	what = failed ? look_closer(r, l) : MOVES_ON;
+	if (is_for_later(l))
+		what = load_take(r, l) ? MOVES_ON : GONE;
+	else
+		what = failed ? look_closer(r, l) : MOVES_ON;
 	if (what == TELLS)
 		load_verdict(r, l, JOURNAL_DEFERRED, 0, status, why.s, s->name);
 	buf_free(&why);

@@ -152,6 +152,20 @@ for rcpt in u@x.example v@x.example w@x.example; do wished $rcpt; done
 run_all 'three of them to a site that is down'
 is "$(outcomes | cut -d ' ' -f 1,3)" 'deferred 1' 'one makes an attempt'
 is "$(grep -l '"do":"deferred"' "$T"/queue/cur/*/* | wc -l) $(find "$T/queue/cur" -type f | wc -l)" '1 3' 'the others wait without one'
+# Its sender's wish is what it waits for where its site is closed when it comes, too; and it is told of.
+script <<'E'
+connect 421 4.3.2 not now ; close
+E
+letter u@x.example
+run_all 'a site that is down'
+until=$(($(date +%s) + 7200))
+letter -O holduntil=$until v@x.example
+id=${ID%%[!a-z0-9]*}
+run_all 'what is for later comes'
+is "$(find "$T/queue/cur" -type f -name "*.$id,*" | sed 's|.*/||; s/[.].*//')" $until 'it waits until then'
+is "$(grep -h '"type":"accepted"' "$RELAYKIT_QUEUE"/log/* | grep -c "\"id\":\"$id\"")" 1 'and its coming is told'
+run_all 'again'
+is "$(connections) $(grep -h '"type":"accepted"' "$RELAYKIT_QUEUE"/log/* | grep -c "\"id\":\"$id\"")" '1 1' 'once, and nobody is asked'
 configure 'lifetime = 6s'
 
 # What is told is what the attempt met that was the last, not an earlier one.
