@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,27 +135,52 @@ option(struct program *p, int c)
 
 /* --- the password */
 
-/* Without echo; whatever is typed ahead of the question is thrown away. */
+static struct termios loud; /* the terminal as it was, while it is quiet */
+static const int deadly[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+
+/* Whoever gives up goes on typing at his shell, and wants to see what. */
+static void
+give_up(int sig)
+{
+	tcsetattr(STDIN_FILENO, TCSANOW, &loud);
+	raise(sig); /* as usual again, SA_RESETHAND */
+}
+
+/* Without echo; whatever was typed ahead is thrown away. */
+static int
+hush(struct err *e)
+{
+	struct sigaction act = {.sa_handler = give_up, .sa_flags = (int)SA_RESETHAND}, was;
+	struct termios quiet;
+
+	if (tcgetattr(STDIN_FILENO, &loud) < 0)
+		return err_sys(e, "terminal");
+	for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
+		if (sigaction(deadly[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+			sigaction(deadly[i], &act, NULL);
+	quiet = loud;
+	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+	quiet.c_cc[VSUSP] = _POSIX_VDISABLE;
+	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0)
+		return err_sys(e, "terminal");
+	return 0;
+}
+
 static int
 ask(const char *question, struct buf *out, struct err *e)
 {
-	struct termios was, quiet;
 	struct buf line = BUF_INIT;
 	size_t got = 0;
-	int rc = 0;
+	int rc = hush(e);
 
-	if (tcgetattr(STDIN_FILENO, &was) < 0)
-		return err_sys(e, "terminal");
-	quiet = was;
-	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
-	fputs(question, stderr);
+	if (rc)
+		return rc;
+	fputs(question, stderr); /* who is asked may answer at once, so not before */
 	fflush(stderr);
-	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0)
-		return err_sys(e, "terminal");
 	do
 		rc = io_read(STDIN_FILENO, buf_room(&line, LINE_MAX_BYTES), LINE_MAX_BYTES, &got, e);
 	while (!rc && (buf_grew(&line, got), got > 0) && line.s[line.len - 1] != '\n');
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &loud);
 	fputs("\n", stderr);
 	if (!rc && line.len > 0 && line.s[line.len - 1] == '\n')
 		buf_cut(&line, line.len - 1);

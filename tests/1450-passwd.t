@@ -151,6 +151,49 @@ without libgsasl.so.18 'name: libgsasl.so.18' 'add x'
 without libcrypt.so.2 libcrypt.so.1 'add --keys yescrypt x'
 ok 'the file is as it was' cmp before users
 
+# At a terminal: each question is answered at once, as by expect(1), and what is typed is not seen.
+cat >terminal.py <<'P'
+import fcntl, os, signal, termios
+def answer(answers, *command):
+    fd, keep = os.openpty() # kept, so that its settings can be seen behind the end
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        fcntl.ioctl(keep, termios.TIOCSCTTY, 0)
+        for i in range(3):
+            os.dup2(keep, i)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.execvp(command[0], command)
+    seen = b''
+    for question, text in answers:
+        while question not in seen:
+            seen += os.read(fd, 1000)
+        os.write(fd, text)
+    status = os.waitpid(pid, 0)[1]
+    echo = bool(termios.tcgetattr(keep)[3] & termios.ECHO)
+    os.close(keep)
+    try:
+        while True:
+            seen += os.read(fd, 1000)
+    except OSError: # the other end is closed, and all that came from it was read
+        pass
+    os.close(fd)
+    end = 'exit %d' % os.WEXITSTATUS(status) if os.WIFEXITED(status) else 'signal %d' % os.WTERMSIG(status)
+    return '%s %s %s' % (end, 'echo' if echo else 'silence', seen.decode().replace('\r\n', '|'))
+add = ['smtp-passwd', '--users', 'users', 'add', '--iterations', '4096', 'typed']
+one, two = b'Password: ', b'Once more: '
+print(answer([(one, b'pencil\n'), (two, b'pencil\n')], *add))
+print(answer([(one, b'pencil\n')], 'smtp-passwd', '--users', 'users', 'check', 'typed'))
+print(answer([(one, b'pencil\n'), (two, b'pen\n')], *add))
+print(answer([(one, b'pen\x03')], *add))
+print(answer([(one, b'pencil\n'), (two, b'\x03')], *add))
+P
+is "$(timeout 100 python3 terminal.py)" 'exit 0 echo Password: |Once more: |
+exit 0 echo Password: |
+exit 65 echo Password: |Once more: |smtp-passwd: the two passwords differ|
+signal 2 echo Password: 
+signal 2 echo Password: |Once more: ' 'at a terminal; given up, it is as it was'
+
 # Twenty at one time: each is there.
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	echo x | smtp-passwd --users users add --iterations 4096 "user$i" &
