@@ -348,7 +348,7 @@ one_message(struct work *w, const struct queue_entry *t)
 	struct journal j;
 
 	if (journal_replay((struct span){t->journal.s, t->journal.len}, t->env.n, &j, &e) == 0) {
-		bool waits = t->env.hold_until_s > io_time_us() / 1000000 && j.retried_us == 0 && !w->r->now;
+		bool waits = t->env.hold_until_s > io_time_us() / 1000000 && j.retried_us == 0;
 
 		for (size_t i = 0; i < t->env.n; i++) {
 			if (waits)

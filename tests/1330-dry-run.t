@@ -54,6 +54,7 @@ one@good.example|send|
 reject-550@good.example|fail|5.1.1
 six@good.example|wait|' 'rcpt: what the server says to each' || dry rcpt | sed 's/^/# /'
 is "$(dry dns --now | grep -c notdue)" 1 '--now: what is not due, too'
+is "$(dry route --now | grep six)" 'six@good.example|wait|||||its sender wants it to be held until later' 'but what its sender wants later waits'
 is "$(dry dns --site "127.0.0.1:$PORT" | cut -d'|' -f1 | tr '\n' ' ')" \
     'defer-451@good.example four@tls.example one@good.example reject-550@good.example six@good.example ' '--site'
 id=$(smtp-queue --json list | python3 -c 'import json, sys
