@@ -33,9 +33,8 @@ hall_signals(struct err *e)
 	sigaddset(&ours, SIGINT);
 	sigaddset(&ours, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &ours, &outside);
-	signal(SIGTERM, SIG_DFL);
+	signal(SIGTERM, SIG_DFL); /* for the children, whoever had them ignored */
 	signal(SIGINT, SIG_DFL);
-	signal(SIGCHLD, SIG_DFL); /* ignored by whoever started us, children would end unseen */
 	signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
 	return signals < 0 ? err_sys(e, "signalfd") : 0;
 }

@@ -96,4 +96,20 @@ for part in plain command session stays tls strict proxy xclient fds renew; do
 	like "$(grep -v -e 'listening at' -e 'PROXY: a bad header from 127.0.0.1' -e 'old certificates are kept' "$T/serve.err")" '^$' \
 	    "$part: nothing on standard error"
 done
+
+# Whoever starts us may have his signals ignored: clients that end are counted all the same.
+if env --ignore-signal=CHLD true 2>/dev/null; then
+	mkdir "$T/bin"
+	printf '#!/bin/sh\nexec env --ignore-signal=CHLD,INT,TERM "%s/bin/smtp-serve" "$@"\n' "$BUILD" >"$T/bin/smtp-serve"
+	chmod +x "$T/bin/smtp-serve"
+	PATH=$T/bin:$PATH
+	serve_conf 'serve { clients = 3 }'
+	serve_start
+	is "$(python3 -c '
+import smtplib, sys
+for _ in range(5):
+    with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=60) as s:
+        print(s.noop()[0], end=" ")' "$PORT")" '250 250 250 250 250 ' 'five clients, one behind the other, where three may be in'
+	ok 'and a signal ends us' serve_stop
+fi
 done_testing
