@@ -82,7 +82,8 @@ with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=60) as s:
     print(*s.rcpt(sys.argv[2]))' "$PORT" "$1"
 }
 is "$(listening dead@x.example)" "550 b'5.7.1 $why'" 'a list that began while it listens'
-is "$(listening 'dead@bücher.example' | cut -c 1-12)" "250 b'2.1.5 " 'for other domains it has no library then'
+sanitized || # for it is not confined then, and loads what it wants
+    is "$(listening 'dead@bücher.example' | cut -c 1-12)" "250 b'2.1.5 " 'for other domains it has no library then'
 serve_stop
 serve_start
 is "$(listening 'dead@bücher.example' | cut -c 1-12)" "550 b'5.7.1 " 'which it loads at its next start'
