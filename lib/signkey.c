@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +79,9 @@ from_command(const char *command, struct buf *out, struct err *e)
 	char sh[] = "sh", opt[] = "-c", *text = mem_dup(command, strlen(command));
 	char *argv[] = {sh, opt, text, NULL};
 	posix_spawn_file_actions_t act;
+	posix_spawnattr_t attr;
 	struct err ended = ERR_INIT;
+	sigset_t usual;
 	int fds[2], r, rc;
 	pid_t pid;
 
@@ -89,7 +92,14 @@ from_command(const char *command, struct buf *out, struct err *e)
 	posix_spawn_file_actions_init(&act);
 	posix_spawn_file_actions_addopen(&act, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&act, fds[1], STDOUT_FILENO);
-	r = posix_spawn(&pid, "/bin/sh", &act, NULL, argv, environ);
+	sigemptyset(&usual); /* what prog_start() ignores: "... | head -n 1" is to end */
+	sigaddset(&usual, SIGPIPE);
+	sigaddset(&usual, SIGXFSZ);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigdefault(&attr, &usual);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	r = posix_spawn(&pid, "/bin/sh", &act, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&act);
 	close(fds[1]);
 	free(text);

@@ -73,6 +73,9 @@ export PW
 unchanged 'password from a file' lf.eml -s e -k enc.pem --password-file pw
 unchanged 'from the environment' lf.eml -s e -k enc.pem --password-env PW
 unchanged 'from a command' lf.eml -s e -k enc.pem --password-command 'echo secret; echo more'
+# shellcheck disable=SC2016
+unchanged 'with signals as usual: a pipe that nobody reads ends it' lf.eml -s e -k enc.pem \
+    --password-command 'sh -c '\''kill -PIPE $$; echo ignored'\''; echo secret'
 # refused WHAT CODE STDERR INPUT OPTIONS...: and nothing on standard output
 refused() {
 	what=$1 want=$2 text=$3 in=$4
