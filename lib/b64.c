@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define GROUP 4 /* digits, and the bytes that may be written behind the last one decoded */
+#define BEHIND 4 /* bytes that may be written behind the last one decoded */
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -70,7 +70,8 @@ typedef uint32_t groups __attribute__((vector_size(32)));
 #define AMONG(v, first, n) ((v32)((v32)((v) - (first)) < (n)))
 #define IS(v, what) ((v32)((v) == (what)))
 
-/* 32 digits at a time, up to the first that are not all digits.  4 bytes behind what it makes are written. */
+/* 32 digits at a time, up to the first that are not all digits.  BEHIND bytes behind what it makes are
+ * written. */
 SYS_WIDE static size_t
 wide_groups(struct span text, char **out)
 {
@@ -134,7 +135,7 @@ whole_groups(struct span text, char **out)
 bool
 b64_decode(struct span text, struct buf *out)
 {
-	char *start = buf_room(out, text.n / 4 * 3 + 3); /* where out's NUL stands */
+	char *start = buf_room(out, text.n / 4 * 3 + BEHIND); /* where out's NUL stands */
 	char *to = start;
 	uint32_t bits = 0;
 	int have = 0, pads = 0;
