@@ -140,15 +140,14 @@ _Static_assert(sizeof(enum conf_tls) == sizeof(unsigned) &&
 
 #define RELAY_IS "HOST, HOST:PORT or [ADDRESS]:PORT"
 
-/* "", "mx", HOST, HOST:PORT, [V6]:PORT; several separated by commas */
+/* "mx", HOST, HOST:PORT, [V6]:PORT; several separated by commas.  Nothing at all is a template that was not
+ * filled in: its mail would go past the relay. */
 static bool
 relay_ok(const char *text)
 {
 	struct cur c = cur_span(span_of(text));
 	uint64_t port = 25;
 
-	if (!*text)
-		return true;
 	do {
 		cur_while(&c, is_space);
 		if (!conftab_cur_host(&c) || (cur_ch(&c, ':') && !cur_u64(&c, 65535, &port)) ||
@@ -216,7 +215,7 @@ is_lmtp(const char *text)
 	struct cur c = cur_span(span_of(text));
 
 	if (!cur_lit(&c, "unix:"))
-		return *text && relay_ok(text);
+		return relay_ok(text);
 	return *c.p == '/' && strlen(c.p) < sizeof ((struct sockaddr_un *)NULL)->sun_path;
 }
 
@@ -237,7 +236,7 @@ is_delimiter(const char *text)
 static bool
 is_mx(const struct conf_route *r)
 {
-	return !r->relay || !*r->relay || span_ieq(span_of(r->relay), SPAN("mx"));
+	return !r->relay || span_ieq(span_of(r->relay), SPAN("mx"));
 }
 
 /* One way, and nothing that is said about another. */

@@ -100,6 +100,7 @@ static const struct {
     {"route \"Ann@b\" { }\nroute \"ann@B\" { }", "78 f:2: route ann@B is given twice, first in line 1"},
     {"route \"@a.b\" { maildir = \"/m/%u\" }", "78 f:1: route \"@a.b\": " NOT_ITS},
     {"route \"<>\" { pipe = \"/bin/true\" }", "78 f:1: route \"<>\": " NOT_ITS},
+    {"route x {\n relay = \"\" }", "78 f:2: relay: \"\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
     {"route x {\n relay = \"h:0\" }",
 	"78 f:2: relay: \"h:0\" is not HOST, HOST:PORT or [ADDRESS]:PORT"},
     {"route x {\n relay = \"h:65536\" }",
