@@ -87,21 +87,21 @@ static int
 quoted(struct scan *s, struct token *t, struct err *e)
 {
 	char quote = *s->c.p++;
+	unsigned char ch;
 
 	t->quote = quote;
 	t->text.p = s->c.p;
 	while (!cur_end(&s->c) && *s->c.p != quote && *s->c.p != '\n') {
-		unsigned char ch = (unsigned char)*s->c.p;
-
-		if ((ch < ' ' && ch != '\t') || ch == 127)
-			return bad(s, s->line, e, "control character");
 		if (at(s, "${"))
 			return bad(s, s->line, e, "${...} is not expanded here: write the value");
-		if (ch == '\\' && s->c.end - s->c.p >= 2 && s->c.p[1] != '\n') {
+		if (*s->c.p == '\\' && s->c.end - s->c.p >= 2 && s->c.p[1] != '\n') {
 			s->c.p++;
 			if (quote == '"' && is_alnum((unsigned char)*s->c.p))
 				return bad(s, s->line, e, "a backslash before a letter or a digit: write two where one is meant");
 		}
+		ch = (unsigned char)*s->c.p;
+		if ((ch < ' ' && ch != '\t') || ch == 127)
+			return bad(s, s->line, e, "control character");
 		s->c.p++;
 	}
 	if (cur_peek(&s->c) != (unsigned char)quote)

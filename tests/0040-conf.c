@@ -53,6 +53,8 @@ static const struct {
     {"= a", "78 f:1: a key is expected"},
     {"queue = \"\"", "78 f:1: queue: \"\" is not a path"},
     {"queue = \"a\001\"", "78 f:1: control character"},
+    {"queue = \"a\\\001\"", "78 f:1: control character"},
+    {"queue = 'a\\\177'", "78 f:1: control character"},
     {"\nlifetime = forever",
 	"78 f:2: lifetime: not a duration such as 90, 15m, 4h or 5d: \"forever\""},
     {"lifetime = 1500ms", "78 f:1: lifetime: not a duration such as 90, 15m, 4h or 5d: \"1500ms\""},
