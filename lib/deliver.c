@@ -453,6 +453,20 @@ keep_again(struct attempt *a)
 	return k;
 }
 
+/* RFC 8689 4.2.1 and RFC 2852 4.1.4 give a message up when no host can do what it asks for; of one that is only
+ * down (RFC 5321 4.5.4.1) nobody knows yet. */
+static void
+defer_unfit(struct attempt *a)
+{
+	for (size_t i = 0; i < a->m->n; i++) {
+		struct smtp_rcpt *r = &a->m->rcpts[i];
+
+		r->is = SMTP_DEFERRED;
+		r->status[0] = '4';
+		buf_str(&r->text, "; another host, which does not work now, might");
+	}
+}
+
 /* One transaction.  *again: as many recipients as are left for another. */
 static enum parcel_sent
 transact(struct attempt *a, size_t *again, struct err *e)
@@ -472,6 +486,8 @@ transact(struct attempt *a, size_t *again, struct err *e)
 		return PARCEL_STALE;
 	if (a->m->unfit && a->way->elsewhere) /* RFC 8689 4.2.1: each host, before it is given up */
 		return PARCEL_STALE;
+	if (a->m->unfit && a->way->later)
+		defer_unfit(a);
 	if (doubt)
 		leave_in_doubt(a);
 	else if (rc)

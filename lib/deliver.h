@@ -50,6 +50,7 @@ struct parcel_way {
 	bool ends;      /* what arrives there goes no further: it is not signed by us, who may have got it from
 	                 * anybody */
 	bool elsewhere; /* another host may be tried within this attempt */
+	bool later;     /* another host has failed of late, and may be tried in a later one */
 	bool useless;   /* out: what smtp_mail says of the last transaction */
 	bool unfit;     /* out: likewise */
 	bool lost;      /* out: it ended without an answer for somebody */

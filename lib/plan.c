@@ -27,6 +27,7 @@ free_site(struct plan_site *s)
 	free(s->key);
 	route_free(&s->route);
 	free(s->host_bad_ms);
+	free(s->host_gone);
 	free(s->host_clear_ms);
 	free(s->why);
 	free(s);
@@ -319,6 +320,7 @@ fill_part(struct plan_site *s, struct route *r, const struct plan *p, uint32_t p
 	s->usable = s->route.n;
 	s->pool = pool;
 	s->host_bad_ms = mem_alloc(s->route.n * sizeof *s->host_bad_ms);
+	s->host_gone = mem_alloc(s->route.n * sizeof *s->host_gone);
 	s->host_clear_ms = mem_alloc(s->route.n * sizeof *s->host_clear_ms);
 	if (!s->budget->many)
 		return;

@@ -83,6 +83,7 @@ struct plan_site { /* a part of a site: a set of hosts, reached by one pool */
 	uint32_t dest;       /* unresolved: whose */
 	struct route route;  /* real: the hosts */
 	int64_t *host_bad_ms; /* a host that failed is passed over until then, while others work */
+	bool *host_gone;     /* and will not take mail later either: it does not exist, or says so */
 	int64_t *host_clear_ms; /* one whose handshake failed is spoken to in clear text until then */
 	uint32_t turn;       /* counts connections, to rotate among hosts of equal preference */
 	bool failed;         /* in this run */

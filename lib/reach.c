@@ -198,10 +198,11 @@ try_addr(struct reach *c, struct plan_site *s, size_t host, const struct tlspoli
 }
 
 static void
-mark_bad(const struct reach_env *r, struct plan_site *s, size_t host)
+mark_bad(const struct reach_env *r, struct plan_site *s, size_t host, bool gone)
 {
 	pthread_mutex_lock(r->lock);
 	s->host_bad_ms[host] = io_now_ms() + HOST_BAD_MS;
+	s->host_gone[host] = gone;
 	pthread_mutex_unlock(r->lock);
 }
 
@@ -236,7 +237,7 @@ find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addr
 
 	if (rc) {
 		memcpy(status, rc == EX_NOHOST ? "5.4.4" : "4.4.3", 6);
-		mark_bad(r, s, i);
+		mark_bad(r, s, i, rc == EX_NOHOST);
 	} else if (loop) { /* RFC 5321 5.1: neither this host nor any at or behind its preference */
 		pthread_mutex_lock(r->lock);
 		s->usable = route_before(&s->route, i);
@@ -258,7 +259,7 @@ find_host(struct reach *c, struct plan_site *s, size_t i, struct dns_addrs *addr
 			c->on_terms = true;
 			t.addr = t.source = "";
 			tlstell_refused(&t, e);
-			mark_bad(r, s, i);
+			mark_bad(r, s, i, false);
 		}
 	}
 	if (!rc && s->pool != SOURCES_NONE && s->route.hosts[i].port != 0 &&
@@ -320,7 +321,7 @@ try_host(struct reach *c, struct plan_site *s, size_t i, char status[12], struct
 			memcpy(status, c->s.reply.status, sizeof c->s.reply.status);
 		named = rc && is_of_names(&policy);
 		if (rc && !named)
-			mark_bad(c->env, s, i);
+			mark_bad(c->env, s, i, c->gone);
 	}
 	c->not_for_domain &= named;
 	tlspolicy_free(&policy);
@@ -328,10 +329,13 @@ try_host(struct reach *c, struct plan_site *s, size_t i, char status[12], struct
 	return rc;
 }
 
-static bool
-is_left(const struct reach *c, size_t host)
+/* What became of the message at hand there: nothing yet; no time for it now; never what it asks for. */
+enum left { NOT_LEFT, LEFT_USELESS, LEFT_UNFIT };
+
+static enum left
+left_as(const struct reach *c, size_t host)
 {
-	return host < c->left.len && c->left.s[host];
+	return host < c->left.len ? (enum left)c->left.s[host] : NOT_LEFT;
 }
 
 /* Hosts of the best preference take turns; those that failed of late come last. */
@@ -352,7 +356,7 @@ host_order(const struct reach *c, struct plan_site *s, size_t *order)
 		for (size_t k = 0; k < s->usable; k++) {
 			size_t i = k < best ? (k + turn) % best : k;
 
-			if ((s->host_bad_ms[i] > now || is_left(c, i)) == (bad == 1))
+			if ((s->host_bad_ms[i] > now || left_as(c, i) != NOT_LEFT) == (bad == 1))
 				order[n++] = i;
 		}
 	pthread_mutex_unlock(r->lock);
@@ -440,32 +444,46 @@ reach_site(struct reach *c, struct plan_site *s, const char *next_hop, char stat
 	return e->code;
 }
 
-bool
-reach_has_other(const struct reach *c, const struct plan_site *s)
+enum reach_other
+reach_others(const struct reach *c, const struct plan_site *s)
 {
+	enum reach_other is = REACH_NONE;
 	int64_t now;
-	bool other = false;
 
 	if (s->route.n < 2)
-		return false;
+		return REACH_NONE;
 	now = io_now_ms();
 	pthread_mutex_lock(c->env->lock);
-	for (size_t i = 0; i < s->usable && !other; i++)
-		other = s->route.hosts[i].name != c->host && s->host_bad_ms[i] <= now && !is_left(c, i);
+	for (size_t i = 0; i < s->usable && is != REACH_NOW; i++) {
+		enum left left = left_as(c, i);
+
+		if (s->route.hosts[i].name == c->host || left == LEFT_UNFIT)
+			continue;
+		if (s->host_bad_ms[i] <= now && left == NOT_LEFT)
+			is = REACH_NOW;
+		else if (s->host_bad_ms[i] <= now || !s->host_gone[i])
+			is = REACH_LATER;
+	}
 	pthread_mutex_unlock(c->env->lock);
-	return other;
+	return is;
 }
 
 /* A message that was everywhere has had its attempt, however long that took. */
-void
-reach_unfit(struct reach *c, const struct plan_site *s)
+static void
+leave(struct reach *c, const struct plan_site *s, enum left why)
 {
 	for (size_t i = 0; i < s->route.n; i++) {
 		if (c->left.len == i)
-			buf_ch(&c->left, 0);
+			buf_ch(&c->left, NOT_LEFT);
 		if (s->route.hosts[i].name == c->host)
-			c->left.s[i] = 1;
+			c->left.s[i] = (char)why;
 	}
+}
+
+void
+reach_unfit(struct reach *c, const struct plan_site *s)
+{
+	leave(c, s, LEFT_UNFIT);
 }
 
 void
@@ -473,8 +491,8 @@ reach_avoid(struct reach *c, struct plan_site *s)
 {
 	for (size_t i = 0; i < s->route.n; i++)
 		if (s->route.hosts[i].name == c->host)
-			mark_bad(c->env, s, i);
-	reach_unfit(c, s);
+			mark_bad(c->env, s, i, false);
+	leave(c, s, LEFT_USELESS);
 }
 
 void

@@ -39,7 +39,7 @@ struct reach { /* one thread's */
 	int opening;         /* under the lock: a socket over which no message is on its way, or -1 */
 	const struct plan_site *site; /* of the last connection asked for */
 	const char *next_hop; /* the recipients' of whom it was asked for; NULL: several */
-	struct buf left;     /* a byte for each host: not 0 where the message at hand was and could not go */
+	struct buf left;     /* a byte for each host: what became of the message at hand there */
 	bool bound;          /* its certificate is for that domain, not for the host: it serves no other */
 	const char *host;    /* whom it leads to; the route's */
 	const struct source *source; /* where it leaves from; NULL: as the system has it */
@@ -75,9 +75,14 @@ void reach_for(struct reach *c, const struct plan_dest *d);
 int reach_site(struct reach *c, struct plan_site *s, const char *next_hop, char status[12],
     struct err *e);
 
-/* Of the connection that c has: whether there is a host beside its own that has not failed of late and that
- * the message at hand has not left; and the failure of its own, which is passed over for a while. */
-bool reach_has_other(const struct reach *c, const struct plan_site *s);
+/* Of the connection that c has: what hosts there are beside its own that the message at hand has not left. */
+enum reach_other {
+	REACH_NONE,
+	REACH_LATER, /* only some that failed of late and might take mail again */
+	REACH_NOW    /* one that did not */
+};
+enum reach_other reach_others(const struct reach *c, const struct plan_site *s);
+/* Its own has failed, and is passed over for a while. */
 void reach_avoid(struct reach *c, struct plan_site *s);
 /* Its own is passed over for the message at hand alone, until reach_fresh(). */
 void reach_unfit(struct reach *c, const struct plan_site *s);

@@ -85,28 +85,30 @@ whole_size(const struct smtp_mail *m)
 	return m->prefix.n + m->size;
 }
 
-/* Why none of the recipients may go to this server; "" where they may. */
+/* Why none of the recipients may go to this server; "" where they may.  *unfit: to another they might. */
 static struct span
-forbidden(const struct smtp *s, const struct smtp_mail *m, const char **status)
+forbidden(const struct smtp *s, const struct smtp_mail *m, const char **status, bool *unfit)
 {
 	const struct entry_wish *w = m->wish;
 	/* RFC 8689 5: no notice is lost for it. */
 	bool strict = w && w->requiretls && !s->opt.here && m->sender.n > 0 && !m->notice;
+	bool returns = w && w->by_s > 0 && w->by_return;
 
-	if (!w)
-		return SPAN("");
+	*unfit = false;
+	*status = "5.4.7"; /* RFC 2852 4.1.4 */
+	if (returns && w->by_s <= m->now_s)
+		return SPAN("the time to deliver it by is over");
+	*unfit = true;
 	/* RFC 8689 4.2.1: TLS to a server that has proved who it is, and that will ask for the same. */
 	*status = "5.7.30";
 	if (strict && (!s->c.tls || !s->opt.strong))
 		return SPAN("REQUIRETLS: the server's certificate is not held to anything");
 	if (strict && !s->can.requiretls)
 		return SPAN("REQUIRETLS support required");
-	*status = "5.4.7"; /* RFC 2852 4.1.4 */
-	if (w->by_s > 0 && w->by_return && w->by_s <= m->now_s)
-		return SPAN("the time to deliver it by is over");
 	*status = "5.3.3";
-	if (w->by_s > 0 && w->by_return && !s->can.deliverby)
+	if (returns && !s->can.deliverby)
 		return SPAN("the server does not know DELIVERBY");
+	*unfit = false;
 	return SPAN("");
 }
 
@@ -118,10 +120,9 @@ sort_out(struct smtp *s, struct smtp_mail *m)
 {
 	bool all = m->utf8_header || has_utf8(local_part(m->sender));
 	const char *status = "";
-	struct span why = forbidden(s, m, &status);
+	struct span why = forbidden(s, m, &status, &m->unfit);
 	size_t plain = 0, n = 0;
 
-	m->unfit = why.n > 0;
 	for (size_t i = 0; i < m->n; i++) {
 		struct smtp_rcpt *r = &m->rcpts[i];
 

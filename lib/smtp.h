@@ -66,7 +66,7 @@ struct smtp_mail {
 	bool asked;    /* out: sending() was called */
 	bool in_doubt; /* out: all content has left and no final reply came */
 	bool useless;  /* out: a fresh connection ended, or was 421, where MAIL should have been answered */
-	bool unfit;    /* out: the server cannot do what the message asks for; another host might */
+	bool unfit;    /* out: all have failed: the server cannot do what the message asks for; another host might */
 	bool stale;    /* out: a reused connection died before any reply: try a fresh one, at once */
 };
 

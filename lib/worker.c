@@ -485,12 +485,13 @@ send_load(struct worker *w, uint32_t site, struct load *l)
 {
 	struct run_state *r = w->r;
 	struct plan_site *s = load_site(r, site);
+	enum reach_other others = reach_others(&w->c, s);
 	struct parcel_way way = {.s = &w->c.s, .site = span_of(s->name), .host = span_of(w->c.host),
 	    .addr = {w->c.addr.s, w->c.addr.len}, .source = span_of(w->c.source ? w->c.source->helo : NULL),
 	    .source_addr = {w->c.from.s, w->c.from.len}, .connect_us = w->c.connect_us,
 	    .ends = s->route.ends,
 	    .null_sender = s->route.by ? s->route.by->null_sender : NULL,
-	    .elsewhere = reach_has_other(&w->c, s), .meanwhile = look_ahead, .arg = w};
+	    .elsewhere = others == REACH_NOW, .later = others == REACH_LATER, .meanwhile = look_ahead, .arg = w};
 	struct err e = ERR_INIT;
 	enum parcel_sent sent;
 

@@ -118,6 +118,54 @@ deliver_by $(for _ in $(seq 40); do echo $first; done)
 is "$(connections)" 40 'each was asked once'
 is "$(outcomes | cut -d ' ' -f 1-5)" 'bounced u@x.example 1  5.7.30' 'and none has it'
 
+# A host that is only down for now might: nothing is lost for good before it has said so.
+for wish in 'requiretls=yes 4.7.30' 'by=600;R 4.3.3'; do
+	for hosts in "$first $nobody" "$nobody $first"; do
+		what="${wish% *}, hosts $hosts"
+		script <<'E'
+E
+		letter -O "${wish% *}" u@x.example
+		letter -O "${wish% *}" v@x.example
+		letter w@x.example
+		# shellcheck disable=SC2086 # several
+		deliver_by $hosts
+		is "$(outcomes | cut -d ' ' -f 1-5 | sort)" "deferred u@x.example 1  ${wish#* }
+deferred v@x.example 1  ${wish#* }
+delivered w@x.example 1 250 2.0.0" "$what: wait, and nobody else does"
+		is "$(messages | cut -d ' ' -f 5)" '<w@x.example>' 'neither has left'
+	done
+done
+why='the server does not know DELIVERBY; another host, which does not work now, might'
+for last in '421 4.3.2 later' " 4.3.3 $why"; do
+	hosts="$first $second"
+	[ "${last#4}" != "$last" ] || hosts="$second $first"
+	what="DELIVERBY at one that has no time now, hosts $hosts"
+	script <<'E'
+E
+	script second <<'E'
+EHLO 250-second|250 DELIVERBY
+MAIL 421 4.3.2 later ; close
+E
+	letter -O 'by=600;R' u@x.example
+	# shellcheck disable=SC2086 # several
+	deliver_by $hosts
+	is "$(outcomes)" "deferred u@x.example 1 $last" 'the reason of the last'
+	is "$(messages)$(messages second)" '' 'it has not left'
+	echo 'EHLO 250-second|250 DELIVERBY' >"$T/second/script.new"
+	mv "$T/second/script.new" "$T/second/script"
+	deliver --now --relay "127.0.0.1:$first,127.0.0.1:$second"
+	is "$(outcomes | tail -n 1)" 'delivered u@x.example 2 250 2.0.0 queued' 'and then it has it'
+done
+what='the other takes no mail at all (RFC 7504)'
+script second <<'E'
+connect 521 no mail here
+E
+letter -O 'by=600;R' u@x.example
+letter -O 'by=600;R' v@x.example
+deliver_by $first $second
+is "$(outcomes)" 'bounced u@x.example 1  5.3.3 the server does not know DELIVERBY
+bounced v@x.example 1  5.3.3 the server does not know DELIVERBY' 'nobody is left to wait for'
+
 what='every connection is lost in the middle of a message'
 script <<'E'
 RCPT close
