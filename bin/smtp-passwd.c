@@ -182,9 +182,10 @@ ask(const char *question, struct buf *out, struct err *e)
 	while (!rc && (buf_grew(&line, got), got > 0) && line.s[line.len - 1] != '\n');
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &loud);
 	fputs("\n", stderr);
-	if (!rc && line.len > 0 && line.s[line.len - 1] == '\n')
-		buf_cut(&line, line.len - 1);
-	buf_add(out, line.s, line.len);
+	if (!rc && (line.len == 0 || line.s[line.len - 1] != '\n')) /* half a password is none */
+		rc = err_set(e, EX_DATAERR, "password: the input ended before the line did");
+	else if (!rc)
+		buf_add(out, line.s, line.len - 1);
 	explicit_bzero(line.s, line.len);
 	buf_free(&line);
 	return rc;

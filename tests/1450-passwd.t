@@ -185,14 +185,25 @@ one, two = b'Password: ', b'Once more: '
 print(answer([(one, b'pencil\n'), (two, b'pencil\n')], *add))
 print(answer([(one, b'pencil\n')], 'smtp-passwd', '--users', 'users', 'check', 'typed'))
 print(answer([(one, b'pencil\n'), (two, b'pen\n')], *add))
+for end in b'\x04', b'pen\x04\x04':
+    print(answer([(one, end)], *add))
+    print(answer([(one, b'pencil\n'), (two, end)], *add))
+print(answer([(one, b'\x04')], 'smtp-passwd', '--users', 'users', 'check', 'typed'))
+print(answer([(one, b'\n'), (two, b'\n')], *add))
 print(answer([(one, b'pen\x03')], *add))
 print(answer([(one, b'pencil\n'), (two, b'\x03')], *add))
 P
+end='exit 65 echo Password: |smtp-passwd: password: the input ended before the line did|
+exit 65 echo Password: |Once more: |smtp-passwd: password: the input ended before the line did|
+'
 is "$(timeout 100 python3 terminal.py)" 'exit 0 echo Password: |Once more: |
 exit 0 echo Password: |
 exit 65 echo Password: |Once more: |smtp-passwd: the two passwords differ|
+'"$end$end"'exit 65 echo Password: |smtp-passwd: password: the input ended before the line did|
+exit 65 echo Password: |Once more: |smtp-passwd: password: empty|
 signal 2 echo Password: 
 signal 2 echo Password: |Once more: ' 'at a terminal; given up, it is as it was'
+ok 'the last password that was typed whole is still the one' word pencil check typed
 
 # Twenty at one time: each is there.
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
