@@ -226,8 +226,8 @@ domain(struct cur *c, struct addr *out, struct err *e)
 	for (size_t i = 0; i < out->domain.n; i++)
 		digits &= is_digit(start[i]) || start[i] == '.';
 	if (digits)
-		return err_set(e, EX_DATAERR, "an IP address stands in brackets: [%.*s]",
-		    out->domain.n > SHOW_MAX ? SHOW_MAX : (int)out->domain.n, start);
+		return err_set(e, EX_DATAERR, "a domain has more than digits; an IPv4 address is written "
+		    "like [192.0.2.1]");
 	if (out->domain.n > ADDR_DOMAIN_MAX)
 		return err_set(e, EX_DATAERR, "the domain has %zu bytes, %d are allowed", out->domain.n,
 		    ADDR_DOMAIN_MAX);

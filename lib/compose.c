@@ -55,6 +55,7 @@ field_of(struct span name)
 struct survey {
 	unsigned have;        /* fields outside the newest Resent- block count here too */
 	unsigned resent;      /* fields of that block */
+	bool resending;       /* there is one, though all its fields may be empty */
 	const char *block_end; /* where it ends */
 	bool on_top;          /* no trace field stands above it */
 };
@@ -70,12 +71,13 @@ survey(struct span header)
 	while (msg_field(&c, &f, &bad)) {
 		unsigned bit = HAVE(field_of(f.name));
 
-		if (open && s.resent &&
+		if (open && s.resending &&
 		    ((bit & (HAVE(TRACE) | HAVE(RETURN_PATH))) || (bit & RESENT_ONCE & s.resent)))
 			open = false;
 		if (open && (bit & RESENT)) {
-			if (!s.resent)
+			if (!s.resending)
 				s.on_top = !(s.have & (HAVE(TRACE) | HAVE(RETURN_PATH)));
+			s.resending = true;
 			if (!(bit & NEVER_EMPTY) || span_trim(f.value).n > 0)
 				s.resent |= bit;
 			s.block_end = c.p;
@@ -91,14 +93,14 @@ compose_recipients(struct span header, const char *qualify,
     int (*each)(void *arg, struct span mailbox, struct err *e), void *arg, struct err *e)
 {
 	struct survey s = survey(header);
-	unsigned from = s.resent ? HAVE(RESENT_TO) | HAVE(RESENT_CC) | HAVE(RESENT_BCC) :
+	unsigned from = s.resending ? HAVE(RESENT_TO) | HAVE(RESENT_CC) | HAVE(RESENT_BCC) :
 	    HAVE(TO) | HAVE(CC) | HAVE(BCC);
 	struct cur c = cur_span(header);
 	struct msg_field f;
 	bool bad;
 	int rc = 0;
 
-	if (s.resent)
+	if (s.resending)
 		c.end = s.block_end;
 	while (!rc && msg_field(&c, &f, &bad))
 		if (from & HAVE(field_of(f.name))) {

@@ -49,6 +49,10 @@ all_recipients(void)
 	    "Received: y\r\nResent-To: r@x\r\nTo: a@x\r\n", "r@x ", 0);
 	recipients("resent to nobody does not go to the first recipients",
 	    "Resent-From: p@x\r\nTo: a@x\r\n", "", 0);
+	recipients("an empty one counts too: the first recipients do not get it again",
+	    "Resent-To:\r\nTo: a@x\r\nBcc: b@x\r\n", "", 0);
+	recipients("nor do those of an older block",
+	    "Resent-To: \r\nReceived: y\r\nResent-To: old@x\r\nTo: a@x\r\n", "", 0);
 }
 
 static const struct compose plain = {.host = "h.example", .domain = "d.example",
