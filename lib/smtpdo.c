@@ -388,6 +388,15 @@ data(struct smtpd *s)
 	return next;
 }
 
+/* What follows cannot be trusted to be a command, or is out of reach.  RFC 5321 3.8 would have 421, which
+ * asks for the same again; that never helps. */
+static enum smtpd_next
+lost(struct smtpd *s, int code, const char *status, const char *text)
+{
+	smtpd_reply(s, code, status, text);
+	return SMTPD_CLOSE;
+}
+
 /* BDAT chunk-size [ SP "LAST" ]    RFC 3030 2.  Its bytes follow whatever we think of it. */
 static enum smtpd_next
 bdat(struct smtpd *s, struct cur c)
@@ -398,12 +407,12 @@ bdat(struct smtpd *s, struct cur c)
 
 	cur_while(&c, is_space);
 	if (!cur_u64(&c, UINT64_MAX, &n))
-		return smtpd_reply(s, 421, "5.5.4", "syntax: BDAT size [LAST]");
+		return lost(s, 501, "5.5.4", "syntax: BDAT size [LAST]");
 	last = cur_while(&c, is_space).n > 0 && cur_lit(&c, "LAST");
 	cur_while(&c, is_space);
 	/* Where the chunk ends is not known then, and what is in it could be taken for commands. */
 	if (!cur_end(&c))
-		return smtpd_reply(s, 421, "5.5.4", "syntax: BDAT size [LAST]");
+		return lost(s, 501, "5.5.4", "syntax: BDAT size [LAST]");
 	s->chunk = n;
 	s->last = last;
 	if (why.code) {
@@ -415,7 +424,7 @@ bdat(struct smtpd *s, struct cur c)
 	s->bdat = true;
 	/* Not even begun: nobody can want so much, and to read it would take for ever. */
 	if (n > s->rules->max_size && n - s->rules->max_size > s->rules->max_size)
-		return smtpd_reply(s, 421, "4.3.4", "the message is over the limit");
+		return lost(s, 552, "5.3.4", "the message is over the limit");
 	s->at = SMTPD_AT_BDAT;
 	return n > 0 ? SMTPD_READ : smtpd_end_chunk(s);
 }
@@ -435,10 +444,8 @@ starttls(struct smtpd *s, struct cur c, bool more)
 	if (!s->ehlo)
 		return smtpd_wrong(s, 503, "5.5.1", "EHLO first");
 	/* RFC 3207 6: what was sent in clear must never be taken for what came over TLS. */
-	if (more) {
-		smtpd_reply(s, 554, "5.5.1", "input before the TLS handshake");
-		return SMTPD_CLOSE;
-	}
+	if (more)
+		return lost(s, 554, "5.5.1", "input before the TLS handshake");
 	smtpd_reply(s, 220, "2.0.0", "Ready to start TLS");
 	return SMTPD_SECURE;
 }

@@ -294,9 +294,9 @@ static const struct {
 	"220 250 250 250 250 503 503", NULL),
     T("RSET behind BDAT", M "BDAT 1\r\naRSET\r\nBDAT 1 LAST\r\nb", "220 250 250 250 250 250 503",
 	"<a@x.example> b@y.example  ;[abandoned]"),
-    T("what is no size ends all", M "BDAT x\r\nNOOP\r\n", "220 250 250 250 421.", NULL),
-    T("a word that is not LAST", M "BDAT 1 FIRST\r\nxNOOP\r\n", "220 250 250 250 421.", NULL),
-    T("a size over all measure", M "BDAT 99999999999 LAST\r\nNOOP\r\n", "220 250 250 250 421.", NULL),
+    T("what is no size ends all", M "BDAT x\r\nNOOP\r\n", "220 250 250 250 501.", NULL),
+    T("a word that is not LAST", M "BDAT 1 FIRST\r\nxNOOP\r\n", "220 250 250 250 501.", NULL),
+    T("a size over all measure", M "BDAT 99999999999 LAST\r\nNOOP\r\n", "220 250 250 250 552.", NULL),
     T("a chunk refused, then another", M "BDAT 2\r\na\nBDAT 1 LAST\r\nb", "220 250 250 250 554 503",
 	NULL),
 };
