@@ -368,6 +368,7 @@ tell_outcomes(struct attempt *a, uint64_t send_us)
 	    .source = a->way->source, .source_addr = a->way->source_addr,
 	    .tls = {a->way->s->tls.s, a->way->s->tls.len}, .connect_us = a->way->connect_us,
 	    .send_us = send_us};
+	uint64_t next = 0;
 
 	parcel_tell_attempt(a->p, &w);
 	for (size_t i = 0; i < a->m->n; i++) {
@@ -379,6 +380,9 @@ tell_outcomes(struct attempt *a, uint64_t send_us)
 		w.code = r->code;
 		w.status = span_of(r->status);
 		w.text = (struct span){r->text.s, r->text.len};
+		if (w.as == JOURNAL_DEFERRED && !next)
+			next = parcel_promise(a->p);
+		w.next_s = w.as == JOURNAL_DEFERRED ? next : 0;
 		parcel_tell(a->p, a->who[i], &w);
 	}
 }

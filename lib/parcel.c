@@ -75,8 +75,7 @@ policy_of(const struct parcel *p)
 	    p->t.env.lifetime_s ? p->t.env.lifetime_s : c->lifetime_s};
 }
 
-/* The same for the event and for the name: jitter comes from the id, not from a dice.  By when it was to be
- * delivered there is something to tell (RFC 2852 4.1.4). */
+/* By when it was to be delivered there is something to tell (RFC 2852 4.1.4). */
 uint64_t
 parcel_next(const struct parcel *p)
 {
@@ -85,6 +84,28 @@ parcel_next(const struct parcel *p)
 	uint64_t next = now + retry_wait(&policy, p->attempt, p->hint_s, random_of(p));
 
 	return by > now && by < next ? by : next;
+}
+
+uint64_t
+parcel_promise(struct parcel *p)
+{
+	uint64_t next;
+
+	pthread_mutex_lock(&p->lock);
+	next = parcel_next(p);
+	if (next > p->next_s)
+		p->next_s = next;
+	pthread_mutex_unlock(&p->lock);
+	return next;
+}
+
+/* As was promised; not in the past, where a run that watches does not look. */
+static uint64_t
+due_again(const struct parcel *p)
+{
+	uint64_t now = io_time_us() / 1000000;
+
+	return !p->next_s ? parcel_next(p) : p->next_s > now ? p->next_s : now;
 }
 
 void
@@ -109,7 +130,7 @@ parcel_tell(const struct parcel *p, uint32_t i, const struct parcel_word *w)
 	v.tls = w->tls;
 	v.connect_us = w->connect_us;
 	v.send_us = w->send_us;
-	v.next_s = w->as == JOURNAL_DEFERRED ? parcel_next(p) : 0;
+	v.next_s = w->next_s;
 	p->d->count[w->as]++;
 	tell_entry(p->d->events, &p->t, v);
 }
@@ -254,6 +275,7 @@ parcel_verdict(struct parcel *p, const uint32_t *rcpts, size_t n, enum journal_i
 	p->tried |= as == JOURNAL_DEFERRED;
 	parcel_at(p, site);
 	pthread_mutex_unlock(&p->lock);
+	w.next_s = as == JOURNAL_DEFERRED ? parcel_promise(p) : 0;
 	for (size_t i = 0; i < n; i++)
 		parcel_tell(p, rcpts[i], &w);
 }
@@ -313,7 +335,7 @@ finish_untold(struct parcel *p)
 	if (parcel_write(p, &e))
 		parcel_unwritten(p, &e);
 	err_free(&e);
-	queue_defer(&p->t, parcel_next(p), &e);
+	queue_defer(&p->t, due_again(p), &e);
 	err_free(&e);
 }
 
@@ -448,7 +470,7 @@ return_all(struct parcel *p)
 static int
 finish_deferred(struct parcel *p, struct err *e)
 {
-	uint64_t next = parcel_next(p);
+	uint64_t next = due_again(p);
 	int rc;
 
 	journal_deferred(&p->pending, io_time_us(), p->attempt, next, span_of(p->site), 0,

@@ -58,6 +58,7 @@ struct parcel {
 	bool removed;          /* from the queue */
 	bool partial;          /* an outcome that must not be forgotten was journalled */
 	bool answer;           /* a delivery is to be told of: it is not over with the final reply */
+	uint64_t next_s;       /* the latest that was told of this attempt: 0, nobody was deferred */
 	uint64_t wait_s;       /* a wait that we chose, for a group that was not tried: until then */
 	_Atomic uint64_t hint_s; /* the longest wait a peer asked for; what is told reads it without the lock */
 	struct buf pending;    /* outcome lines not yet written */
@@ -92,12 +93,15 @@ struct parcel_word { /* what is said about a recipient */
 	int code;
 	struct span status, text, site, host, addr, tls, source, source_addr;
 	uint64_t connect_us, send_us;
+	uint64_t next_s; /* JOURNAL_DEFERRED: parcel_promise() */
 };
 struct span parcel_words(struct span peer_text); /* as much of it as journal and log keep */
 struct span parcel_kept(const struct parcel *p, struct span peer_text); /* as its journal keeps, which may be long */
 void parcel_tell(const struct parcel *p, uint32_t rcpt, const struct parcel_word *w);
 void parcel_tell_attempt(const struct parcel *p, const struct parcel_word *w);
 uint64_t parcel_next(const struct parcel *p); /* when it is due if this attempt fails */
+/* The same, to be told: where others are promised a later time, all wait until then. */
+uint64_t parcel_promise(struct parcel *p);
 
 /* In memory: a recipient that is open is so no more, or open still. */
 void parcel_set(struct parcel *p, uint32_t rcpt, enum journal_is as);

@@ -48,6 +48,17 @@ is "$(outcomes | cut -d ' ' -f 3 | tr '\n' ' ')" '1 2 3 ' 'attempts are counted'
 run_all 'a run before it is due'
 is "$(outcomes | wc -l)" 3 'leaves it alone'
 
+# What is said of the next attempt is when it is due, however long the others' attempts take.
+script <<'E'
+offer LIMITS RCPTMAX=1
+RCPT=u@ 450 4.2.0 not now
+dot sleep 2 ; 250 2.0.0 queued
+E
+letter u@x.example v@x.example w@x.example
+run_all 'two get it, seconds after one was deferred'
+next=$(sed -nE 's/.*"type":"deferred".*"next_attempt":"([^"]*)".*/\1/p' "$RELAYKIT_QUEUE"/log/*)
+is "$(basename "$(find "$RELAYKIT_QUEUE/cur" -type f)" | cut -d . -f 1)" "$(date -u -d "$next" +%s)" 'next_attempt is when it is due'
+
 for hint in 'greylisted, try again in 900 seconds=900' 'come back in 01:00:00=3600' 'retry in 2 hours=7200'; do
 	script <<-E
 		RCPT 450 4.2.0 ${hint%=*}
