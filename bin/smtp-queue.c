@@ -585,6 +585,7 @@ do_steer(struct tool *t, enum steer_what what, char **args, struct err *e)
 	    .events = t->events,
 	    .pick = &t->pick,
 	    .what = what,
+	    .doubts = t->conf.in_doubt != CONF_DOUBT_RETRY,
 	    .why = span_of(t->reason),
 	    .wait_ms = (int64_t)t->wait_s * 1000,
 	    .each = say_did,

@@ -159,6 +159,10 @@ found(void *arg, const struct queue_at *at, const char *name, const struct entry
 		s->last_us = entry_id_us(n->id.p);
 	if (entry_id_us(n->id.p) > s->last_us)
 		return 0;
+	if (!s->doubts && is_due(s, at->place, n)) {
+		met(s, n->id);
+		return 0;
+	}
 	names_add(&s->found, at, name);
 	return 0;
 }

@@ -6,7 +6,8 @@
  *
  *     hold      new, cur -> hold
  *     release   hold -> new where it was never tried, else cur; also settles a doubt
- *     retry     cur, and what waits by its sender's wish -> cur, due now; also settles a doubt
+ *     retry     cur, and what waits by its sender's wish -> cur, due now; also settles a doubt, which no run
+ *               does where doubts is true: then every entry that is due already has to be read
  *     remove    new, cur, hold -> gone
  */
 #ifndef STEER_H
@@ -29,6 +30,7 @@ struct steer {
 	const struct pick *pick; /* ready */
 	enum steer_what what;
 	struct span by, why;     /* "uid 1000"; why may be empty */
+	bool doubts;             /* what went perhaps does not go again by itself: in_doubt is not retry */
 	int64_t wait_ms;         /* for entries in flight */
 	void (*each)(void *arg, struct span id); /* told of each that was done; may be NULL */
 	void *arg;

@@ -131,12 +131,24 @@ like "$(smtp-queue show "$a")" 'open, in doubt' 'on hold it stays in doubt'
 smtp-queue release "$a"
 is "$(smtp-queue show "$a" | grep -c 'in doubt') $(where "$a")" '0 cur' \
     'who releases it has decided'
-for when in 0 -4000; do # due in this hour, and in one before
-	a=$(put -S -D $(($(date +%s) + when)) doubt@example.net)
-	is "$(smtp-queue retry -v "$a"; smtp-queue show "$a" | grep -c 'in doubt')" "$a
-0" 'who has one retried that is due already has decided, too'
-	is "$(smtp-queue retry -v "$a"; smtp-queue show "$a" | grep -c '"do":"retry"')" 1 'once'
+for policy in hold assume-sent; do
+	echo "in_doubt = $policy" >"$T/doubt"
+	for when in 0 -4000; do # due in this hour, and in one before
+		a=$(put -S -D $(($(date +%s) + when)) doubt@example.net)
+		is "$(smtp-queue retry -C "$T/doubt" -v "$a"; smtp-queue show "$a" | grep -c 'in doubt')" "$a
+0" "in_doubt = $policy: who has one retried that is due already has decided, too"
+		is "$(smtp-queue retry -C "$T/doubt" -v "$a"; smtp-queue show "$a" | grep -c '"do":"retry"')" 1 'once'
+	done
 done
+ok 'remove all' smtp-queue remove --all
+put -n 20 -S -D "$(date +%s)" doubt@example.net >"$T/due"
+put -n 20 new@example.net >>"$T/due"
+a=$(put -D $(($(date +%s) + 4000)) later@example.net)
+is "$(echo "$a" | cat - "$T/due" | smtp-queue retry -v -)" "$a" 'what is due goes by itself'
+if command -v strace >/dev/null && strace -o "$T/trace" smtp-queue retry --all >/dev/null 2>&1; then
+	is "$(grep -c 'open.*,mail,' "$T/trace")" 0 'and is not opened for that'
+fi
+ok 'remove all' smtp-queue remove --all
 
 # The queue is its owner's: root becomes that user, others are refused.
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
