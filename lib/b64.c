@@ -8,28 +8,31 @@
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+static inline void
+four_digits(char *to, unsigned first, unsigned second, unsigned third)
+{
+	unsigned bits = first << 16 | second << 8 | third;
+
+	to[0] = digits[bits >> 18];
+	to[1] = digits[bits >> 12 & 63];
+	to[2] = digits[bits >> 6 & 63];
+	to[3] = digits[bits & 63];
+}
+
 void
 b64_encode(struct buf *out, const void *p, size_t n)
 {
 	const unsigned char *s = p;
-	char *d = buf_room(out, n / 3 * 4 + 4);
-	size_t at = 0, i;
+	size_t len = (n + 2) / 3 * 4;
+	char *to = buf_room(out, len);
 
-	for (i = 0; i + 2 < n; i += 3) {
-		d[at++] = digits[s[i] >> 2];
-		d[at++] = digits[(s[i] & 3) << 4 | s[i + 1] >> 4];
-		d[at++] = digits[(s[i + 1] & 15) << 2 | s[i + 2] >> 6];
-		d[at++] = digits[s[i + 2] & 63];
+	for (; n >= 3; n -= 3, s += 3, to += 4)
+		four_digits(to, s[0], s[1], s[2]);
+	if (n > 0) {
+		four_digits(to, s[0], n > 1 ? s[1] : 0, 0);
+		memset(to + 1 + n, '=', 3 - n);
 	}
-	if (i < n) {
-		unsigned second = i + 1 < n ? s[i + 1] : 0;
-
-		d[at++] = digits[s[i] >> 2];
-		d[at++] = digits[(s[i] & 3u) << 4 | second >> 4];
-		d[at++] = i + 1 < n ? digits[(second & 15) << 2] : '=';
-		d[at++] = '=';
-	}
-	buf_grew(out, at);
+	buf_grew(out, len);
 }
 
 /* What each byte stands for, and one more; all else for nothing. */

@@ -164,7 +164,7 @@ fields(const struct checkmsg *m, struct buf *out)
 	if (h->bad != SIZE_MAX)
 		complain(out, "a line of the header that is no field");
 	field_counts(h, out);
-	if (id != MAP_NONE && !is_message_id(h->fields[id].value))
+	if (id != DKIMHEAD_NONE && !is_message_id(h->fields[id].value))
 		complain(out, "Message-ID is not <left@right>");
 	if (dkimhead_count(h, SPAN("From")) == 1 && dkimsign_from(h, &from, &e))
 		complain(out, "%s", err_text(&e));
@@ -243,11 +243,11 @@ unsubscribe(const struct checkmsg *m, struct findings *l)
 	struct buf wrong = BUF_INIT;
 	struct finding *f;
 
-	if (list == MAP_NONE)
+	if (list == DKIMHEAD_NONE)
 		complain(&wrong, "no List-Unsubscribe");
 	else if (!has_https(h->fields[list].value))
 		complain(&wrong, "List-Unsubscribe without an https: URI");
-	if (post == MAP_NONE)
+	if (post == DKIMHEAD_NONE)
 		complain(&wrong, "no List-Unsubscribe-Post");
 	else if (!span_ieq(span_trim(h->fields[post].value), SPAN("List-Unsubscribe=One-Click")))
 		complain(&wrong, "List-Unsubscribe-Post is not \"List-Unsubscribe=One-Click\"");

@@ -1,58 +1,91 @@
 #include "dkimhead.h"
 
+#include "eight.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELDS_FEW 16 /* room at first */
-#define NAME_MOST 64  /* bytes of most names */
-#define HEADER_ROOM 960 /* and of what is hashed of most headers */
+#define FIELDS_FEW 16   /* room at first */
+#define FIELDS_KEPT 256 /* more room than that is not kept for the next header */
+#define HEADER_ROOM 960 /* bytes of what is hashed of most headers */
 
-static void
-lower(struct buf *out, struct span name)
+/* --- names */
+
+static uint64_t
+hash(uint64_t seed, struct span name)
 {
-	span_lower(name, buf_room(out, name.n));
-	buf_grew(out, name.n);
+	uint64_t h = seed ^ name.n, rest = 0;
+	size_t i = 0;
+
+	for (; name.n - i >= 8; i += 8) {
+		h = (h ^ eight_lower(eight_at(name.p + i))) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 29;
+	}
+	for (; i < name.n; i++)
+		rest = rest << 8 | (unsigned char)name.p[i];
+	h = (h ^ eight_lower(rest)) * 0xbf58476d1ce4e5b9u;
+	h ^= h >> 32;
+	return h * 0x94d049bb133111ebu;
 }
+
+/* Where the name's lowest field stands, or belongs. */
+static uint32_t *
+slot(const struct dkimhead *h, struct span name)
+{
+	size_t i = (size_t)(hash(h->seed, name) >> 20) & (h->slots - 1);
+
+	while (h->last[i] != DKIMHEAD_NONE && !span_ieq(h->fields[h->last[i]].name, name))
+		i = (i + 1) & (h->slots - 1);
+	return &h->last[i];
+}
+
+/* --- the fields */
 
 static void
 collect(struct dkimhead *h, struct span header)
 {
 	struct cur c = cur_span(header);
 	struct msg_field f;
-	size_t cap = 0;
 	bool bad;
 
 	while (msg_field(&c, &f, &bad)) {
-		if (h->n == cap) {
-			cap = cap ? cap + cap / 2 : FIELDS_FEW;
-			h->fields = mem_grow(h->fields, cap, sizeof *h->fields);
+		if (h->n == h->field_room) {
+			h->field_room = h->n ? h->n + h->n / 2 : FIELDS_FEW;
+			h->fields = mem_grow(h->fields, h->field_room, sizeof *h->fields);
+			h->above = mem_grow(h->above, h->field_room, sizeof *h->above);
 		}
 		h->fields[h->n++] = f;
 	}
 	h->bad = cur_end(&c) ? SIZE_MAX : (size_t)(c.p - header.p);
 }
 
+static void
+empty_slots(struct dkimhead *h)
+{
+	h->slots = 2 * FIELDS_FEW;
+	while (h->slots < 2 * h->n)
+		h->slots *= 2;
+	if (h->slots > h->slot_room) {
+		h->last = mem_grow(h->last, h->slots, sizeof *h->last);
+		h->slot_room = h->slots;
+	}
+	memset(h->last, UINT8_MAX, h->slots * sizeof *h->last); /* each is DKIMHEAD_NONE */
+	h->seed = (uint64_t)(uintptr_t)h->last;
+}
+
 void
 dkimhead_open(struct dkimhead *h, struct span header)
 {
-	size_t all = 0, at = 0;
-
-	*h = (struct dkimhead){.names = BUF_INIT};
+	if (h->field_room > FIELDS_KEPT)
+		dkimhead_free(h);
+	h->n = 0;
 	collect(h, header);
-	/* The map borrows its keys, so that their storage must not move: all of it at once. */
-	for (size_t i = 0; i < h->n; i++)
-		all += h->fields[i].name.n;
-	buf_room(&h->names, all + 1);
-	h->above = mem_grow(NULL, h->n + 1, sizeof *h->above);
-	map_init(&h->last, (uint64_t)(uintptr_t)h->fields ^ all);
+	empty_slots(h);
 	for (size_t i = 0; i < h->n; i++) {
-		struct span key;
+		uint32_t *last = slot(h, h->fields[i].name);
 
-		lower(&h->names, h->fields[i].name);
-		key = (struct span){h->names.s + at, h->names.len - at};
-		at = h->names.len;
-		h->above[i] = map_get(&h->last, key);
-		map_put(&h->last, key, (uint32_t)i);
+		h->above[i] = *last;
+		*last = (uint32_t)i;
 	}
 }
 
@@ -61,28 +94,14 @@ dkimhead_free(struct dkimhead *h)
 {
 	free(h->fields);
 	free(h->above);
-	map_free(&h->last);
-	buf_free(&h->names);
-	*h = (struct dkimhead){.names = BUF_INIT};
+	free(h->last);
+	*h = (struct dkimhead)DKIMHEAD_INIT;
 }
 
 uint32_t
 dkimhead_last(const struct dkimhead *h, struct span name)
 {
-	char few[NAME_MOST];
-	struct buf many = BUF_INIT;
-	struct span key = {few, name.n};
-	uint32_t at;
-
-	if (name.n <= sizeof few) {
-		span_lower(name, few);
-	} else {
-		lower(&many, name);
-		key.p = many.s;
-	}
-	at = map_get(&h->last, key);
-	buf_free(&many);
-	return at;
+	return h->n ? *slot(h, name) : DKIMHEAD_NONE;
 }
 
 size_t
@@ -90,7 +109,7 @@ dkimhead_count(const struct dkimhead *h, struct span name)
 {
 	size_t n = 0;
 
-	for (uint32_t at = dkimhead_last(h, name); at != MAP_NONE; at = h->above[at])
+	for (uint32_t at = dkimhead_last(h, name); at != DKIMHEAD_NONE; at = h->above[at])
 		n++;
 	return n;
 }
@@ -99,27 +118,25 @@ void
 dkimhead_form(const struct dkimhead *h, enum dkim_canon canon, struct span names,
     struct span signature, struct buf *out)
 {
-	struct buf list = BUF_INIT;
+	struct cur c = cur_span(names);
 	/* By a name's lowest field: the one that is next of that name. */
 	uint32_t *next = mem_grow(NULL, h->n + 1, sizeof *next);
-	struct cur c;
 
 	for (size_t i = 0; i < h->n; i++)
 		next[i] = (uint32_t)i;
 	buf_room(out, HEADER_ROOM);
-	lower(&list, names);
-	c = cur_of(list.s, list.len);
 	while (!cur_end(&c)) {
 		struct span name = span_trim(cur_until(&c, ':'));
-		uint32_t last = map_get(&h->last, name), at = last == MAP_NONE ? MAP_NONE : next[last];
+		uint32_t last = dkimhead_last(h, name), at = last;
 
+		if (last != DKIMHEAD_NONE)
+			at = next[last];
 		cur_ch(&c, ':');
-		if (at == MAP_NONE)
+		if (at == DKIMHEAD_NONE)
 			continue;
 		next[last] = h->above[at];
 		dkim_field(canon, h->fields[at].whole, out);
 	}
 	dkim_field_unsigned(canon, signature, out);
 	free(next);
-	buf_free(&list);
 }

@@ -7,23 +7,30 @@
 #define DKIMHEAD_H
 
 #include "dkim.h"
-#include "map.h"
 #include "msg.h"
+
+#define DKIMHEAD_NONE UINT32_MAX
 
 struct dkimhead {
 	struct msg_field *fields; /* from the top; spans lent by the header section */
 	size_t n;
-	size_t bad;       /* where a line stands that is no field, which ends the list; else SIZE_MAX */
-	uint32_t *above;  /* of each field, the next one above with its name, MAP_NONE: none */
-	struct map last;  /* name in lower case: its lowest field */
-	struct buf names;
+	size_t bad;      /* where a line stands that is no field, which ends the list; else SIZE_MAX */
+	uint32_t *above; /* of each field, the next one above with its name */
+	/* A hash table of the names, without case: each one's lowest field, or none.  Seeded, since names come
+	 * from outside. */
+	uint32_t *last;
+	size_t slots; /* a power of two, at least twice n */
+	uint64_t seed;
+	size_t field_room, slot_room;
 };
+#define DKIMHEAD_INIT {.fields = NULL}
 
-/* header: without the empty line; lent as long as h is used. */
+/* header: without the empty line; lent as long as h is used.  h is as DKIMHEAD_INIT left it, or has been
+ * opened before: then its storage serves again, unless that is much. */
 void dkimhead_open(struct dkimhead *h, struct span header);
 void dkimhead_free(struct dkimhead *h);
 
-/* The lowest field of that name, and the next one above another: MAP_NONE where there is none. */
+/* The lowest field of that name, and the next one above another: DKIMHEAD_NONE where there is none. */
 uint32_t dkimhead_last(const struct dkimhead *h, struct span name);
 size_t dkimhead_count(const struct dkimhead *h, struct span name);
 

@@ -417,7 +417,7 @@ dkimkeys_choose(struct dkimkeys *ks, const struct dkimhead *h, struct buf *domai
 
 	*out = (struct dkimkeys_choice)DKIMKEYS_CHOICE_INIT;
 	buf_cut(domain, 0);
-	if (at != MAP_NONE && h->above[at] == MAP_NONE)
+	if (at != DKIMHEAD_NONE && h->above[at] == DKIMHEAD_NONE)
 		from = h->fields[at].value;
 	pthread_mutex_lock(&ks->lock);
 	known = from.n > 0 && span_eq(from, (struct span){ks->from.s, ks->from.len});

@@ -46,7 +46,7 @@ dkimmsg_ready(struct dkimkeys *ks, dkimmsg_next *next, void *arg, uint64_t now_s
 {
 	struct reading r = {next, arg, DKIM_SPLIT_INIT, {"", 0}};
 	struct buf domain = BUF_INIT;
-	struct dkimhead head;
+	struct dkimhead head = DKIMHEAD_INIT;
 	struct dkimsign s;
 	struct span header;
 	int rc = read_header(&r, e);

@@ -169,9 +169,9 @@ static int
 one_from(const struct dkimhead *h, uint32_t *at, struct err *e)
 {
 	*at = dkimhead_last(h, SPAN("From"));
-	if (*at == MAP_NONE)
+	if (*at == DKIMHEAD_NONE)
 		return err_set(e, EX_DATAERR, "the message has no From field");
-	if (h->above[*at] != MAP_NONE)
+	if (h->above[*at] != DKIMHEAD_NONE)
 		return err_set(e, EX_DATAERR, "the message has %zu From fields",
 		    dkimhead_count(h, SPAN("From")));
 	return 0;
@@ -429,7 +429,7 @@ dkimsign_fields_del(struct dkimsign_fields *l)
 /* A name of the list in a message: its fields are linked from the lowest up. */
 struct chosen {
 	size_t times;    /* in h=: as often as its field is there, and once more where it is oversigned */
-	uint32_t lowest; /* MAP_NONE: no such field */
+	uint32_t lowest; /* DKIMHEAD_NONE: no such field */
 };
 
 static int
@@ -438,7 +438,7 @@ choose(const struct dkimsign_fields *l, const struct dkimhead *h, struct chosen 
 	size_t all = 0;
 
 	for (size_t i = 0; i < l->n; i++)
-		v[i] = (struct chosen){l->v[i].over, MAP_NONE};
+		v[i] = (struct chosen){l->v[i].over, DKIMHEAD_NONE};
 	for (size_t f = 0; f < h->n; f++) {
 		struct span name = h->fields[f].name;
 
@@ -566,7 +566,7 @@ hash_header(const struct dkimsign *s, const struct dkimsign_want *w, size_t name
 
 	buf_room(&form, HEADER_FORM);
 	for (size_t i = 0; i < names; i++)
-		for (uint32_t at = v[i].lowest; at != MAP_NONE; at = s->head->above[at])
+		for (uint32_t at = v[i].lowest; at != DKIMHEAD_NONE; at = s->head->above[at])
 			dkim_field(w->header, s->head->fields[at].whole, &form);
 	dkim_field(w->header, field, &form);
 	rc = crypt_hash(CRYPT_SHA256, (struct span){form.s, form.len - 2}, digest, e);

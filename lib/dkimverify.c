@@ -155,7 +155,7 @@ add_signature(struct dkimverify *v, const struct msg_field *f, struct err *e)
 	s = &v->v[v->n++];
 	*s = (struct signature){.c = {.why = BUF_INIT}, .field = f->whole};
 	says = dkimsig_parse(f->value, &s->c.sig, &why);
-	if (dkimhead_last(&v->head, SPAN("From")) == MAP_NONE) /* RFC 6376 3.8: not a message to verify */
+	if (dkimhead_last(&v->head, SPAN("From")) == DKIMHEAD_NONE) /* RFC 6376 3.8: not a message to verify */
 		decide(s, DKIM_PERMERROR, "the message has no From field");
 	else if (says != DKIMSIG_GOOD)
 		decide(s, says == DKIMSIG_SYNTAX ? DKIM_NEUTRAL : DKIM_PERMERROR, "%s", err_text(&why));

@@ -47,7 +47,7 @@ sign(const struct crypt_key *key, const char *tags, const char *header, const ch
 {
 	struct buf field = BUF_INIT, canon = BUF_INIT, bh = BUF_INIT, hashed = BUF_INIT, sig = BUF_INIT, b = BUF_INIT;
 	struct dkim_body db;
-	struct dkimhead head;
+	struct dkimhead head = DKIMHEAD_INIT;
 	struct dkimsig parsed;
 	struct err e = ERR_INIT;
 	unsigned char digest[CRYPT_DIGEST_MAX];

@@ -137,7 +137,7 @@ sign_it(struct span text, enum dkim_canon header, enum dkim_canon body, struct b
 	struct dkimsign_want w = {.domain = "example.com", .selector = "s", .kind = CRYPT_ED25519, .sign = sign,
 	    .key = key, .header = header, .body = body};
 	struct dkim_split split = DKIM_SPLIT_INIT;
-	struct dkimhead head;
+	struct dkimhead head = DKIMHEAD_INIT;
 	struct dkimsign s;
 	struct span rest, h;
 	struct err e = ERR_INIT;

@@ -91,7 +91,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct dkim_split split = DKIM_SPLIT_INIT;
 	struct buf out = BUF_INIT;
 	struct err e = ERR_INIT;
-	struct dkimhead head;
+	struct dkimhead head = DKIMHEAD_INIT;
 	struct span header, rest = {"", 0};
 	size_t piece = n > 0 ? p[0] % 40u + 1 : 1;
 	int rc;
