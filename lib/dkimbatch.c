@@ -5,6 +5,7 @@
 #include "dkimmsg.h"
 #include "file.h"
 #include "io.h"
+#include "mboxcut.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -101,67 +102,6 @@ map_mbox(struct mbox *m, struct err *e)
 	return err_sys(e, "stdin");
 }
 
-/* A line "From ..." at the beginning or behind an empty line begins a message. */
-static bool
-begins(const char *p, const char *end, const char *start)
-{
-	if (end - p < 5 || memcmp(p, "From ", 5) != 0)
-		return false;
-	if (p == start)
-		return true;
-	return p - start >= 2 && p[-1] == '\n' &&
-	    (p[-2] == '\n' || (p[-2] == '\r' && p - start >= 3 && p[-3] == '\n'));
-}
-
-typedef char v16 __attribute__((vector_size(16)));
-#define STEP (4 * sizeof(v16))
-
-static inline v16
-begins_at(const char *p)
-{
-	v16 lf, next;
-
-	memcpy(&lf, p, sizeof lf);
-	memcpy(&next, p + 1, sizeof next);
-	return (v16)(lf == '\n') & ((v16)(next == 'F') | (v16)(next == '>'));
-}
-
-/* Whether behind one of the bytes of a step at p a line begins with "F" or ">": one thread goes through
- * what all others sign, so not line by line.  One byte more is there. */
-static inline bool
-may_begin(const char *p)
-{
-	v16 found = begins_at(p) | begins_at(p + sizeof(v16)) | begins_at(p + 2 * sizeof(v16)) |
-	    begins_at(p + 3 * sizeof(v16));
-	uint64_t half[2];
-
-	memcpy(half, &found, sizeof half);
-	return (half[0] | half[1]) != 0;
-}
-
-/* Where the message that begins at p ends: at the next one's "From ".  *quoted: a line begins with ">". */
-static const char *
-message_end(const char *p, const char *end, const char *start, bool *quoted)
-{
-	*quoted = false;
-	while (end - p > 1) {
-		bool whole = (size_t)(end - p) > STEP;
-		const char *stop = whole ? p + STEP : end - 1;
-
-		if (whole && !may_begin(p)) {
-			p = stop;
-			continue;
-		}
-		for (; p < stop && (p = memchr(p, '\n', (size_t)(stop - p))); p++) {
-			*quoted |= p[1] == '>';
-			if (p[1] == 'F' && begins(p + 1, end, start))
-				return p + 1;
-		}
-		p = stop;
-	}
-	return end;
-}
-
 /* Pieces of a message as it was before it went into the mbox: lines of ">"s and "From " have one
  * ">" less. */
 struct unquote {
@@ -169,28 +109,11 @@ struct unquote {
 	bool quoted; /* there may be such lines */
 };
 
-static const char *
-quoted_from(struct span s)
-{
-	const char *p = s.p, *end = s.p + s.n;
-
-	while (p < end && (p = memmem(p, (size_t)(end - p), "\n>", 2))) {
-		const char *q = p + 1;
-
-		while (q < end && *q == '>')
-			q++;
-		if (end - q >= 5 && memcmp(q, "From ", 5) == 0)
-			return p + 1;
-		p = q;
-	}
-	return NULL;
-}
-
 static int
 next_unquoted(void *arg, const char **p, size_t *n, struct err *e)
 {
 	struct unquote *u = arg;
-	const char *stop = u->quoted ? quoted_from(u->rest) : NULL;
+	const char *stop = u->quoted ? mboxcut_quoted(u->rest) : NULL;
 
 	(void)e;
 	*p = u->rest.p;
@@ -255,11 +178,11 @@ give_spans(struct batch *b, const struct mbox *m, struct err *e)
 	const char *p = m->p, *end = m->p + m->n;
 	int rc = 0;
 
-	if (m->n > 0 && !begins(p, end, p))
+	if (m->n > 0 && !mboxcut_begins(p, end, p))
 		return err_set(e, EX_DATAERR, "stdin: not an mbox: it does not begin with \"From \"");
 	for (uint64_t i = 1; !rc && p < end; i++) {
 		bool quoted;
-		const char *next = message_end(p, end, m->p, &quoted);
+		const char *next = mboxcut_end(p, end, m->p, &quoted);
 		const char *line = memchr(p, '\n', (size_t)(next - p));
 		struct dkimcrew_item *item;
 
