@@ -74,11 +74,11 @@ look_over(struct parcel *p, uint64_t now_s, bool *settled, struct err *e)
 	int rc;
 
 	/* What has waited in cur/ for a site or for its hour came there by name alone. */
-	if (p->t.journal.len == 0 && (p->t.at.place == IN_NEW || p->t.env.hold_until_s == 0))
-		tell_accepted(p->d->events, &p->t);
+	p->unheard = p->t.journal.len == 0 && (p->t.at.place == IN_NEW || p->t.env.hold_until_s == 0);
 	/* "smtp-queue retry" ends the sender's wish to send it later. */
 	if (p->t.env.hold_until_s > now_s && p->j.retried_us == 0) {
 		*settled = true;
+		parcel_begins(p);
 		return p->t.at.place == IN_CUR && p->t.is.due == p->t.env.hold_until_s
 		    ? 0
 		    : queue_defer(&p->t, p->t.env.hold_until_s, e);
@@ -697,6 +697,7 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 	size_t all = *n, again = all;
 
 	m.arg = &a;
+	parcel_begins(p);
 	prepare(&a, rcpts, *n);
 	if (choose_form(p, way, &m, e)) {
 		sent = PARCEL_UNSIGNED;

@@ -257,6 +257,23 @@ parcel_at(struct parcel *p, struct span site)
 	p->site[n] = '\0';
 }
 
+/* With the lock held: of its groups the first tells it, before anything else is told. */
+static void
+begins(struct parcel *p)
+{
+	if (p->unheard)
+		tell_accepted(p->d->events, &p->t);
+	p->unheard = false;
+}
+
+void
+parcel_begins(struct parcel *p)
+{
+	pthread_mutex_lock(&p->lock);
+	begins(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
 void
 parcel_verdict(struct parcel *p, const uint32_t *rcpts, size_t n, enum journal_is as, int code,
     const char *status, const char *text, struct span site)
@@ -266,6 +283,7 @@ parcel_verdict(struct parcel *p, const uint32_t *rcpts, size_t n, enum journal_i
 	size_t start;
 
 	pthread_mutex_lock(&p->lock);
+	begins(p);
 	start = journal_outcome(&p->pending, io_time_us(), p->attempt, site, w.host, w.addr);
 	for (size_t i = 0; i < n; i++) {
 		parcel_set(p, rcpts[i], as);

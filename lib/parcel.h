@@ -53,6 +53,7 @@ struct parcel {
 	pthread_mutex_t lock;  /* over all below, the journal and j: groups run beside each other */
 	unsigned groups;       /* not yet through */
 	uint32_t attempt;      /* this one's number */
+	bool unheard;          /* that it was accepted is still to be told */
 	bool tried;            /* an attempt was made and failed: counts, and may expire */
 	bool sending;          /* this attempt's "sending" line stands in the journal */
 	bool removed;          /* from the queue */
@@ -67,6 +68,10 @@ struct parcel {
 };
 
 void parcel_at(struct parcel *p, struct span site); /* where it is tried */
+
+/* That it was accepted is told now, unless that was done.  Not by whoever only looks at it: what goes back
+ * without an attempt leaves no mark that would keep the next from telling it again. */
+void parcel_begins(struct parcel *p);
 
 /* An outcome without a transaction: no route, no connection.  as: JOURNAL_DEFERRED or
  * JOURNAL_FAILED; code 0 where no peer said it. */

@@ -177,6 +177,32 @@ is "$(find "$T/queue/cur" -type f -name "*.$id,*" | sed 's|.*/||; s/[.].*//')" $
 is "$(grep -h '"type":"accepted"' "$RELAYKIT_QUEUE"/log/* | grep -c "\"id\":\"$id\"")" 1 'and its coming is told'
 run_all 'again'
 is "$(connections) $(grep -h '"type":"accepted"' "$RELAYKIT_QUEUE"/log/* | grep -c "\"id\":\"$id\"")" '1 1' 'once, and nobody is asked'
+# Nor twice what was in hand and went back: because the connection was lost that it was to go over next, or
+# because no site of its recipients was open.
+accepted() {
+	grep -h '"type":"accepted"' "$RELAYKIT_QUEUE"/log/* | sed -E 's/.*"recipient":"([^"]*)".*/\1/' | sort | uniq -c |
+	    awk '{ printf "%s%s %s", NR == 1 ? "" : ", ", $2, $1 }'
+}
+script <<'E'
+dot close
+--
+E
+for rcpt in u@x.example v@x.example; do letter $rcpt; done
+run_all 'a connection is lost while the next message is in hand'
+is "$(outcomes | sed 's/ 1 .*//'), $(accepted)" 'deferred u@x.example
+delivered v@x.example, u@x.example 1, v@x.example 1' 'it goes over another, and was accepted once'
+script <<'E'
+connect 421 4.3.2 not now ; close
+E
+letter u@x.example
+run_all 'a site that is down'
+letter v@x.example w@y.example
+run_all 'one for several domains waits for it'
+is "$(connections) $(accepted)" '1 u@x.example 1' 'untried and untold'
+put_off
+cp /dev/null "$T/peer/script"
+run_all 'now it is open' --now
+is "$(accepted)" 'u@x.example 1, v@x.example 1, w@y.example 1' 'it is told with its first attempt'
 configure 'lifetime = 6s'
 
 # What is told is what the attempt met that was the last, not an earlier one.
