@@ -275,10 +275,42 @@ is_policy(const char *tls_status)
 	return tls_status && (strcmp(tls_status, "4.7.4") == 0 || strcmp(tls_status, "4.7.5") == 0);
 }
 
+struct words { /* why an address that speaks SMTP does not take us */
+	struct err why; /* no code: none has spoken */
+	int code;
+	char status[sizeof((struct reply *)0)->status];
+	const char *tls_status;
+	bool slow_down;
+	uint32_t wait_hint_s;
+};
+
+/* A wrong password is not hidden by the host's other address, which nobody can reach from here: where the last
+ * has said nothing, what one before it has said is what is told. */
+static void
+keep_words(struct words *w, struct smtp *s, struct err *e)
+{
+	if (s->reply.code != 0 || s->hello.len > 0) {
+		err_set(&w->why, e->code, "%s", err_text(e));
+		w->code = s->reply.code;
+		memcpy(w->status, s->reply.status, sizeof w->status);
+		w->tls_status = s->tls_status;
+		w->slow_down = s->slow_down;
+		w->wait_hint_s = s->wait_hint_s;
+	} else if (w->why.code != 0) {
+		err_set(e, w->why.code, "%s", err_text(&w->why));
+		s->reply.code = w->code;
+		memcpy(s->reply.status, w->status, sizeof w->status);
+		s->tls_status = w->tls_status;
+		s->slow_down = w->slow_down;
+		s->wait_hint_s = w->wait_hint_s;
+	}
+}
+
 static int
 try_addrs(struct reach *c, struct plan_site *s, size_t i, const struct tlspolicy *p,
     struct dns_addrs *addrs, struct err *e)
 {
+	struct words words = {.why = ERR_INIT};
 	int rc = EX_TEMPFAIL;
 
 	c->gone = addrs->n > 0;
@@ -288,8 +320,10 @@ try_addrs(struct reach *c, struct plan_site *s, size_t i, const struct tlspolicy
 		if (rc == 0 || *c->env->stop)
 			break;
 		c->gone = c->gone && (c->s.reply.code == 521 || c->s.reply.code == 556);
+		keep_words(&words, &c->s, e);
 		rc = EX_TEMPFAIL;
 	}
+	err_free(&words.why);
 	return rc;
 }
 

@@ -67,6 +67,14 @@ for at in 127.0.0.1 ::1; do
 	submit one@half.example
 	smtp-deliver
 	is "$(said bounced one@half.example) $(said deferred one@half.example)" '0 1' "521 from $at alone is not for ever"
+	rm -rf "$T/queue"
+	peer '450 4.7.1 not from there' $at
+	echo "route \"*\" { relay = \"localhost:$PORT\" }" >"$T/conf"
+	submit one@half.example
+	smtp-deliver
+	like "$(cat "$T"/queue/log/* | grep '"type":"deferred"')" \
+	    '"response":\{"code":450,"enhanced_code":"4.7.1","content":"localhost\[.*not from there"' \
+	    "what $at says is told, and not that nobody is at the other"
 done
 
 # --- messages to several destinations, one of which is closed
