@@ -519,7 +519,7 @@ static void
 from_words(struct bounce_reader *b)
 {
 	struct bouncetext_rcpt *named = b->text.rcpts;
-	size_t n = failed_header(b), both = 0, i = 0;
+	size_t n = failed_header(b), both = 0;
 
 	b->out.is = BOUNCE_REPORT;
 	for (struct bouncetext_rcpt *t = named; t; t = t->next)
@@ -533,7 +533,7 @@ from_words(struct bounce_reader *b)
 			bouncetext_only(&b->text, who);
 	}
 	/* The header names all, but for a mailer that has rewritten them there. */
-	for (struct bouncetext_rcpt *t = b->text.rcpts; t; t = t->next, i++) {
+	for (struct bouncetext_rcpt *t = b->text.rcpts; t; t = t->next) {
 		struct span none = {"", 0};
 
 		if (n == 0 || t->in_header == (both > 0 || !named))

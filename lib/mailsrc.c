@@ -24,6 +24,7 @@ struct source {
 	struct buf held;   /* of an mbox: what is not handed on yet */
 	char before[3];    /* the bytes before held */
 };
+#define NOTHING_BEFORE {'\n', '\n', '\n'} /* as after an empty line */
 
 static int
 begin(struct source *s, struct err *e)
@@ -215,7 +216,7 @@ static int
 member(void *arg, struct archive_in *a, struct span name, struct err *e)
 {
 	struct opened *o = arg;
-	struct source s = {.sink = o->sink, .held = BUF_INIT, .before = "\n\n\n"};
+	struct source s = {.sink = o->sink, .held = BUF_INIT, .before = NOTHING_BEFORE};
 	struct buf path = BUF_INIT;
 	int rc;
 
@@ -244,7 +245,7 @@ bad(const struct mailsrc_sink *sink, struct span name, struct err *e)
 int
 mailsrc_fd(int fd, struct span name, const struct mailsrc_sink *sink, struct err *e)
 {
-	struct source s = {.sink = sink, .file = name, .held = BUF_INIT, .before = "\n\n\n"};
+	struct source s = {.sink = sink, .file = name, .held = BUF_INIT, .before = NOTHING_BEFORE};
 	struct opened o = {sink, name, 0};
 	struct buf room = BUF_INIT; /* not zeroed: a maildir has many small files */
 	char *block = buf_room(&room, BLOCK);

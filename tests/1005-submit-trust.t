@@ -65,11 +65,17 @@ fi
 # Under AT_SECURE only /etc/relaykit.conf and the default queue count, so both stand in a namespace.
 chgrp "$group" "$T/bin/smtp-submit"
 chmod 2755 "$T/bin/smtp-submit"
-run_as "$T/bin/smtp-submit" -C "$T/conf" b@x </dev/null 2>"$T/err"
+# run_setgid ARGUMENT...: where the temporary directory is mounted without set-id programs (Debian 13's), $T/bin is not
+run_setgid() {
+	unshare -m sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,suid "$1" || exit 99
+		shift && exec "$@"' sh "$T/bin" setpriv --reuid "$user" --regid "$user" --clear-groups \
+	    "$T/bin/smtp-submit" "$@"
+}
+run_setgid -C "$T/conf" b@x </dev/null 2>"$T/err"
 is "$? $(cat "$T/err")" "64 smtp-submit: -C: not while this program has its owner's rights" 'setgid: no -C'
-run_as "$T/bin/smtp-submit" --config "$T/conf" b@x </dev/null 2>"$T/err"
+run_setgid --config "$T/conf" b@x </dev/null 2>"$T/err"
 is "$? $(cat "$T/err")" "64 smtp-submit: -C: not while this program has its owner's rights" 'nor --config'
-run_as "$T/bin/smtp-submit" --queue "$T/queue" b@x </dev/null 2>"$T/err"
+run_setgid --queue "$T/queue" b@x </dev/null 2>"$T/err"
 is "$? $(cat "$T/err")" "64 smtp-submit: --queue: not while this program has its owner's rights" 'nor --queue'
 mkdir "$T/etc"
 cat >"$T/ns.sh" <<'EOP'
@@ -79,6 +85,7 @@ cp /etc/passwd /etc/nsswitch.conf "$1/etc/" 2>/dev/null
 cp /etc/ld.so.cache "$1/etc/" 2>/dev/null
 printf 'queue = "%s"\nhostname = h.example\ndomain = etc.example\ndelivery = background\n' "$1/queue" >"$1/etc/relaykit.conf"
 mount --bind "$1/etc" /etc
+mount --bind "$1/bin" "$1/bin" && mount -o remount,bind,suid "$1/bin" || exit 1
 rm -f "$1/ran"
 echo hi | RELAYKIT_QUEUE=/nowhere RELAYKIT_CONFIG=/nowhere TZ=:/nowhere HOME=/nowhere \
     setpriv --reuid "$2" --regid "$2" --clear-groups "$1/bin/smtp-submit" -f a b@x
