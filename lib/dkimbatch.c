@@ -128,12 +128,12 @@ next_unquoted(void *arg, const char **p, size_t *n, struct err *e)
 }
 
 static int
-ready_span(void *arg, struct dkimcrew_item *item, struct err *e)
+ready_span(void *arg, struct dkimmsg_desk *desk, struct dkimcrew_item *item, struct err *e)
 {
 	const struct batch *b = arg;
 	struct unquote u = {item->content, item->quoted};
 
-	return dkimmsg_ready(b->b->keys, next_unquoted, &u, b->b->now_s, &item->msg, NULL, e);
+	return dkimmsg_ready(b->b->keys, desk, next_unquoted, &u, b->b->now_s, &item->msg, e);
 }
 
 static void
@@ -236,12 +236,12 @@ next_spooled(void *arg, const char **p, size_t *n, struct err *e)
 }
 
 static int
-ready_spool(void *arg, struct dkimcrew_item *item, struct err *e)
+ready_spool(void *arg, struct dkimmsg_desk *desk, struct dkimcrew_item *item, struct err *e)
 {
 	const struct batch *b = arg;
 	struct reading r = {&item->spool, 0};
 
-	return dkimmsg_ready(b->b->keys, next_spooled, &r, b->b->now_s, &item->msg, NULL, e);
+	return dkimmsg_ready(b->b->keys, desk, next_spooled, &r, b->b->now_s, &item->msg, e);
 }
 
 static int
@@ -365,7 +365,7 @@ write_file(const struct batch *b, struct filing *f, const struct dkimcrew_item *
 }
 
 static int
-sign_file(void *arg, struct dkimcrew_item *item, struct err *e)
+sign_file(void *arg, struct dkimmsg_desk *desk, struct dkimcrew_item *item, struct err *e)
 {
 	const struct batch *b = arg;
 	struct filing *f = mem_alloc(sizeof *f);
@@ -375,7 +375,10 @@ sign_file(void *arg, struct dkimcrew_item *item, struct err *e)
 	if (f->fd < 0)
 		rc = err_sys(e, "open");
 	if (!rc)
-		rc = dkimmsg_sign(b->b->keys, next_of_file, f, b->b->now_s, &item->fields, NULL, e);
+		rc = dkimmsg_ready(b->b->keys, desk, next_of_file, f, b->b->now_s, &item->msg, e);
+	if (!rc)
+		rc = dkimsign_make(&item->msg.ready, &item->fields, e);
+	dkimsign_ready_clear(&item->msg.ready); /* nothing is left to be signed behind the load */
 	if (!rc)
 		rc = write_file(b, f, item, e);
 	if (f->fd >= 0)

@@ -29,19 +29,19 @@ struct dkimcrew {
 };
 
 static void
-do_load(struct dkimcrew *c, struct load *l)
+do_load(struct dkimcrew *c, struct dkimmsg_desk *desk, struct load *l)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		struct dkimcrew_item *item = &l->items[i];
 
-		item->rc = c->calls.work(c->calls.arg, item, &item->e);
+		item->rc = c->calls.work(c->calls.arg, desk, item, &item->e);
 	}
 	for (size_t i = 0; i < l->n; i++) {
 		struct dkimcrew_item *item = &l->items[i];
 
 		if (item->rc == 0)
 			item->rc = dkimsign_make(&item->msg.ready, &item->fields, &item->e);
-		dkimmsg_free(&item->msg);
+		dkimsign_ready_clear(&item->msg.ready);
 	}
 }
 
@@ -49,7 +49,9 @@ static void *
 worker(void *arg)
 {
 	struct dkimcrew *c = arg;
+	struct dkimmsg_desk desk;
 
+	dkimmsg_desk_init(&desk);
 	pthread_mutex_lock(&c->lock);
 	for (;;) {
 		struct load *l = &c->loads[c->next];
@@ -63,13 +65,14 @@ worker(void *arg)
 		l->state = TAKEN;
 		c->next = (c->next + 1) % c->n_loads;
 		pthread_mutex_unlock(&c->lock);
-		do_load(c, l);
+		do_load(c, &desk, l);
 		pthread_mutex_lock(&c->lock);
 		l->state = DONE;
 		if (l == c->awaited)
 			pthread_cond_signal(&c->done);
 	}
 	pthread_mutex_unlock(&c->lock);
+	dkimmsg_desk_free(&desk);
 	return NULL;
 }
 
@@ -209,6 +212,7 @@ dkimcrew_stop(struct dkimcrew *c)
 
 			buf_free(&item->name);
 			buf_free(&item->fields);
+			dkimmsg_free(&item->msg);
 			spool_free(&item->spool);
 			err_free(&item->e);
 		}

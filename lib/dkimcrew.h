@@ -30,8 +30,9 @@ struct dkimcrew_item { /* what the three callbacks make of it */
 #define DKIMCREW_LOAD 16 /* items */
 
 struct dkimcrew_calls {
-	/* In any thread.  What it leaves ready in msg is signed into fields, behind all of the load's work. */
-	int (*work)(void *arg, struct dkimcrew_item *item, struct err *e);
+	/* In any thread, whose desk is lent.  What it leaves ready in msg is signed into fields, behind all of the
+	 * load's work. */
+	int (*work)(void *arg, struct dkimmsg_desk *desk, struct dkimcrew_item *item, struct err *e);
 	int (*done)(void *arg, struct dkimcrew_item *item, struct err *e); /* in the giver's */
 	/* May be NULL: after done() for a load's items, or for those before one where it failed; they
 	 * are there until it returns. */

@@ -366,10 +366,11 @@ choose_group(const struct dkimkeys *ks, const struct group *g, struct dkimkeys_c
 
 		if (!(ks->kinds & 1u << g->v[i].form.kind))
 			continue;
-		out->wants = mem_grow(out->wants, out->n + 1, sizeof *out->wants);
+		if (out->n == out->room)
+			out->wants = mem_grow(out->wants, ++out->room, sizeof *out->wants);
 		w = &out->wants[out->n++];
 		*w = g->v[i].form;
-		if (!w->domain && dkimsign_check_domain(w->domain = out->from, e))
+		if (!w->domain && dkimsign_check_domain(w->domain = out->from.s, e))
 			return e->code = EX_DATAERR;
 		if (w->identity) {
 			int rc = dkimsign_check_identity(w->identity, w->domain, e);
@@ -382,12 +383,12 @@ choose_group(const struct dkimkeys *ks, const struct group *g, struct dkimkeys_c
 }
 
 static int
-choose(struct dkimkeys *ks, const char *from, struct dkimkeys_choice *out, struct err *e)
+choose(struct dkimkeys *ks, const struct buf *from, struct dkimkeys_choice *out, struct err *e)
 {
-	struct cur c = cur_span(span_of(from));
+	struct cur c = cur_of(from->s, from->len);
 	int rc = 0;
 
-	*out = (struct dkimkeys_choice){NULL, 0, mem_dup(from, strlen(from))};
+	buf_add(&out->from, from->s, from->len);
 	while (!rc && out->n == 0 && !cur_end(&c)) {
 		struct group *g;
 
@@ -400,9 +401,7 @@ choose(struct dkimkeys *ks, const char *from, struct dkimkeys_choice *out, struc
 	if (!rc)
 		rc = choose_group(ks, &ks->any, out, e);
 	if (!rc && out->n == 0)
-		rc = err_set(e, EX_DATAERR, "no key for %s", from);
-	if (rc)
-		dkimkeys_choice_free(out);
+		rc = err_set(e, EX_DATAERR, "no key for %s", from->s);
 	return rc;
 }
 
@@ -415,7 +414,8 @@ dkimkeys_choose(struct dkimkeys *ks, const struct dkimhead *h, struct buf *domai
 	bool known;
 	int rc;
 
-	*out = (struct dkimkeys_choice)DKIMKEYS_CHOICE_INIT;
+	out->n = 0;
+	buf_cut(&out->from, 0);
 	buf_cut(domain, 0);
 	if (at != DKIMHEAD_NONE && h->above[at] == DKIMHEAD_NONE)
 		from = h->fields[at].value;
@@ -438,7 +438,7 @@ dkimkeys_choose(struct dkimkeys *ks, const struct dkimhead *h, struct buf *domai
 		buf_add(&ks->from, from.p, from.n);
 		buf_add(&ks->domain, domain->s, domain->len);
 	}
-	rc = choose(ks, domain->s, out, e);
+	rc = choose(ks, domain, out, e);
 	pthread_mutex_unlock(&ks->lock);
 	return rc;
 }
@@ -447,6 +447,6 @@ void
 dkimkeys_choice_free(struct dkimkeys_choice *c)
 {
 	free(c->wants);
-	free(c->from);
+	buf_free(&c->from);
 	*c = (struct dkimkeys_choice)DKIMKEYS_CHOICE_INIT;
 }

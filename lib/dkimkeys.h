@@ -41,12 +41,12 @@ int dkimkeys_all(struct dkimkeys *ks, struct err *e);
 void dkimkeys_only(struct dkimkeys *ks, unsigned kinds);
 
 struct dkimkeys_choice {
-	struct dkimsign_want *wants; /* lent by ks, but for the array */
-	size_t n;
-	char *from; /* the domain */
+	struct dkimsign_want *wants; /* lent by ks, but for the array and the domain below */
+	size_t n, room;
+	struct buf from; /* the domain */
 };
-#define DKIMKEYS_CHOICE_INIT {NULL, 0, NULL}
-/* *domain becomes what dkimsign_from() tells, with its errors.  EX_DATAERR: there is no key for it. */
+#define DKIMKEYS_CHOICE_INIT {NULL, 0, 0, BUF_INIT}
+/* One that has been chosen before serves again with its storage; dkimkeys_choice_free() in any case.  *domain becomes what dkimsign_from() tells, with its errors.  EX_DATAERR: there is no key for it. */
 int dkimkeys_choose(struct dkimkeys *ks, const struct dkimhead *h, struct buf *domain,
     struct dkimkeys_choice *out, struct err *e);
 void dkimkeys_choice_free(struct dkimkeys_choice *c);

@@ -1,11 +1,9 @@
 #include "dkimmsg.h"
 
-#include <stdlib.h>
-
 struct reading {
 	dkimmsg_next *next;
 	void *arg;
-	struct dkim_split split;
+	struct dkim_split *split;
 	struct span rest; /* of the body, which came along with the header's end */
 };
 
@@ -19,8 +17,8 @@ read_header(struct reading *r, struct err *e)
 	do {
 		rc = r->next(r->arg, &p, &n, e);
 		if (!rc && n > 0)
-			rc = dkim_split_add(&r->split, p, n, &r->rest, e);
-	} while (!rc && n > 0 && !r->split.body);
+			rc = dkim_split_add(r->split, p, n, &r->rest, e);
+	} while (!rc && n > 0 && !r->split->body);
 	return rc;
 }
 
@@ -31,7 +29,7 @@ sign_body(struct reading *r, struct dkimsign *s, struct err *e)
 	size_t n = r->rest.n;
 	int rc = 0;
 
-	if (!r->split.body)
+	if (!r->split->body)
 		return 0;
 	do {
 		dkimsign_body(s, p, n);
@@ -40,39 +38,46 @@ sign_body(struct reading *r, struct dkimsign *s, struct err *e)
 	return rc;
 }
 
-int
-dkimmsg_ready(struct dkimkeys *ks, dkimmsg_next *next, void *arg, uint64_t now_s, struct dkimmsg *m,
-    struct buf *from, struct err *e)
+void
+dkimmsg_desk_init(struct dkimmsg_desk *d)
 {
-	struct reading r = {next, arg, DKIM_SPLIT_INIT, {"", 0}};
-	struct buf domain = BUF_INIT;
-	struct dkimhead head = DKIMHEAD_INIT;
-	struct dkimsign s;
-	struct span header;
-	int rc = read_header(&r, e);
+	d->split = (struct dkim_split)DKIM_SPLIT_INIT;
+	d->head = (struct dkimhead)DKIMHEAD_INIT;
+	d->domain = (struct buf)BUF_INIT;
+	dkimsign_init(&d->sign);
+}
 
-	*m = (struct dkimmsg)DKIMMSG_INIT;
-	if (rc) {
-		buf_free(&r.split.header);
+void
+dkimmsg_desk_free(struct dkimmsg_desk *d)
+{
+	buf_free(&d->split.header);
+	dkimhead_free(&d->head);
+	dkimsign_free(&d->sign);
+	buf_free(&d->domain);
+}
+
+int
+dkimmsg_ready(struct dkimkeys *ks, struct dkimmsg_desk *d, dkimmsg_next *next, void *arg,
+    uint64_t now_s, struct dkimmsg *m, struct err *e)
+{
+	struct reading r = {next, arg, &d->split, {"", 0}};
+	struct span header;
+	int rc;
+
+	buf_cut(&d->domain, 0);
+	buf_cut(&d->split.header, 0);
+	d->split = (struct dkim_split){d->split.header, false, 0};
+	rc = read_header(&r, e);
+	if (rc)
 		return rc;
-	}
-	header = (struct span){r.split.header.s, r.split.header.len};
-	s.body[0].hash = s.body[1].hash = (struct crypt_hash){0};
-	dkimhead_open(&head, header);
-	rc = dkimkeys_choose(ks, &head, &domain, &m->choice, e);
-	if (from)
-		buf_add(from, domain.s, domain.len);
+	header = (struct span){d->split.header.s, d->split.header.len};
+	dkimhead_open(&d->head, header);
+	rc = dkimkeys_choose(ks, &d->head, &d->domain, &m->choice, e);
 	if (!rc)
-		rc = dkimsign_begin(&s, m->choice.wants, m->choice.n, &head, header, e);
+		rc = dkimsign_begin(&d->sign, m->choice.wants, m->choice.n, &d->head, header, e);
 	if (!rc)
-		rc = sign_body(&r, &s, e);
-	if (!rc)
-		rc = dkimsign_ready(&s, header, now_s, &m->ready, e);
-	dkimsign_free(&s);
-	dkimhead_free(&head);
-	buf_free(&domain);
-	buf_free(&r.split.header);
-	return rc;
+		rc = sign_body(&r, &d->sign, e);
+	return rc ? rc : dkimsign_ready(&d->sign, header, now_s, &m->ready, e);
 }
 
 void
@@ -86,11 +91,17 @@ int
 dkimmsg_sign(struct dkimkeys *ks, dkimmsg_next *next, void *arg, uint64_t now_s, struct buf *out,
     struct buf *from, struct err *e)
 {
-	struct dkimmsg m;
-	int rc = dkimmsg_ready(ks, next, arg, now_s, &m, from, e);
+	struct dkimmsg m = DKIMMSG_INIT;
+	struct dkimmsg_desk d;
+	int rc;
 
+	dkimmsg_desk_init(&d);
+	rc = dkimmsg_ready(ks, &d, next, arg, now_s, &m, e);
+	if (from)
+		buf_add(from, d.domain.s, d.domain.len);
 	if (!rc)
 		rc = dkimsign_make(&m.ready, out, e);
 	dkimmsg_free(&m);
+	dkimmsg_desk_free(&d);
 	return rc;
 }

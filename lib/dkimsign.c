@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BUCKETS 64
 #define LINE 78         /* RFC 5322 2.1.1: what a line should not pass */
 #define HEADER_FORM 960 /* bytes: the canonical header of most messages */
 #define FIELD_ROOM 720  /* bytes: a field with most signatures of RSA-2048 */
 #define CODE_ROOM 352   /* and their base64 */
+#define FIELD_KEPT 4096 /* bytes: storage of a longer field is not kept for the next one */
 
 const char dkimsign_names[] =
     "From:Sender:Reply-To:To:Cc:Subject:Date:Message-ID:In-Reply-To:References:MIME-Version:"
@@ -237,6 +239,15 @@ into_hash(void *arg, const void *p, size_t n)
 	crypt_hash_add(arg, p, n);
 }
 
+void
+dkimsign_init(struct dkimsign *s)
+{
+	for (int i = 0; i < 2; i++)
+		s->body[i].hash = (struct crypt_hash){0};
+	s->names = (struct dkimsign_names){NULL, 0};
+	s->form = (struct buf)BUF_INIT;
+}
+
 int
 dkimsign_begin(struct dkimsign *s, const struct dkimsign_want *wants, size_t n,
     const struct dkimhead *head, struct span header, struct err *e)
@@ -246,7 +257,7 @@ dkimsign_begin(struct dkimsign *s, const struct dkimsign_want *wants, size_t n,
 
 	for (int i = 0; i < 2; i++) {
 		s->body[i].used = false;
-		s->body[i].hash = (struct crypt_hash){0};
+		crypt_hash_drop(&s->body[i].hash); /* of a message that was not read to its end */
 	}
 	s->wants = wants;
 	s->n = n;
@@ -279,7 +290,7 @@ dkimsign_body(struct dkimsign *s, const void *p, size_t n)
 struct field {
 	struct buf *b;
 	size_t line;      /* where the last line begins */
-	struct buf piece; /* what is being made of a value */
+	struct buf *code; /* for what is made in base64 */
 };
 
 static size_t
@@ -348,9 +359,10 @@ broken(struct field *f, const char *p, size_t n)
 static void
 base64(struct field *f, const void *p, size_t n)
 {
-	struct buf *code = &f->piece;
+	struct buf *code = f->code;
 
 	buf_cut(code, 0);
+	buf_room(code, CODE_ROOM);
 	b64_encode(code, p, n);
 	for (size_t i = 0; i < code->len;) {
 		size_t now = room(f);
@@ -385,10 +397,30 @@ quoted(struct buf *out, struct span s, const char *also)
 struct dkimsign_fields {
 	struct name {
 		struct span is;
-		bool over; /* once more than it is there */
+		bool over;   /* once more than it is there */
+		size_t next; /* of its bucket, as in first */
 	} *v;
 	size_t n;
+	size_t first[BUCKETS]; /* an index and one, 0: none */
 };
+
+/* Names differ in length or in their first letter, mostly. */
+static size_t
+bucket(struct span name)
+{
+	return (name.n * 2 + (name.n ? (unsigned char)*name.p | ('a' ^ 'A') : 0)) % BUCKETS;
+}
+
+static void
+fill_buckets(struct dkimsign_fields *l)
+{
+	for (size_t i = l->n; i > 0; i--) {
+		size_t *first = &l->first[bucket(l->v[i - 1].is)];
+
+		l->v[i - 1].next = *first;
+		*first = i;
+	}
+}
 
 /* Both lists as one. */
 struct dkimsign_fields *
@@ -400,7 +432,7 @@ dkimsign_fields_new(const char *names, const char *over)
 
 	while (!cur_end(&c)) {
 		l->v = mem_grow(l->v, l->n + 1, sizeof *l->v);
-		l->v[l->n++] = (struct name){next_name(&c), false};
+		l->v[l->n++] = (struct name){.is = next_name(&c)};
 	}
 	while (!cur_end(&o)) {
 		struct span name = next_name(&o);
@@ -410,10 +442,11 @@ dkimsign_fields_new(const char *names, const char *over)
 			i++;
 		if (i == l->n) {
 			l->v = mem_grow(l->v, l->n + 1, sizeof *l->v);
-			l->v[l->n++].is = name;
+			l->v[l->n++] = (struct name){.is = name};
 		}
 		l->v[i].over = true;
 	}
+	fill_buckets(l);
 	return l;
 }
 
@@ -427,27 +460,35 @@ dkimsign_fields_del(struct dkimsign_fields *l)
 }
 
 /* A name of the list in a message: its fields are linked from the lowest up. */
-struct chosen {
+struct dkimsign_chosen {
 	size_t times;    /* in h=: as often as its field is there, and once more where it is oversigned */
 	uint32_t lowest; /* DKIMHEAD_NONE: no such field */
 };
 
 static int
-choose(const struct dkimsign_fields *l, const struct dkimhead *h, struct chosen *v, struct err *e)
+choose(const struct dkimsign_fields *l, const struct dkimhead *h, struct dkimsign_names *names,
+    struct err *e)
 {
+	struct dkimsign_chosen *v = names->v;
 	size_t all = 0;
 
+	if (l->n > names->room) {
+		v = names->v = mem_grow(names->v, l->n, sizeof *v);
+		names->room = l->n;
+	}
 	for (size_t i = 0; i < l->n; i++)
-		v[i] = (struct chosen){l->v[i].over, DKIMHEAD_NONE};
+		v[i] = (struct dkimsign_chosen){l->v[i].over, DKIMHEAD_NONE};
 	for (size_t f = 0; f < h->n; f++) {
 		struct span name = h->fields[f].name;
 
-		for (size_t i = 0; i < l->n; i++)
-			if (l->v[i].is.n == name.n && span_ieq(l->v[i].is, name)) {
-				v[i].times++;
-				v[i].lowest = (uint32_t)f;
-				break;
-			}
+		size_t i = l->first[bucket(name)];
+
+		while (i > 0 && !span_ieq(l->v[i - 1].is, name))
+			i = l->v[i - 1].next;
+		if (i > 0) {
+			v[i - 1].times++;
+			v[i - 1].lowest = (uint32_t)f;
+		}
 	}
 	for (size_t i = 0; i < l->n; i++) {
 		if (v[i].times > DKIMSIGN_FIELDS_MAX - all)
@@ -459,7 +500,7 @@ choose(const struct dkimsign_fields *l, const struct dkimhead *h, struct chosen 
 }
 
 static void
-names_tag(struct field *f, const struct dkimsign_fields *l, const struct chosen *v)
+names_tag(struct field *f, const struct dkimsign_fields *l, const struct dkimsign_chosen *v)
 {
 	bool first = true;
 
@@ -523,7 +564,7 @@ identity_tag(struct field *f, const char *identity, struct err *e)
 /* All but the value of b=. */
 static int
 make_field(const struct dkimsign *s, const struct dkimsign_want *w, const struct dkimsign_fields *l,
-    const struct chosen *v, uint64_t now_s, struct field *f, struct err *e)
+    uint64_t now_s, struct field *f, struct err *e)
 {
 	const struct dkimsign_body *b = &s->body[w->body];
 	static const char *const canon[2][2] = {{"simple/simple", "simple/relaxed"},
@@ -545,7 +586,7 @@ make_field(const struct dkimsign *s, const struct dkimsign_want *w, const struct
 		number_tag(f, "x", now_s + w->expire_s);
 	if (w->length)
 		number_tag(f, "l", b->form.len);
-	names_tag(f, l, v);
+	names_tag(f, l, s->names.v);
 	if (w->copy)
 		copies_tag(f, s->head, w->names ? w->names : dkimsign_names);
 	tag(f, "bh", 0);
@@ -558,60 +599,52 @@ make_field(const struct dkimsign *s, const struct dkimsign_want *w, const struct
 /* 3.7: what dkimhead_form() makes of the same field, whose h= need not be read here and whose b= is
  * empty still. */
 static int
-hash_header(const struct dkimsign *s, const struct dkimsign_want *w, size_t names,
-    const struct chosen *v, struct span field, unsigned char digest[CRYPT_DIGEST_MAX], struct err *e)
+hash_header(struct dkimsign *s, const struct dkimsign_want *w, size_t names, struct span field,
+    unsigned char digest[CRYPT_DIGEST_MAX], struct err *e)
 {
-	struct buf form = BUF_INIT;
-	int rc;
+	struct buf *form = &s->form;
 
-	buf_room(&form, HEADER_FORM);
+	buf_cut(form, 0);
+	buf_room(form, HEADER_FORM);
 	for (size_t i = 0; i < names; i++)
-		for (uint32_t at = v[i].lowest; at != DKIMHEAD_NONE; at = s->head->above[at])
-			dkim_field(w->header, s->head->fields[at].whole, &form);
-	dkim_field(w->header, field, &form);
-	rc = crypt_hash(CRYPT_SHA256, (struct span){form.s, form.len - 2}, digest, e);
-	buf_free(&form);
-	return rc;
+		for (uint32_t at = s->names.v[i].lowest; at != DKIMHEAD_NONE; at = s->head->above[at])
+			dkim_field(w->header, s->head->fields[at].whole, form);
+	dkim_field(w->header, field, form);
+	return crypt_hash(CRYPT_SHA256, (struct span){form->s, form->len - 2}, digest, e);
 }
 
 static int
-open_field(const struct dkimsign *s, const struct dkimsign_want *w, uint64_t now_s,
+open_field(struct dkimsign *s, const struct dkimsign_want *w, uint64_t now_s, struct buf *code,
     struct dkimsign_open *o, struct err *e)
 {
 	struct dkimsign_fields *own = w->fields ? NULL : dkimsign_fields_new(w->names, w->oversign);
 	const struct dkimsign_fields *l = w->fields ? w->fields : own;
-	struct chosen *v = mem_grow(NULL, l->n, sizeof *v);
-	struct field f = {&o->text, 0, BUF_INIT};
-	int rc = choose(l, s->head, v, e);
+	struct field f = {&o->text, 0, code};
+	int rc = choose(l, s->head, &s->names, e);
 
 	o->want = w;
-	o->text = (struct buf)BUF_INIT;
+	buf_cut(&o->text, 0);
 	buf_room(&o->text, FIELD_ROOM);
-	buf_room(&f.piece, CODE_ROOM);
 	if (!rc)
-		rc = make_field(s, w, l, v, now_s, &f, e);
+		rc = make_field(s, w, l, now_s, &f, e);
 	if (!rc)
-		rc = hash_header(s, w, l->n, v, (struct span){o->text.s, o->text.len}, o->digest, e);
+		rc = hash_header(s, w, l->n, (struct span){o->text.s, o->text.len}, o->digest, e);
 	o->line = f.line;
-	buf_free(&f.piece);
-	free(v);
 	dkimsign_fields_del(own);
 	return rc ? err_in(e, "%s/%s", w->domain, w->selector) : 0;
 }
 
 static int
-close_field(struct dkimsign_open *o, struct err *e)
+close_field(struct dkimsign_open *o, struct buf *sig, struct buf *code, struct err *e)
 {
 	const struct dkimsign_want *w = o->want;
-	struct field f = {&o->text, o->line, BUF_INIT};
-	struct buf sig = BUF_INIT;
-	int rc = w->sign(w->key, o->digest, &sig, e);
+	struct field f = {&o->text, o->line, code};
+	int rc;
 
-	buf_room(&f.piece, CODE_ROOM);
-	base64(&f, sig.s, sig.len);
+	buf_cut(sig, 0);
+	rc = w->sign(w->key, o->digest, sig, e);
+	base64(&f, sig->s, sig->len);
 	buf_add(&o->text, "\r\n", 2);
-	buf_free(&f.piece);
-	buf_free(&sig);
 	return rc ? err_in(e, "%s/%s", w->domain, w->selector) : 0;
 }
 
@@ -649,7 +682,13 @@ dkimsign_ready(struct dkimsign *s, struct span header, uint64_t now_s, struct dk
 {
 	int rc = 0;
 
-	*r = (struct dkimsign_ready){mem_grow(NULL, s->n, sizeof *r->v), 0, ends_in_lf(header)};
+	r->n = 0;
+	r->lf = ends_in_lf(header);
+	if (s->n > r->room) {
+		r->v = mem_grow(r->v, s->n, sizeof *r->v);
+		for (; r->room < s->n; r->room++)
+			r->v[r->room].text = (struct buf)BUF_INIT;
+	}
 	for (int i = 0; !rc && i < 2; i++) {
 		struct dkimsign_body *b = &s->body[i];
 
@@ -661,7 +700,7 @@ dkimsign_ready(struct dkimsign *s, struct span header, uint64_t now_s, struct dk
 			rc = crypt_hash_end(&b->hash, b->digest, e);
 	}
 	for (; !rc && r->n < s->n; r->n++)
-		rc = open_field(s, &s->wants[r->n], now_s, &r->v[r->n], e);
+		rc = open_field(s, &s->wants[r->n], now_s, &r->code, &r->v[r->n], e);
 	return rc;
 }
 
@@ -674,7 +713,7 @@ dkimsign_make(struct dkimsign_ready *r, struct buf *out, struct err *e)
 	for (size_t i = 0; !rc && i < r->n; i++) {
 		struct buf *text = &r->v[i].text;
 
-		rc = close_field(&r->v[i], e);
+		rc = close_field(&r->v[i], &r->sig, &r->code, e);
 		if (!rc && r->lf)
 			add_with_lf((struct span){text->s, text->len}, out);
 		else if (!rc)
@@ -686,11 +725,22 @@ dkimsign_make(struct dkimsign_ready *r, struct buf *out, struct err *e)
 }
 
 void
+dkimsign_ready_clear(struct dkimsign_ready *r)
+{
+	for (size_t i = 0; i < r->room; i++)
+		if (r->v[i].text.cap > FIELD_KEPT)
+			buf_free(&r->v[i].text);
+	r->n = 0;
+}
+
+void
 dkimsign_ready_free(struct dkimsign_ready *r)
 {
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->room; i++)
 		buf_free(&r->v[i].text);
 	free(r->v);
+	buf_free(&r->sig);
+	buf_free(&r->code);
 	*r = (struct dkimsign_ready)DKIMSIGN_READY_INIT;
 }
 
@@ -711,4 +761,7 @@ dkimsign_free(struct dkimsign *s)
 {
 	for (int i = 0; i < 2; i++)
 		crypt_hash_drop(&s->body[i].hash);
+	free(s->names.v);
+	buf_free(&s->form);
+	dkimsign_init(s);
 }

@@ -66,16 +66,22 @@ struct dkimsign {
 	size_t n;
 	const struct dkimhead *head;
 	struct dkimsign_body body[2]; /* by enum dkim_canon */
+	struct dkimsign_names { /* those of a list in the message */
+		struct dkimsign_chosen *v;
+		size_t room;
+	} names;
+	struct buf form; /* what is hashed of the header */
 };
+void dkimsign_init(struct dkimsign *s);
 
-/* EX_DATAERR where the message cannot be signed so that it will be verified: no From or two (what is
+/* One that is begun again, for another message, uses its storage again.  EX_DATAERR where the message cannot be signed so that it will be verified: no From or two (what is
  * in it, dkimsign_from() has looked at), a line of the header that is no field, CR without LF or NUL (RFC 6376 5.3: whoever
  * carries such a message may change it).  head is lent until the end. */
 int dkimsign_begin(struct dkimsign *s, const struct dkimsign_want *wants, size_t n,
     const struct dkimhead *head, struct span header, struct err *e);
 void dkimsign_body(struct dkimsign *s, const void *p, size_t n);
 /* Appends the fields, which belong in front of the message, with line ends as the header section
- * has them.  now_s: t=; 0: none, and then no x= either.  dkimsign_free() in any case. */
+ * has them.  now_s: t=; 0: none, and then no x= either. */
 int dkimsign_end(struct dkimsign *s, struct span header, uint64_t now_s, struct buf *out,
     struct err *e);
 void dkimsign_free(struct dkimsign *s);
@@ -83,7 +89,8 @@ void dkimsign_free(struct dkimsign *s);
 /* The end in two steps, for many messages: all that is hashed, and then one signature after the other.  An
  * Ed25519 signature takes 2 % longer where a message was read before it: its tables and code are no longer in
  * the processor's nearest cache.  Between the two only the wants need to be there still.
- * dkimsign_ready_free() in any case. */
+ * What has been ready before serves again with its storage; dkimsign_ready_clear() frees what is much of it,
+ * and dkimsign_ready_free() all, in any case. */
 struct dkimsign_open { /* a field up to "b=" */
 	const struct dkimsign_want *want;
 	struct buf text;
@@ -92,13 +99,15 @@ struct dkimsign_open { /* a field up to "b=" */
 };
 struct dkimsign_ready {
 	struct dkimsign_open *v;
-	size_t n;
-	bool lf; /* the message's line ends */
+	size_t n, room;
+	struct buf sig, code; /* a signature, and something in base64 */
+	bool lf;              /* the message's line ends */
 };
-#define DKIMSIGN_READY_INIT {NULL, 0, false}
+#define DKIMSIGN_READY_INIT {NULL, 0, 0, BUF_INIT, BUF_INIT, false}
 int dkimsign_ready(struct dkimsign *s, struct span header, uint64_t now_s, struct dkimsign_ready *r,
     struct err *e);
 int dkimsign_make(struct dkimsign_ready *r, struct buf *out, struct err *e);
+void dkimsign_ready_clear(struct dkimsign_ready *r);
 void dkimsign_ready_free(struct dkimsign_ready *r);
 
 #endif

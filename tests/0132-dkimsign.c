@@ -149,6 +149,7 @@ make(const struct dkimsign_want *w, size_t n, struct span text, uint64_t now_s, 
 	int rc;
 
 	take_apart(&m, text);
+	dkimsign_init(&s);
 	rc = dkimsign_begin(&s, w, n, &m.head, m.header, e);
 	if (!rc)
 		rc = dkimsign_from(&m.head, &domain, e);

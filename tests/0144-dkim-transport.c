@@ -146,6 +146,7 @@ sign_it(struct span text, enum dkim_canon header, enum dkim_canon body, struct b
 		exit(1);
 	h = (struct span){split.header.s, split.header.len};
 	dkimhead_open(&head, h);
+	dkimsign_init(&s);
 	if (dkimsign_begin(&s, &w, 1, &head, h, &e))
 		exit(1);
 	dkimsign_body(&s, rest.p, rest.n);

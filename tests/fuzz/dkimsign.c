@@ -101,6 +101,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	want(dkim_split_add(&split, p, n, &rest, &e) == 0 || n >= DKIM_HEADER_MAX);
 	header = (struct span){split.header.s, split.header.len};
 	dkimhead_open(&head, header);
+	dkimsign_init(&s);
 	rc = dkimsign_begin(&s, w, 2, &head, header, &e);
 	dkimsign_body(&s, rest.p, rest.n);
 	if (!rc)
