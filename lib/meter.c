@@ -38,16 +38,40 @@ roll_one(struct view w, uint64_t before_s, uint64_t now_s)
 			w.v[i % w.n] = 0;
 }
 
-/* Parts that are over go.  Time never goes back for a meter. */
+static void
+add(uint32_t *part, uint32_t n)
+{
+	if (__builtin_add_overflow(*part, n, part))
+		*part = UINT32_MAX;
+}
+
+/* What was done before the clock was set back keeps its distance to now, but for one part, which makes up
+ * for now being later in its part: nothing leaves too early. */
+static void
+set_back_one(struct view w, uint64_t before_s, uint64_t now_s)
+{
+	uint64_t from = before_s / w.part_s, to = now_s / w.part_s;
+	uint32_t was[METER_DAY_PARTS];
+
+	if (from == to)
+		return;
+	memcpy(was, w.v, w.n * sizeof *was);
+	for (uint32_t i = 0; i < w.n; i++)
+		w.v[(to + w.n - i) % w.n] = i + 1 < w.n ? was[(from + w.n - i - 1) % w.n] : 0;
+	add(&w.v[to % w.n], was[from % w.n]);
+}
+
+/* Parts that are over go.  To the end of a time that never was nobody waits. */
 static uint64_t
 roll(struct meter *m, uint64_t now_s)
 {
-	if (now_s <= m->at_s)
+	bool back = now_s < m->at_s;
+
+	if (now_s == m->at_s || (back && m->at_s - now_s <= METER_BACK_S))
 		return m->at_s;
-	for (unsigned k = 0; k < METER_KINDS; k++) {
-		roll_one(view(m, (enum meter_what)k, false), m->at_s, now_s);
-		roll_one(view(m, (enum meter_what)k, true), m->at_s, now_s);
-	}
+	for (unsigned k = 0; k < METER_KINDS; k++)
+		for (int day = 0; day < 2; day++)
+			(back ? set_back_one : roll_one)(view(m, (enum meter_what)k, day), m->at_s, now_s);
 	m->at_s = now_s;
 	return now_s;
 }
@@ -93,8 +117,7 @@ meter_take(struct meter *m, const struct meter_limits *l, enum meter_what what, 
 	if (*wait_s)
 		return false;
 	for (size_t i = 0; i < 2; i++)
-		if (__builtin_add_overflow(*parts[i], n, parts[i]))
-			*parts[i] = UINT32_MAX;
+		add(parts[i], n);
 	return true;
 }
 
@@ -114,7 +137,7 @@ meter_failed(struct meter *m, uint64_t now_s)
 	uint32_t n = meter_failures(m, now_s);
 
 	m->failures = n < FAILURES_MAX ? n + 1 : n;
-	if (now_s > m->failed_s)
+	if (now_s > m->failed_s || m->failed_s - now_s > METER_BACK_S)
 		m->failed_s = now_s;
 	roll(m, now_s);
 }

@@ -5,7 +5,9 @@
  * leaves with its part, so what is counted is gone after 70 s and 26 hours at the latest.
  *
  * Failed logins are remembered as a number that halves every METER_FORGIVE_S; the wait before the
- * answer doubles with each.  A clock that goes back forgets nothing and counts on.
+ * answer doubles with each.  A clock that goes back forgets nothing and counts on; where that is by more
+ * than METER_BACK_S it was wrong before, and what it has counted counts as if it had just been done: for
+ * 80 s and 28 hours at the latest.
  */
 #ifndef METER_H
 #define METER_H
@@ -26,6 +28,7 @@ struct meter_limits { /* 0: no limit */
 #define METER_DAY_PARTS 13   /* twelve of 2 h, and the one that ends */
 #define METER_FORGIVE_S 600
 #define METER_WAIT_MAX_MS 30000
+#define METER_BACK_S 10 /* by less it goes back from one process to the next */
 
 struct meter { /* all zero: nothing is known */
 	uint64_t at_s; /* the latest time it was touched */

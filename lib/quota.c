@@ -213,7 +213,9 @@ static uint64_t
 weight(const struct meter *m, uint64_t now_s)
 {
 	/* The one that was touched last is worth most; one with failures, an hour more. */
-	return meter_idle(m, now_s) ? 0 : m->at_s + (uint64_t)meter_failures(m, now_s) * METER_FORGIVE_S;
+	uint64_t at_s = m->at_s < now_s ? m->at_s : now_s;
+
+	return meter_idle(m, now_s) ? 0 : at_s + (uint64_t)meter_failures(m, now_s) * METER_FORGIVE_S;
 }
 
 /* The key's own record, else the one that counts least. */

@@ -97,6 +97,49 @@ test_limits(void)
 	ok(meter_idle(&m, START + 10 * 93600), "and nothing after");
 }
 
+/* A clock that was an hour, or years, ahead when something was counted, and was then set right. */
+static void
+test_set_back(uint64_t ahead_s, uint64_t seed)
+{
+	struct meter_limits l = {{5}, {40}};
+	struct meter m = {0};
+	uint32_t wait;
+	uint64_t real;
+	bool never_over = true;
+
+	n_taken = 0;
+	for (real = START; real < START + 300; real += next_random(&seed) % 20)
+		if (meter_take(&m, &l, METER_MESSAGES, 1, real + ahead_s, &wait))
+			taken[n_taken++] = real;
+	while (!meter_take(&m, &l, METER_MESSAGES, 5, real + ahead_s, &wait))
+		real += wait;
+	for (int i = 0; i < 5; i++)
+		taken[n_taken++] = real;
+	ok(!meter_take(&m, &l, METER_MESSAGES, 1, real, &wait) && wait >= 60 && wait <= 80,
+	    "set back by %llu s: the limit holds, and is over in 80 s (%u)", (unsigned long long)ahead_s, wait);
+	real += wait;
+	ok(meter_take(&m, &l, METER_MESSAGES, 1, real, &wait), "so it is");
+	taken[n_taken++] = real;
+	for (; real < START + 120000; real += next_random(&seed) % 20)
+		if (meter_take(&m, &l, METER_MESSAGES, 1, real, &wait))
+			taken[n_taken++] = real;
+	for (size_t i = 0; i < n_taken; i++)
+		never_over = never_over && within(taken[i], 60) <= 5 && within(taken[i], 86400) <= 40;
+	ok(never_over && taken[n_taken - 1] > START + 86400, "never more than 5 a minute, 40 a day, whatever it said");
+}
+
+static void
+test_failures_set_back(void)
+{
+	struct meter m = {0};
+
+	for (int i = 0; i < 5; i++)
+		meter_failed(&m, START + 1000000000);
+	meter_failed(&m, START);
+	is_num(meter_failures(&m, START), 6, "failures from a time to come count");
+	is_num(meter_failures(&m, START + METER_FORGIVE_S), 3, "and are forgiven like all others");
+}
+
 static void
 test_failures(void)
 {
@@ -279,7 +322,10 @@ main(void)
 	test_windows(0, 300, 300000, 99);
 	test_windows(7, 50, 300000, 77777);
 	test_limits();
+	for (uint64_t ahead_s = 11; ahead_s < 2000000000; ahead_s = ahead_s * 7 + 13)
+		test_set_back(ahead_s, ahead_s);
 	test_failures();
+	test_failures_set_back();
 	test_pack();
 	if (!mkdtemp(path) || (dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		return 1;
