@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #define T0 1795341600123456ULL /* 2026-11-22T10:00:00.123456Z by date -u -d @1795341600 */
+/* Ten years earlier: of a day next to today a line may go to today's file. */
+#define DAY0 1479808800123456ULL /* 2016-11-22T10:00:00.123456Z */
 
 static void
 line_is(const struct event *v, const char *want, const char *what)
@@ -166,7 +168,7 @@ writer(void *arg)
 			.queue_us = 1,
 			.connect_us = 2,
 			.send_us = 3},
-		    T0 + (i >= EACH / 2 ? 86400000000ULL : 0));
+		    DAY0 + (i >= EACH / 2 ? 86400000000ULL : 0));
 	return NULL;
 }
 
@@ -192,10 +194,10 @@ threads(struct buf *b)
 	is_num(events_sync(v, &e), 0, "sync");
 	is_num((long long)events_lost(v), 0, "none is lost");
 	events_close(v);
-	slurp("events-20261122.jsonl", b);
+	slurp("events-20161122.jsonl", b);
 	first = good_lines(b, &bad);
 	ok(bad == 0 && first >= EACH / 2, "%zu whole lines on the first day", first);
-	slurp("events-20261123.jsonl", b);
+	slurp("events-20161123.jsonl", b);
 	second = good_lines(b, &bad);
 	ok(bad == 0 && first + second == THREADS * EACH, "and the rest on the second");
 	err_free(&e);
@@ -207,16 +209,16 @@ torn(struct buf *b)
 	struct err e = ERR_INIT;
 	struct events *v;
 	size_t bad, good;
-	int fd = openat(dir_fd, "events-20261124.jsonl", O_WRONLY | O_CREAT, 0600);
+	int fd = openat(dir_fd, "events-20161124.jsonl", O_WRONLY | O_CREAT, 0600);
 
 	if (write(fd, "{\"type\":\"del", 12) != 12)
 		perror("write");
 	close(fd);
 	events_open(&v, dir_fd, &e);
-	events_write(v, &(struct event){.type = EVENT_HELD}, T0 + 2 * 86400000000ULL);
-	events_write(v, &(struct event){.type = EVENT_HELD}, T0 + 2 * 86400000000ULL);
+	events_write(v, &(struct event){.type = EVENT_HELD}, DAY0 + 2 * 86400000000ULL);
+	events_write(v, &(struct event){.type = EVENT_HELD}, DAY0 + 2 * 86400000000ULL);
 	events_close(v);
-	slurp("events-20261124.jsonl", b);
+	slurp("events-20161124.jsonl", b);
 	good = good_lines(b, &bad);
 	ok(good == 2 && bad == 1, "a torn line costs only itself");
 }
@@ -235,15 +237,15 @@ full(struct buf *b)
 	few = old;
 	few.rlim_cur = 100;
 	events_open(&v, dir_fd, &e);
-	events_write(v, &(struct event){.type = EVENT_HELD}, T0 + 3 * 86400000000ULL);
+	events_write(v, &(struct event){.type = EVENT_HELD}, DAY0 + 3 * 86400000000ULL);
 	setrlimit(RLIMIT_FSIZE, &few);
-	events_write(v, &(struct event){.type = EVENT_HELD}, T0 + 3 * 86400000000ULL);
-	events_write(v, &(struct event){.type = EVENT_HELD}, T0 + 3 * 86400000000ULL);
+	events_write(v, &(struct event){.type = EVENT_HELD}, DAY0 + 3 * 86400000000ULL);
+	events_write(v, &(struct event){.type = EVENT_HELD}, DAY0 + 3 * 86400000000ULL);
 	setrlimit(RLIMIT_FSIZE, &old);
-	events_write(v, &(struct event){.type = EVENT_HELD}, T0 + 3 * 86400000000ULL);
+	events_write(v, &(struct event){.type = EVENT_HELD}, DAY0 + 3 * 86400000000ULL);
 	is_num((long long)events_lost(v), 2, "what did not fit is counted");
 	events_close(v);
-	slurp("events-20261125.jsonl", b);
+	slurp("events-20161125.jsonl", b);
 	good = good_lines(b, &bad);
 	ok(good == 2 && bad == 1, "and what comes later is whole");
 }
@@ -256,11 +258,11 @@ trouble(void)
 	int link_to;
 
 	events_open(&v, dir_fd, &e);
-	link_to = symlinkat("/etc/passwd", dir_fd, "events-20261126.jsonl");
-	events_write(v, &(struct event){.type = EVENT_HELD}, T0 + 4 * 86400000000ULL);
+	link_to = symlinkat("/etc/passwd", dir_fd, "events-20161126.jsonl");
+	events_write(v, &(struct event){.type = EVENT_HELD}, DAY0 + 4 * 86400000000ULL);
 	ok(link_to == 0 && events_lost(v) == 1, "a symbolic link is not followed");
-	unlinkat(dir_fd, "events-20261126.jsonl", 0);
-	events_write(v, &(struct event){.type = EVENT_HELD}, T0 + 4 * 86400000000ULL);
+	unlinkat(dir_fd, "events-20161126.jsonl", 0);
+	events_write(v, &(struct event){.type = EVENT_HELD}, DAY0 + 4 * 86400000000ULL);
 	is_num((long long)events_lost(v), 1, "the next line finds its file");
 	events_close(v);
 	is_num(events_open(&v, -1, &e), EX_TEMPFAIL, "no directory is an error");
