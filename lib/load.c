@@ -542,14 +542,14 @@ load_drain_closed(struct run_state *r, uint32_t site)
 }
 
 void
-load_fail_all(struct run_state *r, uint32_t site, struct load *first, const char *status,
+load_fail_all(struct run_state *r, uint32_t site, struct load *first, int code, const char *status,
     const char *text)
 {
 	const char *name = load_site(r, site)->name;
 	struct load l = *first;
 
 	do
-		load_verdict(r, &l, JOURNAL_FAILED, 0, status, text, name);
+		load_verdict(r, &l, JOURNAL_FAILED, code, status, text, name);
 	while (!r->d.trouble && load_next(r, site, &l));
 }
 

@@ -98,8 +98,8 @@ uint64_t load_messages(const struct run_state *r, const struct plan_site *s);
 bool load_next(struct run_state *r, uint32_t site, struct load *l); /* any that waits at the site */
 /* Of a closed site everything moves to the hour when it opens, unless that is soon. */
 void load_drain_closed(struct run_state *r, uint32_t site);
-/* No message to this site can be delivered, ever: the first and all that wait fail. */
-void load_fail_all(struct run_state *r, uint32_t site, struct load *first, const char *status,
+/* No message to this site can be delivered, ever: the first and all that wait fail; code 0: no server said so. */
+void load_fail_all(struct run_state *r, uint32_t site, struct load *first, int code, const char *status,
     const char *text);
 
 #endif

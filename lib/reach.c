@@ -437,7 +437,7 @@ reach_site(struct reach *c, struct plan_site *s, const char *next_hop, char stat
 	int rc;
 
 	c->site = s;
-	c->on_terms = c->not_for_domain = false;
+	c->on_terms = c->not_for_domain = c->gone = false;
 	if (route_is_here(&s->route))
 		return reach_here(c, s, status, e);
 	c->next_hop = next_hop;

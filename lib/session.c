@@ -120,9 +120,10 @@ say_hello(struct smtp *s, struct err *e)
 		buf_add(&s->hello, s->reply.text.s, s->reply.text.len);
 		ehlo_parse(&s->can, &s->reply);
 	} else if (!rc && s->reply.code / 100 == 5 && !s->opt.lmtp) {
+		verb = "HELO";
 		buf_cut(&line, 0);
-		buf_fmt(&line, "HELO %s", s->opt.helo);
-		rc = smtp_command(s, line.s, s->opt.wait->helo, "HELO", e);
+		buf_fmt(&line, "%s %s", verb, s->opt.helo);
+		rc = smtp_command(s, line.s, s->opt.wait->helo, verb, e);
 	}
 	buf_free(&line);
 	if (!rc && s->reply.code / 100 != 2)

@@ -221,7 +221,7 @@ no_route(struct run_state *r, uint32_t own, struct load *l, const char *domain, 
 		return;
 	}
 	if (e->code == EX_NOHOST || e->code == EX_UNAVAILABLE || e->code == EX_DATAERR) {
-		load_fail_all(r, own, l, status, err_text(e));
+		load_fail_all(r, own, l, 0, status, err_text(e));
 		return;
 	}
 	s = load_site(r, own);
@@ -329,7 +329,7 @@ not_connected(struct worker *w, uint32_t site, struct load *l, int rc, const cha
 	struct plan_site *s = load_site(r, site);
 
 	if (rc == EX_NOHOST || rc == EX_UNAVAILABLE) {
-		load_fail_all(r, site, l, status, err_text(e));
+		load_fail_all(r, site, l, w->c.gone ? w->c.s.reply.code : 0, status, err_text(e));
 		return;
 	}
 	pthread_mutex_lock(&r->lock);

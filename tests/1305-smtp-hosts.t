@@ -215,6 +215,15 @@ letter u@x.example
 deliver_by $first $nobody
 like "$(outcomes)" '^deferred u@x.example 1  4.4.1 .*:1: Connection refused' 'the words of the one before are not told of it'
 
+what='the only host refuses EHLO and HELO'
+script <<'E'
+EHLO 502 5.5.1 what
+HELO 554 5.7.1 not from you
+E
+letter u@x.example
+deliver_by $first
+like "$(outcomes)" '^deferred u@x.example 1 554 4\.4\.1 .*: HELO: 554 5\.7\.1 not from you' 'what it was that was refused'
+
 for code in 521 556; do
 	what="$code from the only host (RFC 7504)"
 	script <<-E
@@ -222,7 +231,7 @@ for code in 521 556; do
 	E
 	letter u@x.example
 	deliver_by $first
-	like "$(outcomes)" '^bounced u@x.example 1 .*5\.[0-9.]* .*no mail here' "$code: is permanent"
+	like "$(outcomes)" "^bounced u@x.example 1 $code 5\.3\.2 .*: greeting: $code no mail here" "$code: is permanent"
 done
 
 # A host that failed is not asked again by each message.
