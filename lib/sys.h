@@ -79,9 +79,11 @@
 #define SYS_process_madvise 440
 #endif
 
-/* What rsa.c loads, where its headers were there when we were built. */
+/* What rsa.c loads, where its headers were there when we were built: the release they are of, from OpenSSL 3 on. */
 #if __has_include(<openssl/evp.h>) && !defined(WITHOUT_LIBCRYPTO)
-#define SYS_LIBCRYPTO "libcrypto.so.3"
+#define SYS_TEXT_OF(n) #n
+#define SYS_TEXT(n) SYS_TEXT_OF(n)
+#define SYS_LIBCRYPTO "libcrypto.so." SYS_TEXT(OPENSSL_SHLIB_VERSION)
 #endif
 
 /* What gtls.c loads: since GnuTLS 3.4. */
