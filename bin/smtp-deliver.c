@@ -172,7 +172,8 @@ speak(const struct run_result *r, bool verbose)
 	if (r->clock_behind)
 		prog_warn("the clock is behind when it was last seen: nothing is expired");
 	if (r->lost_events)
-		prog_warn("%llu event lines could not be written", (unsigned long long)r->lost_events);
+		prog_warn("%llu event lines could not be written: %s", (unsigned long long)r->lost_events,
+		    r->lost_why);
 	if (verbose)
 		out_fmt("delivered %llu deferred %llu failed %llu expired %llu\n",
 		    (unsigned long long)r->delivered, (unsigned long long)r->deferred,
@@ -308,6 +309,7 @@ main(int argc, char *argv[])
 		open_many(&c);
 		rc = run(&c, q, &w.o, &stop, stop_fd, &r, &e);
 		speak(&r, w.verbose);
+		free(r.lost_why);
 	}
 	queue_close(q);
 	dkimkeys_del(keys);

@@ -772,8 +772,8 @@ main(int argc, char *argv[])
 	open_queue(&t, command, &e);
 	rc = command->run(&t, argv + optind, &e);
 	if (events_lost(t.events) > 0) {
-		prog_warn("%llu lines of the event log were lost",
-		    (unsigned long long)events_lost(t.events));
+		prog_warn("%llu event lines could not be written: %s", (unsigned long long)events_lost(t.events),
+		    events_why(t.events));
 		t.failed = true;
 	}
 	events_close(t.events);

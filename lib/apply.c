@@ -76,8 +76,8 @@ apply_close(struct apply *a, struct err *e)
 	if (!rc && a->events)
 		rc = events_sync(a->events, e);
 	if (!rc && events_lost(a->events) > 0)
-		rc = err_set(e, EX_TEMPFAIL, "%llu event lines could not be written",
-		    (unsigned long long)events_lost(a->events));
+		rc = err_set(e, EX_TEMPFAIL, "%llu event lines could not be written: %s",
+		    (unsigned long long)events_lost(a->events), events_why(a->events));
 	suppress_close(a->list);
 	events_close(a->events);
 	buf_free(&a->id);
@@ -149,7 +149,7 @@ tell(struct apply *a, const struct bounce *b, const struct bounce_rcpt *r, const
 
 	events_write(a->events, &v, io_time_us());
 	return events_lost(a->events) == lost ? 0
-	    : err_set(e, EX_TEMPFAIL, "the event log cannot be written to");
+	    : err_set(e, EX_TEMPFAIL, "the event log cannot be written to: %s", events_why(a->events));
 }
 
 static int

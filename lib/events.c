@@ -23,6 +23,7 @@ struct events {
 	uint64_t day;          /* since 1970, of the open file */
 	pthread_rwlock_t lock; /* written to under read, exchanged under write */
 	atomic_uint_fast64_t lost;
+	char *_Atomic why;     /* the first was */
 	atomic_bool torn;      /* the file ends in the middle of a line */
 };
 
@@ -213,12 +214,22 @@ events_open(struct events **out, int log_dir_fd, struct err *e)
 	return 0;
 }
 
+static void
+lose(struct events *v, struct err *e)
+{
+	const char *text = err_text(e);
+	char *none = NULL, *why = v->why ? NULL : mem_dup(text, strlen(text));
+
+	v->lost++;
+	if (why && !atomic_compare_exchange_strong(&v->why, &none, why))
+		free(why);
+	err_free(e);
+}
+
 /* Holds the lock for reading, with the right day's file open. */
 static bool
-hold_day(struct events *v, uint64_t day)
+hold_day(struct events *v, uint64_t day, struct err *e)
 {
-	struct err e = ERR_INIT;
-
 	pthread_rwlock_rdlock(&v->lock);
 	if (v->day == day && v->fd >= 0)
 		return true;
@@ -226,8 +237,8 @@ hold_day(struct events *v, uint64_t day)
 	pthread_rwlock_wrlock(&v->lock);
 	/* Who took its time before midnight and writes behind it stays with the new day; a clock
 	 * that was far ahead and came back does not. */
-	if ((v->fd < 0 || day > v->day || day + 1 < v->day) && open_day(v, day, &e))
-		err_free(&e);
+	if ((v->fd < 0 || day > v->day || day + 1 < v->day) && !open_day(v, day, e))
+		err_free(e);
 	pthread_rwlock_unlock(&v->lock);
 	pthread_rwlock_rdlock(&v->lock);
 	return v->fd >= 0;
@@ -242,8 +253,8 @@ append(struct events *v, struct buf *line)
 	/* line begins with a LF that ends a torn one. */
 	if (io_append(v->fd, line->s + from, line->len - from, &e)) {
 		v->torn = ends_torn(v->fd);
-		v->lost++;
-		err_free(&e);
+		err_in(&e, "log");
+		lose(v, &e);
 	}
 }
 
@@ -251,17 +262,19 @@ void
 events_write(struct events *v, const struct event *what, uint64_t now_us)
 {
 	struct buf line = BUF_INIT;
+	struct err e = ERR_INIT;
 
 	if (!v)
 		return;
 	buf_room(&line, LINE_ROOM);
 	buf_ch(&line, '\n');
 	events_text(&line, what, now_us);
-	if (hold_day(v, now_us / DAY_US))
+	if (hold_day(v, now_us / DAY_US, &e))
 		append(v, &line);
 	else
-		v->lost++;
+		lose(v, &e);
 	pthread_rwlock_unlock(&v->lock);
+	err_free(&e);
 	buf_free(&line);
 }
 
@@ -269,6 +282,14 @@ uint64_t
 events_lost(const struct events *v)
 {
 	return v ? v->lost : 0;
+}
+
+const char *
+events_why(const struct events *v)
+{
+	const char *why = v ? v->why : NULL;
+
+	return why ? why : "";
 }
 
 int
@@ -294,5 +315,6 @@ events_close(struct events *v)
 		close(v->fd);
 	close(v->dir);
 	pthread_rwlock_destroy(&v->lock);
+	free(v->why);
 	free(v);
 }

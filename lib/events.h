@@ -69,6 +69,7 @@ void events_text(struct buf *out, const struct event *what, uint64_t now_us);
 
 /* Lines that could not be written since open. */
 uint64_t events_lost(const struct events *v);
+const char *events_why(const struct events *v); /* the first of them; "" where none was */
 int events_sync(struct events *v, struct err *e);
 void events_close(struct events *v);
 

@@ -232,7 +232,7 @@ replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, const
 	    fchmod(fd, like->st_mode & 07777) < 0))
 		rc = err_sys(e, "give %s its owner and mode", tmp.s);
 	if (!rc)
-		rc = io_write(fd, p, n, e);
+		rc = io_write(fd, p, n, e) ? err_in(e, "%s", name) : 0;
 	if (!rc && fsync(fd) < 0)
 		rc = err_sys(e, "fsync %s", name);
 	if (!rc && renameat(dirfd, tmp.s, dirfd, name) < 0)

@@ -115,7 +115,7 @@ judge_clock(struct runner *r, struct run_result *res, struct err *e)
 		buf_ch(&text, '\n');
 		r->look_far = trust == CLOCK_OK;
 		r->new_day = c.latest_s / DAY_S != before.latest_s / DAY_S;
-		rc = file_replace(r->s.state_dir, "clock", text.s, text.len, 0600, e);
+		rc = file_replace(r->s.state_dir, "clock", text.s, text.len, 0600, e) ? err_in(e, "state") : 0;
 	}
 	buf_free(&text);
 	r->clock_ms = io_now_ms() + CLOCK_EVERY_MS;
@@ -626,6 +626,8 @@ wind_up(struct runner *r, struct run_result *res)
 	res->expired += s->d.count[JOURNAL_EXPIRED];
 	if (s->d.events) {
 		res->lost_events += events_lost(s->d.events);
+		if (events_lost(s->d.events) > 0 && !res->lost_why)
+			res->lost_why = mem_dup(events_why(s->d.events), strlen(events_why(s->d.events)));
 		events_close(s->d.events);
 	}
 	free(s->delays);

@@ -18,6 +18,7 @@
 struct run_result {
 	uint64_t delivered, deferred, failed, expired;
 	uint64_t lost_events;
+	char *lost_why; /* the first of them; yours, NULL where none was */
 	bool clock_ahead, clock_behind; /* nothing was expired, for that reason */
 };
 

@@ -193,6 +193,7 @@ threads(struct buf *b)
 	printf("# %.0f events a second\n", THREADS * EACH / s);
 	is_num(events_sync(v, &e), 0, "sync");
 	is_num((long long)events_lost(v), 0, "none is lost");
+	is_str(events_why(v), "", "nor is there a reason");
 	events_close(v);
 	slurp("events-20161122.jsonl", b);
 	first = good_lines(b, &bad);
@@ -244,6 +245,7 @@ full(struct buf *b)
 	setrlimit(RLIMIT_FSIZE, &old);
 	events_write(v, &(struct event){.type = EVENT_HELD}, DAY0 + 3 * 86400000000ULL);
 	is_num((long long)events_lost(v), 2, "what did not fit is counted");
+	is_str(events_why(v), "log: append: No space left on device", "and why the first did not");
 	events_close(v);
 	slurp("events-20161125.jsonl", b);
 	good = good_lines(b, &bad);

@@ -246,7 +246,7 @@ full(void)
 	carry(&c);
 	ok(!listed("f@x.example"), "nor is anything behind it, though there is room now");
 	is_num(end(&e), EX_TEMPFAIL, "and that is told");
-	is_str(err_text(&e), "the event log cannot be written to", "as it was");
+	is_str(err_text(&e), "the event log cannot be written to: log: append: File too large", "as it was");
 	err_free(&e);
 	begin("", true);
 	for (const char *const *p = (const char *const[]){"d@x.example", "e@x.example", "f@x.example", NULL}; *p; p++) {
