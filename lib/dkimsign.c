@@ -244,7 +244,7 @@ dkimsign_init(struct dkimsign *s)
 {
 	for (int i = 0; i < 2; i++)
 		s->body[i].hash = (struct crypt_hash){0};
-	s->names = (struct dkimsign_names){NULL, 0};
+	s->names = (struct dkimsign_names){NULL, 0, 0};
 	s->form = (struct buf)BUF_INIT;
 }
 
@@ -394,14 +394,17 @@ quoted(struct buf *out, struct span s, const char *also)
 
 /* --- h= and z= */
 
+/* A name of the list in a message: its fields are linked from the lowest up. */
+struct dkimsign_chosen {
+	struct span name;
+	size_t times;    /* in h=: as often as its field is there, and once more where it is oversigned */
+	uint32_t lowest; /* DKIMHEAD_NONE: no such field */
+	uint32_t next;   /* of its bucket, as in first */
+};
 struct dkimsign_fields {
-	struct name {
-		struct span is;
-		bool over;   /* once more than it is there */
-		size_t next; /* of its bucket, as in first */
-	} *v;
-	size_t n;
-	size_t first[BUCKETS]; /* an index and one, 0: none */
+	struct dkimsign_chosen *v; /* as of a message without any field */
+	uint32_t n;
+	uint32_t first[BUCKETS]; /* an index and one, 0: none */
 };
 
 /* Names differ in length or in their first letter, mostly. */
@@ -414,12 +417,19 @@ bucket(struct span name)
 static void
 fill_buckets(struct dkimsign_fields *l)
 {
-	for (size_t i = l->n; i > 0; i--) {
-		size_t *first = &l->first[bucket(l->v[i - 1].is)];
+	for (uint32_t i = l->n; i > 0; i--) {
+		uint32_t *first = &l->first[bucket(l->v[i - 1].name)];
 
 		l->v[i - 1].next = *first;
 		*first = i;
 	}
+}
+
+static void
+add_name(struct dkimsign_fields *l, struct span name)
+{
+	l->v = mem_grow(l->v, l->n + 1, sizeof *l->v);
+	l->v[l->n++] = (struct dkimsign_chosen){name, 0, DKIMHEAD_NONE, 0};
 }
 
 /* Both lists as one. */
@@ -430,21 +440,17 @@ dkimsign_fields_new(const char *names, const char *over)
 	struct cur c = cur_span(span_of(names ? names : dkimsign_names));
 	struct cur o = cur_span(span_of(over ? over : dkimsign_oversign));
 
-	while (!cur_end(&c)) {
-		l->v = mem_grow(l->v, l->n + 1, sizeof *l->v);
-		l->v[l->n++] = (struct name){.is = next_name(&c)};
-	}
+	while (!cur_end(&c))
+		add_name(l, next_name(&c));
 	while (!cur_end(&o)) {
 		struct span name = next_name(&o);
 		size_t i = 0;
 
-		while (i < l->n && !span_ieq(l->v[i].is, name))
+		while (i < l->n && !span_ieq(l->v[i].name, name))
 			i++;
-		if (i == l->n) {
-			l->v = mem_grow(l->v, l->n + 1, sizeof *l->v);
-			l->v[l->n++] = (struct name){.is = name};
-		}
-		l->v[i].over = true;
+		if (i == l->n)
+			add_name(l, name);
+		l->v[i].times = 1;
 	}
 	fill_buckets(l);
 	return l;
@@ -459,54 +465,54 @@ dkimsign_fields_del(struct dkimsign_fields *l)
 	free(l);
 }
 
-/* A name of the list in a message: its fields are linked from the lowest up. */
-struct dkimsign_chosen {
-	size_t times;    /* in h=: as often as its field is there, and once more where it is oversigned */
-	uint32_t lowest; /* DKIMHEAD_NONE: no such field */
-};
-
+/* Those that are in h=, in its order. */
 static int
 choose(const struct dkimsign_fields *l, const struct dkimhead *h, struct dkimsign_names *names,
     struct err *e)
 {
-	struct dkimsign_chosen *v = names->v;
+	struct dkimsign_chosen *v;
 	size_t all = 0;
 
 	if (l->n > names->room) {
-		v = names->v = mem_grow(names->v, l->n, sizeof *v);
+		names->v = mem_grow(names->v, l->n, sizeof *v);
 		names->room = l->n;
 	}
-	for (size_t i = 0; i < l->n; i++)
-		v[i] = (struct dkimsign_chosen){l->v[i].over, DKIMHEAD_NONE};
+	v = names->v;
+	names->n = 0;
+	if (l->n > 0)
+		memcpy(v, l->v, l->n * sizeof *v);
 	for (size_t f = 0; f < h->n; f++) {
 		struct span name = h->fields[f].name;
 
 		size_t i = l->first[bucket(name)];
 
-		while (i > 0 && !span_ieq(l->v[i - 1].is, name))
-			i = l->v[i - 1].next;
+		while (i > 0 && !span_ieq(v[i - 1].name, name))
+			i = v[i - 1].next;
 		if (i > 0) {
 			v[i - 1].times++;
 			v[i - 1].lowest = (uint32_t)f;
 		}
 	}
 	for (size_t i = 0; i < l->n; i++) {
+		if (v[i].times == 0)
+			continue;
 		if (v[i].times > DKIMSIGN_FIELDS_MAX - all)
 			return err_set(e, EX_DATAERR, "over %d fields to sign, %zu of them %.*s",
-			    DKIMSIGN_FIELDS_MAX, v[i].times, SPAN_ARG(l->v[i].is));
+			    DKIMSIGN_FIELDS_MAX, v[i].times, SPAN_ARG(v[i].name));
 		all += v[i].times;
+		v[names->n++] = v[i];
 	}
 	return 0;
 }
 
 static void
-names_tag(struct field *f, const struct dkimsign_fields *l, const struct dkimsign_chosen *v)
+names_tag(struct field *f, const struct dkimsign_names *names)
 {
 	bool first = true;
 
-	for (size_t i = 0; i < l->n; i++)
-		for (size_t k = 0; k < v[i].times; k++) {
-			struct span name = l->v[i].is;
+	for (size_t i = 0; i < names->n; i++)
+		for (size_t k = 0; k < names->v[i].times; k++) {
+			struct span name = names->v[i].name;
 
 			if (first)
 				tag(f, "h", name.n + 1);
@@ -563,8 +569,8 @@ identity_tag(struct field *f, const char *identity, struct err *e)
 
 /* All but the value of b=. */
 static int
-make_field(const struct dkimsign *s, const struct dkimsign_want *w, const struct dkimsign_fields *l,
-    uint64_t now_s, struct field *f, struct err *e)
+make_field(const struct dkimsign *s, const struct dkimsign_want *w, uint64_t now_s, struct field *f,
+    struct err *e)
 {
 	const struct dkimsign_body *b = &s->body[w->body];
 	static const char *const canon[2][2] = {{"simple/simple", "simple/relaxed"},
@@ -586,7 +592,7 @@ make_field(const struct dkimsign *s, const struct dkimsign_want *w, const struct
 		number_tag(f, "x", now_s + w->expire_s);
 	if (w->length)
 		number_tag(f, "l", b->form.len);
-	names_tag(f, l, s->names.v);
+	names_tag(f, &s->names);
 	if (w->copy)
 		copies_tag(f, s->head, w->names ? w->names : dkimsign_names);
 	tag(f, "bh", 0);
@@ -599,14 +605,14 @@ make_field(const struct dkimsign *s, const struct dkimsign_want *w, const struct
 /* 3.7: what dkimhead_form() makes of the same field, whose h= need not be read here and whose b= is
  * empty still. */
 static int
-hash_header(struct dkimsign *s, const struct dkimsign_want *w, size_t names, struct span field,
+hash_header(struct dkimsign *s, const struct dkimsign_want *w, struct span field,
     unsigned char digest[CRYPT_DIGEST_MAX], struct err *e)
 {
 	struct buf *form = &s->form;
 
 	buf_cut(form, 0);
 	buf_room(form, HEADER_FORM);
-	for (size_t i = 0; i < names; i++)
+	for (size_t i = 0; i < s->names.n; i++)
 		for (uint32_t at = s->names.v[i].lowest; at != DKIMHEAD_NONE; at = s->head->above[at])
 			dkim_field(w->header, s->head->fields[at].whole, form);
 	dkim_field(w->header, field, form);
@@ -626,9 +632,9 @@ open_field(struct dkimsign *s, const struct dkimsign_want *w, uint64_t now_s, st
 	buf_cut(&o->text, 0);
 	buf_room(&o->text, FIELD_ROOM);
 	if (!rc)
-		rc = make_field(s, w, l, now_s, &f, e);
+		rc = make_field(s, w, now_s, &f, e);
 	if (!rc)
-		rc = hash_header(s, w, l->n, (struct span){o->text.s, o->text.len}, o->digest, e);
+		rc = hash_header(s, w, (struct span){o->text.s, o->text.len}, o->digest, e);
 	o->line = f.line;
 	dkimsign_fields_del(own);
 	return rc ? err_in(e, "%s/%s", w->domain, w->selector) : 0;

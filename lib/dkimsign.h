@@ -68,7 +68,7 @@ struct dkimsign {
 	struct dkimsign_body body[2]; /* by enum dkim_canon */
 	struct dkimsign_names { /* those of a list in the message */
 		struct dkimsign_chosen *v;
-		size_t room;
+		size_t n, room;
 	} names;
 	struct buf form; /* what is hashed of the header */
 };
