@@ -285,7 +285,8 @@ struct due {
 	uint64_t now_s;
 	noticelimit_each *each;
 	void *arg;
-	struct err *e;
+	struct err *e;    /* of the file at hand */
+	struct err first; /* of all */
 };
 
 /* By a name that tells it; with none left it goes. */
@@ -334,9 +335,8 @@ finish_file(struct due *d, int dir, const char *name)
 }
 
 static int
-on_file(void *arg, int dir, const char *name)
+one_file(struct due *d, int dir, const char *name)
 {
-	struct due *d = arg;
 	uint64_t hour;
 
 	if (strlen(name) < HOUR_DIGITS || !date_hour_parse((struct span){name, HOUR_DIGITS}, &hour))
@@ -350,10 +350,30 @@ on_file(void *arg, int dir, const char *name)
 	return hour + HOUR_S > d->now_s && hour <= d->now_s + HOUR_S ? 0 : finish_file(d, dir, name);
 }
 
+/* One that cannot be finished keeps no other waiting. */
+static int
+on_file(void *arg, int dir, const char *name)
+{
+	struct due *d = arg;
+	struct err mine = ERR_INIT;
+
+	d->e = &mine;
+	if (one_file(d, dir, name) && !d->first.code) {
+		d->first = mine;
+		mine = (struct err)ERR_INIT;
+	}
+	err_free(&mine);
+	return 0;
+}
+
 int
 noticelimit_due(int state_dir, uint64_t now_s, noticelimit_each *each, void *arg, struct err *e)
 {
-	struct due d = {now_s, each, arg, e};
+	struct due d = {.now_s = now_s, .each = each, .arg = arg, .first = ERR_INIT};
+	int rc = file_each(state_dir, DIR_NAME, on_file, &d, e);
 
-	return file_each(state_dir, DIR_NAME, on_file, &d, e);
+	if (!rc && d.first.code)
+		rc = err_set(e, d.first.code, "%s", err_text(&d.first));
+	err_free(&d.first);
+	return rc;
 }

@@ -27,7 +27,8 @@ int noticelimit_take(int state_dir, struct span reader, uint64_t hourly, uint64_
 int noticelimit_keep(int state_dir, struct span reader, uint64_t at_s, struct span line, struct err *e);
 
 /* Each file whose hour is over, locked, and counted as told where the callback returns 0; fd is at no
- * particular place.  What somebody else has locked is left for another time. */
+ * particular place.  What somebody else has locked is left for another time.  Where one fails the others are
+ * done all the same, and the first error is told. */
 typedef int noticelimit_each(void *arg, int fd, struct err *e);
 int noticelimit_due(int state_dir, uint64_t now_s, noticelimit_each *each, void *arg, struct err *e);
 
