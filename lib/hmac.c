@@ -8,6 +8,8 @@
 #include <nettle/hmac.h>
 #include <nettle/md5.h>
 #include <nettle/memops.h>
+#include <nettle/version.h>
+#include <stddef.h>
 #include <string.h>
 
 #define MD5_WORDS 4
@@ -20,7 +22,16 @@
 static struct calls {
 	CALLS(DL_POINTER)
 } lib;
-static struct dl nettle = DL_INIT(lib, CALLS, SYS_LIBNETTLE);
+
+/* From the fourth release on a digest has one length, and of inner and outer no more is kept than begins them. */
+#if NETTLE_VERSION_MAJOR < 4
+#define LIBNETTLE SYS_LIBNETTLE
+#define DIGEST(context, bytes, out) (context), (bytes), (out)
+#else
+#define LIBNETTLE SYS_LIBNETTLE_4
+#define DIGEST(context, bytes, out) (context), (out)
+#endif
+static struct dl nettle = DL_INIT(lib, CALLS, LIBNETTLE);
 
 int
 hmac_load(struct err *e)
@@ -45,7 +56,7 @@ hmac_sha256(struct span key, struct span text, unsigned char out[HMAC_SHA256_BYT
 
 	library()->nettle_hmac_sha256_set_key(&c, key.n, (const uint8_t *)key.p);
 	library()->nettle_hmac_sha256_update(&c, text.n, (const uint8_t *)text.p);
-	library()->nettle_hmac_sha256_digest(&c, HMAC_SHA256_BYTES, out);
+	library()->nettle_hmac_sha256_digest(DIGEST(&c, HMAC_SHA256_BYTES, out));
 	explicit_bzero(&c, sizeof c);
 }
 
@@ -59,7 +70,7 @@ hmac_sha256_of(struct span key, struct span a, struct span b, unsigned char out[
 	library()->nettle_hmac_sha256_update(&c, sizeof n, (const uint8_t *)&n);
 	library()->nettle_hmac_sha256_update(&c, a.n, (const uint8_t *)a.p);
 	library()->nettle_hmac_sha256_update(&c, b.n, (const uint8_t *)b.p);
-	library()->nettle_hmac_sha256_digest(&c, HMAC_SHA256_BYTES, out);
+	library()->nettle_hmac_sha256_digest(DIGEST(&c, HMAC_SHA256_BYTES, out));
 	explicit_bzero(&c, sizeof c);
 }
 
@@ -71,13 +82,19 @@ hmac_equal(const void *a, const void *b, size_t n)
 
 /* --- CRAM-MD5 */
 
+_Static_assert(offsetof(struct md5_ctx, state) == 0, "it begins a context, whatever else is kept");
+
 /* A state's words, least significant byte first, as MD5 itself orders them (RFC 1321 3.5). */
 static void
-put_state(const struct md5_ctx *c, struct buf *out)
+put_state(const void *context, struct buf *out)
 {
+	uint32_t state[MD5_WORDS];
+
+	memcpy(state, context, sizeof state);
 	for (size_t i = 0; i < MD5_WORDS; i++)
 		for (unsigned shift = 0; shift < 32; shift += 8)
-			buf_fmt(out, "%02x", c->state[i] >> shift & 0xff);
+			buf_fmt(out, "%02x", state[i] >> shift & 0xff);
+	explicit_bzero(state, sizeof state);
 }
 
 void
@@ -115,17 +132,20 @@ hmac_cram_check(struct span key, struct span challenge, struct span digest)
 {
 	unsigned char states[HMAC_CRAM_TEXT / 2], said[MD5_DIGEST_SIZE] = {0}, is[MD5_DIGEST_SIZE];
 	struct hmac_md5_ctx c;
+	struct md5_ctx outer;
 	bool readable = hex_get(digest, said, sizeof said), equal;
 
 	if (!hex_get(key, states, sizeof states))
 		return false;
-	get_state(states, &c.outer);
-	get_state(states + sizeof states / 2, &c.inner);
-	c.state = c.inner;
+	get_state(states, &outer);
+	memcpy(&c.outer, &outer, sizeof c.outer);
+	get_state(states + sizeof states / 2, &c.state);
+	memcpy(&c.inner, &c.state, sizeof c.inner);
 	library()->nettle_hmac_md5_update(&c, challenge.n, (const uint8_t *)challenge.p);
-	library()->nettle_hmac_md5_digest(&c, sizeof is, is);
+	library()->nettle_hmac_md5_digest(DIGEST(&c, sizeof is, is));
 	equal = hmac_equal(is, said, sizeof is);
 	explicit_bzero(&c, sizeof c);
+	explicit_bzero(&outer, sizeof outer);
 	explicit_bzero(states, sizeof states);
 	return equal && readable;
 }

@@ -285,7 +285,7 @@ reply_wait_hint(struct span text)
 {
 	struct cur c = cur_span(text);
 	bool called = false, clock = false;
-	uint64_t s;
+	uint64_t s = 0;
 
 	while (!cur_end(&c)) {
 		if (is_digit(cur_peek(&c))) {

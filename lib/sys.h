@@ -92,8 +92,9 @@
 /* What sasl.c loads: since GNU SASL 2.0. */
 #define SYS_LIBGSASL "libgsasl.so.18"
 
-/* What hmac.c loads: since nettle 3.6. */
+/* What hmac.c loads: since nettle 3.6, and since 4.0, which is called otherwise. */
 #define SYS_LIBNETTLE "libnettle.so.8"
+#define SYS_LIBNETTLE_4 "libnettle.so.9"
 
 /* What passwd.c loads: libxcrypt's own name, and the one it has where it replaces glibc's. */
 #define SYS_LIBCRYPT "libcrypt.so.2"
