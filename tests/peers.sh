@@ -238,7 +238,7 @@ exim_start() {
 
 # exim_flush: what it has taken goes to DIR/mail/new; a receiving process, which is not setuid here, may not
 exim_flush() {
-	LD_LIBRARY_PATH=$(cat "$PEERS/exim4-daemon-light/libpath") nsenter -t "$EXIM_PID" -m -r \
+	LD_LIBRARY_PATH=$(cat "$PEERS/exim4-daemon-light/libpath") nsenter -t "$EXIM_PID" -m -r -w \
 	    "$PEERS/exim4-daemon-light/usr/sbin/exim4" -C "$EXIM_DIR/conf" -q </dev/null
 }
 
