@@ -152,8 +152,11 @@ span_done(void *arg, struct dkimcrew_item *item, struct err *e)
 {
 	struct batch *b = arg;
 	bool good;
-	int rc = judge(b, item, &good, e);
+	int rc;
 
+	if (item->rc) /* they come back in order */
+		buf_fmt(&item->name, "message %llu", (unsigned long long)b->all + 1);
+	rc = judge(b, item, &good, e);
 	if (rc || !good)
 		return rc;
 	collect(b, item->before);
@@ -180,7 +183,7 @@ give_spans(struct batch *b, const struct mbox *m, struct err *e)
 
 	if (m->n > 0 && !mboxcut_begins(p, end, p))
 		return err_set(e, EX_DATAERR, "stdin: not an mbox: it does not begin with \"From \"");
-	for (uint64_t i = 1; !rc && p < end; i++) {
+	while (!rc && p < end) {
 		bool quoted;
 		const char *next = mboxcut_end(p, end, m->p, &quoted);
 		const char *line = memchr(p, '\n', (size_t)(next - p));
@@ -193,8 +196,6 @@ give_spans(struct batch *b, const struct mbox *m, struct err *e)
 		item->before = (struct span){p, (size_t)(line - p)};
 		item->content = (struct span){line, (size_t)(next - line)};
 		item->quoted = quoted;
-		buf_str(&item->name, "message ");
-		buf_num(&item->name, i);
 		p = next;
 	}
 	return rc ? rc : dkimcrew_end(b->crew, e);
