@@ -34,10 +34,10 @@ void dkimhead_free(struct dkimhead *h);
 uint32_t dkimhead_last(const struct dkimhead *h, struct span name);
 size_t dkimhead_count(const struct dkimhead *h, struct span name);
 
-/* What a signature hashes of the header, 3.7, behind what is in out: the fields that `names`, the value of h=, lists, each from
- * the bottom up and nothing for those that are not there (or not so often), and then the signature's
- * field itself, without the value of b= and without its last line end.  Names are without case; white
- * space and folds between them are passed over. */
+/* What a signature hashes of the header, 3.7, behind what is in out: the fields that `names`, the value of
+ * h=, lists, each from the bottom up and nothing for those that are not there (or not so often), and then
+ * the signature's field itself, without the value of b= and without its last line end.  Names are without
+ * case; white space and folds between them are passed over. */
 void dkimhead_form(const struct dkimhead *h, enum dkim_canon canon, struct span names,
     struct span signature, struct buf *out);
 

@@ -46,7 +46,8 @@ struct dkimkeys_choice {
 	struct buf from; /* the domain */
 };
 #define DKIMKEYS_CHOICE_INIT {NULL, 0, 0, BUF_INIT}
-/* One that has been chosen before serves again with its storage; dkimkeys_choice_free() in any case.  *domain becomes what dkimsign_from() tells, with its errors.  EX_DATAERR: there is no key for it. */
+/* One that has been chosen before serves again with its storage; dkimkeys_choice_free() in any case.
+ * *domain becomes what dkimsign_from() tells, with its errors.  EX_DATAERR: there is no key for it. */
 int dkimkeys_choose(struct dkimkeys *ks, const struct dkimhead *h, struct buf *domain,
     struct dkimkeys_choice *out, struct err *e);
 void dkimkeys_choice_free(struct dkimkeys_choice *c);

@@ -74,9 +74,10 @@ struct dkimsign {
 };
 void dkimsign_init(struct dkimsign *s);
 
-/* One that is begun again, for another message, uses its storage again.  EX_DATAERR where the message cannot be signed so that it will be verified: no From or two (what is
- * in it, dkimsign_from() has looked at), a line of the header that is no field, CR without LF or NUL (RFC 6376 5.3: whoever
- * carries such a message may change it).  head is lent until the end. */
+/* One that is begun again, for another message, uses its storage again.  EX_DATAERR where the message cannot
+ * be signed so that it will be verified: no From or two (what is in it, dkimsign_from() has looked at), a line
+ * of the header that is no field, CR without LF or NUL (RFC 6376 5.3: whoever carries such a message may
+ * change it).  head is lent until the end. */
 int dkimsign_begin(struct dkimsign *s, const struct dkimsign_want *wants, size_t n,
     const struct dkimhead *head, struct span header, struct err *e);
 void dkimsign_body(struct dkimsign *s, const void *p, size_t n);
