@@ -14,7 +14,7 @@
 #define DAY 86400ULL
 #define NOW 1795000000ULL /* of what is said; what is tidied away goes by the clock */
 
-static const unsigned char key_one[32] = "one key of thirty-two characters", key_two[32] = "another";
+static const unsigned char key_one[32] = "one key", key_two[32] = "another";
 static char hard[] = "hard", soft[] = "mailboxfull, expired", none[] = "none";
 static struct suppressconf policy = {.hard = hard, .soft = soft, .hard_for_s = 0, .soft_count = 5,
     .soft_within_s = 30 * DAY, .soft_for_s = 90 * DAY, .complaints = true, .unsubscribes = true,
