@@ -483,7 +483,6 @@ choose(const struct dkimsign_fields *l, const struct dkimhead *h, struct dkimsig
 		memcpy(v, l->v, l->n * sizeof *v);
 	for (size_t f = 0; f < h->n; f++) {
 		struct span name = h->fields[f].name;
-
 		size_t i = l->first[bucket(name)];
 
 		while (i > 0 && !span_ieq(v[i - 1].name, name))
@@ -690,7 +689,7 @@ dkimsign_ready(struct dkimsign *s, struct span header, uint64_t now_s, struct dk
 
 	r->n = 0;
 	r->lf = ends_in_lf(header);
-	if (s->n > r->room) {
+	if (!r->v || s->n > r->room) {
 		r->v = mem_grow(r->v, s->n, sizeof *r->v);
 		for (; r->room < s->n; r->room++)
 			r->v[r->room].text = (struct buf)BUF_INIT;
