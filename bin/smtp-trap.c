@@ -35,14 +35,15 @@ static const char usage[] =
     "                 [--max-connections n] [--max-messages-per-connection n]\n"
     "                 [--max-recipients n] [--tls] [--cert file --key file] [--tls-fail]\n"
     "                 [--no-ehlo] [--no-pipelining] [--no-chunking] [--no-8bitmime]\n"
-    "                 [--no-smtputf8] [--no-dsn] [--no-size] [--no-enhanced] [--always-354]";
+    "                 [--no-smtputf8] [--no-dsn] [--no-size] [--no-enhanced] [--always-354]\n"
+    "                 [--no-sandbox]";
 
 enum {
 	LISTEN = PROG_OWN, ANYWHERE, PORT_FILE, NAME, MAILDIR, PRINT, LOG, COUNT, DISCARD,
 	EXIT_AFTER, TIMEOUT, SIZE_LIMIT, SEED, LATENCY, DEFER_PERCENT, REJECT_PERCENT,
 	MAX_CONNECTIONS, MAX_MESSAGES, MAX_RECIPIENTS, TLS, CERT, KEY, TLS_FAIL, NO_EHLO,
 	NO_PIPELINING, NO_CHUNKING, NO_8BITMIME, NO_SMTPUTF8, NO_DSN, NO_SIZE, NO_ENHANCED,
-	ALWAYS_354,
+	ALWAYS_354, NO_SANDBOX,
 };
 
 static const struct option options[] = {
@@ -81,6 +82,7 @@ static const struct option options[] = {
 	{"no-size", no_argument, NULL, NO_SIZE},
 	{"no-enhanced", no_argument, NULL, NO_ENHANCED},
 	{"always-354", no_argument, NULL, ALWAYS_354},
+	{"no-sandbox", no_argument, NULL, NO_SANDBOX},
 	{NULL, 0, NULL, 0},
 };
 
@@ -88,7 +90,7 @@ struct settings {
 	const char **listen;
 	size_t n_listen;
 	const char *port_file, *maildir, *log, *count, *cert, *key;
-	bool anywhere, print, discard, verbose;
+	bool anywhere, print, discard, verbose, no_sandbox;
 	struct trap_rules rules;
 	struct traploop_options loop;
 };
@@ -192,6 +194,7 @@ setting(struct settings *s, int c)
 	case CERT: s->cert = optarg; break;
 	case KEY: s->key = optarg; break;
 	case TLS_FAIL: s->loop.tls_fail = true; break;
+	case NO_SANDBOX: s->no_sandbox = true; break;
 	default: prog_usage(usage);
 	}
 }
@@ -344,7 +347,7 @@ main(int argc, char *argv[])
 		rc = open_tls(&s, &id, &e);
 	if (!rc)
 		rc = open_doors(&s, fds, &e);
-	if (!rc)
+	if (!rc && !s.no_sandbox)
 		rc = sandbox_receive_only(&e);
 	s.loop.rules = &s.rules;
 	s.loop.box = &box;

@@ -220,7 +220,7 @@ forbid_calls(const struct rule *list, size_t count, bool hall, uint32_t last, ui
 	prog.len = p.n;
 	if (SYS_ARCH != 0 &&
 	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &prog) != 0)
-		return err_sys(e, "seccomp");
+		return err_sys(e, "cannot confine this process (--no-sandbox does without): seccomp");
 	return 0;
 }
 

@@ -49,7 +49,7 @@ is "$(tried inet inet6 memory create read rename truncate mkdir rename-deep unli
 is "$(wc -l <"$T/out")" 69 'each attempt was made'
 
 arena
-confined without-landlock confined "$T/q" "$T/o" </dev/null >"$T/out" 2>"$T/err"
+confined without landlock confined "$T/q" "$T/o" </dev/null >"$T/out" 2>"$T/err"
 is "$? $(cat "$T/err")" '0 ' 'a kernel without landlock: it is entered all the same'
 is "$(tried read-outside write-outside)" ok 'files are not guarded then'
 is "$(tried execve ptrace fork kill-parent setuid unshare mount exec-memory socketpair)" EPERM 'the rest is as before'
@@ -143,8 +143,16 @@ is "$?" 0 'the run ends well'
 is "$(find "$T/trap/new" -type f | wc -l)" 40 'everything is delivered'
 is "$(cat "$T"/trap/new/* | grep -c '^X-Trap-Tls')" 40 'by TLS'
 printf 'MAIL FROM:<a@x.example>\nRCPT TO:<c@x.example>\nDATA\n\nhi\n.\n' | smtp-submit -bS -odq >/dev/null
-ok 'a run without landlock delivers too' confined without-landlock smtp-deliver
+ok 'a run without landlock delivers too' confined without landlock smtp-deliver
 is "$(find "$T/trap/new" -type f | wc -l)" 41 'it did'
+printf 'MAIL FROM:<a@x.example>\nRCPT TO:<c@x.example>\nDATA\n\nhi\n.\n' | smtp-submit -bS -odq >/dev/null
+cannot='cannot confine this process (--no-sandbox does without): seccomp: Function not implemented'
+fails 'one without seccomp does not, and says what would' 75 "smtp-deliver: $cannot" confined without seccomp smtp-deliver
+ok 'that does' confined without seccomp smtp-deliver --no-sandbox
+is "$(find "$T/trap/new" -type f | wc -l)" 42 'and delivers'
+fails 'a trap without seccomp does not start' 75 "smtp-trap: $cannot" \
+    confined without seccomp smtp-trap --listen 127.0.0.1:0 --discard
+ok 'but when told to' confined without seccomp timeout -s TERM --preserve-status 1 smtp-trap --no-sandbox --listen 127.0.0.1:0 --discard
 # Every way a run has: bounces, deferrals, sites that are closed, held and kept messages, tidying.
 cat >>"$T/conf" <<END
 keep_sent = 1d

@@ -3,12 +3,13 @@
  * usage: confined QUEUE OUTSIDE [DROP]
  *        confined crowd QUEUE OUTSIDE
  *        confined hall QUEUE OUTSIDE
- *        confined without-landlock COMMAND [ARGUMENT ...]
+ *        confined without landlock|seccomp COMMAND [ARGUMENT ...]
  *
  * Prints a line for each attempt: its name, and "ok" or the name of the error.  OUTSIDE is a
  * directory in which a file "file" stands, owned by whoever calls.  DROP is one that letters are put
  * into, with "tmp", "new" and in it a letter "read": then only what that allows is tried.  crowd: nothing
- * is tried but that many threads want memory at once.  hall: by a process that one made which lets clients in.  without-landlock: as on a kernel that has none. */
+ * is tried but that many threads want memory at once.  hall: by a process that one made which lets clients in.
+ * without: as on a kernel that has none. */
 #include "buf.h"
 #include "prog.h"
 #include "sandbox.h"
@@ -71,10 +72,11 @@ opened(const char *path, int flags)
 }
 
 static void
-no_landlock(void)
+without(const char *what)
 {
+	uint32_t call = strcmp(what, "seccomp") == 0 ? SYS_seccomp : SYS_landlock_create_ruleset;
 	struct sock_filter f[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 0, 1),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
 	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
 	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
 	struct sock_fprog p = {sizeof f / sizeof *f, f};
@@ -285,9 +287,9 @@ main(int argc, char *argv[])
 	prog_start("confined");
 	if (argc < 3)
 		return 64;
-	if (strcmp(argv[1], "without-landlock") == 0) {
-		no_landlock();
-		execvp(argv[2], argv + 2);
+	if (strcmp(argv[1], "without") == 0 && argc > 3) {
+		without(argv[2]);
+		execvp(argv[3], argv + 3);
 		return 127;
 	}
 	is_hall = strcmp(argv[1], "hall") == 0 && argc == 4;
