@@ -84,8 +84,8 @@ static const struct rule deliverer[] = {
     NEVER(shmget), NEVER(shmat), NEVER(semget), NEVER(msgget), NEVER(mq_open), NEVER(mq_unlink),
     SYS_OLD_FORKS(HALL) SYS_OLD_CALLS(NEVER)
     /* Files that landlock does not speak of, and ways around it. */
-    NEVER(symlinkat), NEVER(mknodat), NEVER(utimensat), NEVER(setxattr), NEVER(lsetxattr),
-    NEVER(fsetxattr), NEVER(removexattr), NEVER(lremovexattr), NEVER(fremovexattr),
+    NEVER(symlinkat), NEVER(mknodat), NEVER(fchownat), NEVER(utimensat), NEVER(setxattr),
+    NEVER(lsetxattr), NEVER(fsetxattr), NEVER(removexattr), NEVER(lremovexattr), NEVER(fremovexattr),
     NEVER(name_to_handle_at), NEVER(open_by_handle_at), NEVER(fanotify_init),
     NEVER(io_uring_setup), NEVER(io_uring_enter), NEVER(io_uring_register),
     /* Identity. */

@@ -112,6 +112,7 @@ try_files(void)
 	told("xattr", setxattr(at(outside, "file"), "user.x", "1", 1, 0));
 	told("utime", utimensat(AT_FDCWD, at(outside, "file"), NULL, 0));
 	told("chown", chown(at(outside, "file"), (uid_t)-1, (gid_t)-1));
+	told("chown-at", fchownat(AT_FDCWD, at(outside, "file"), (uid_t)-1, (gid_t)-1, 0));
 }
 
 static void
