@@ -6,6 +6,9 @@
 #if !defined(__linux__)
 #error "relaykit needs Linux: O_TMPFILE, open file description locks, inotify"
 #endif
+#if __SIZEOF_POINTER__ < 8
+#error "relaykit needs a 64-bit system: sizes and times of 64 bits, arithmetic of 128"
+#endif
 
 /* Whether a sanitizer is built in: its runtime reads /proc and more at exit, which a confined process
  * may not. */
