@@ -48,6 +48,22 @@ tidy_place(struct queue *q, enum queue_place place, uint64_t now_s, uint64_t kee
 	return rc;
 }
 
+/* The new directory becomes new/, with its group and mode, and has its name afterwards, unless that is empty.
+ * By its descriptor: a run that follows is confined by then, and may not change owners by name. */
+static int
+exchange_new(int root, const char *fresh, const struct stat *like, struct err *e)
+{
+	int fd = openat(root, fresh, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), rc = 0;
+
+	if (fd < 0 || fchown(fd, (uid_t)-1, like->st_gid) < 0 || fchmod(fd, like->st_mode & 07777) < 0 ||
+	    renameat2(root, "new", root, fresh, RENAME_EXCHANGE) < 0)
+		rc = err_sys(e, "exchange new for a fresh one");
+	if (fd >= 0)
+		close(fd);
+	unlinkat(root, fresh, AT_REMOVEDIR);
+	return rc;
+}
+
 /* A directory does not shrink: one that a burst has swollen is exchanged for a fresh one and
  * drained.  rmdir and a submitter's linkat exclude each other, so nothing is lost between. */
 static int
@@ -79,15 +95,7 @@ tidy_new(struct queue *q, struct err *e)
 	queue_dir(&drain, path);
 	if (mkdirat(root, path, st.st_mode & 07777) < 0)
 		return errno == EEXIST ? 0 /* another run is at it */ : err_sys(e, "mkdir %s", path);
-	if (fchownat(root, path, (uid_t)-1, st.st_gid, 0) < 0 ||
-	    fchmodat(root, path, st.st_mode & 07777, 0) < 0 ||
-	    renameat2(root, "new", root, path, RENAME_EXCHANGE) < 0) {
-		rc = err_sys(e, "exchange new for a fresh one");
-		unlinkat(root, path, AT_REMOVEDIR);
-		return rc;
-	}
-	unlinkat(root, path, AT_REMOVEDIR);
-	return 0;
+	return exchange_new(root, path, &st, e);
 }
 
 struct sites {

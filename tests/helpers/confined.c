@@ -192,6 +192,7 @@ try_allowed(void)
 	told("rename-deep", rename(at(queue, "cur/a"), at(queue, "cur/2026112123/a")));
 	told("unlink", unlink(at(queue, "cur/2026112123/a")));
 	told("rmdir", rmdir(at(queue, "cur/2026112123")));
+	told("give", fchown(open(at(queue, "new"), O_RDONLY | O_CLOEXEC), (uid_t)-1, (gid_t)-1));
 	told("exchange", renameat2(AT_FDCWD, at(queue, "new"), AT_FDCWD, at(queue, "cur"), RENAME_EXCHANGE));
 	told("inotify", inotify_add_watch(inotify_init1(0), at(queue, "new"), IN_CREATE));
 	told("old-descriptor", write(old_fd, "x", 1));
