@@ -1,6 +1,7 @@
 #include "err.h"
 
 #include "buf.h"
+#include "sys.h"
 
 #include <errno.h>
 #include <stdlib.h>

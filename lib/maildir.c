@@ -2,6 +2,7 @@
 
 #include "file.h"
 #include "io.h"
+#include "sys.h"
 
 #include <errno.h>
 #include <fcntl.h>

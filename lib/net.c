@@ -1,6 +1,7 @@
 #include "net.h"
 
 #include "io.h"
+#include "sys.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

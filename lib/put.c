@@ -4,6 +4,7 @@
 #include "eight.h"
 #include "file.h"
 #include "io.h"
+#include "sys.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 #include "spawn.h"
 
 #include "io.h"
+#include "sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -490,7 +491,7 @@ ask(const struct spawn *s, const struct spawn_job *j, const struct ends *x, stru
 	size_t passed = (x->theirs[3] >= 0 ? N_HELD : N_PASSED) * sizeof x->theirs[0];
 	struct iovec v[2];
 	struct msghdr m = {.msg_iov = v, .msg_iovlen = 2, .msg_control = &control,
-	    .msg_controllen = CMSG_SPACE(passed)};
+	    .msg_controllen = (socklen_t)CMSG_SPACE(passed)};
 	struct buf texts = BUF_INIT;
 	int rc = 0;
 
@@ -498,7 +499,9 @@ ask(const struct spawn *s, const struct spawn_job *j, const struct ends *x, stru
 	r.n_env = add_texts(&texts, j->env);
 	v[0] = (struct iovec){&r, sizeof r};
 	v[1] = (struct iovec){texts.s, texts.len};
-	control.h = (struct cmsghdr){CMSG_LEN(passed), SOL_SOCKET, SCM_RIGHTS};
+	control.h.cmsg_len = (socklen_t)CMSG_LEN(passed);
+	control.h.cmsg_level = SOL_SOCKET;
+	control.h.cmsg_type = SCM_RIGHTS;
 	memcpy(CMSG_DATA(&control.h), x->theirs, passed);
 	if (texts.len > SPAWN_TEXT_MAX)
 		rc = err_set(e, EX_DATAERR, "arguments over %d bytes", SPAWN_TEXT_MAX);

@@ -10,6 +10,27 @@
 #error "relaykit needs a 64-bit system: sizes and times of 64 bits, arithmetic of 128"
 #endif
 
+/* What a C library other than GNU's (musl) has no functions for, or only has lately. */
+#include <features.h>
+#if !defined(__GLIBC__)
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#define RENAME_EXCHANGE 2
+#endif
+#define renameat2(from, old, to, new, flags) ((int)syscall(SYS_renameat2, from, old, to, new, flags))
+#define close_range(first, last, flags) ((int)syscall(SYS_close_range, first, last, flags))
+#define epoll_pwait2(ep, events, n, wait, mask)                                                    \
+	((int)syscall(SYS_epoll_pwait2, ep, events, n, wait, mask, _NSIG / 8))
+#define strerrordesc_np(why) strerror(why) /* musl's are constants, too */
+#endif
+
 /* Whether a sanitizer is built in: its runtime reads /proc and more at exit, which a confined process
  * may not. */
 #if defined(__has_feature)

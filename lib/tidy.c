@@ -1,6 +1,7 @@
 #include "tidy.h"
 
 #include "file.h"
+#include "sys.h"
 
 #include <errno.h>
 #include <fcntl.h>

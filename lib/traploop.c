@@ -3,6 +3,7 @@
 #include "io.h"
 #include "net.h"
 #include "prog.h"
+#include "sys.h"
 
 #include <errno.h>
 #include <poll.h>
