@@ -345,7 +345,7 @@ all_known(const struct reading *r, struct err *e)
 	for (size_t k = 0; k < r->text.n; k++) {
 		const struct conftext_item *i = &r->text.items[k];
 
-		if (i->scope) { /* behind its section */
+		if (s && i->scope) { /* a section is behind its own line */
 			if (!key_named(s, i->name))
 				return err_set(e, EX_CONFIG, "%s:%u: %.*s: no such key in %s", r->name, i->line,
 				    SPAN_ARG(i->name), s->name);

@@ -398,11 +398,9 @@ lines(struct dkim_body *b, struct piece *x, size_t i, size_t *start)
 void
 dkim_body_add(struct dkim_body *b, const void *from, size_t size)
 {
-	struct piece x;
+	struct piece x = {.s = {from, size}};
 	const char *p = from;
 
-	x.s = (struct span){from, size};
-	x.from = x.to = 0; /* the rest is for see() to fill */
 	for (size_t i = 0; i < size; i++) {
 		size_t start = i;
 

@@ -95,7 +95,7 @@ dkimhead_free(struct dkimhead *h)
 	free(h->fields);
 	free(h->above);
 	free(h->last);
-	*h = (struct dkimhead)DKIMHEAD_INIT;
+	memset(h, 0, sizeof *h);
 }
 
 uint32_t

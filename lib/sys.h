@@ -6,7 +6,7 @@
 #if !defined(__linux__)
 #error "relaykit needs Linux: O_TMPFILE, open file description locks, inotify"
 #endif
-#if __SIZEOF_POINTER__ < 8
+#if defined(__SIZEOF_POINTER__) && __SIZEOF_POINTER__ < 8
 #error "relaykit needs a 64-bit system: sizes and times of 64 bits, arithmetic of 128"
 #endif
 
