@@ -94,7 +94,7 @@ intake_line(struct intake *t, size_t max, struct span *line, bool *more, struct 
 	size_t whole = 0;
 	int rc = peek_line(t, max, line, &whole, more, e);
 
-	t->at += whole;
+	t->at += rc ? 0 : whole;
 	return rc;
 }
 

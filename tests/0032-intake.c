@@ -288,11 +288,48 @@ skipping(void)
 	ok(good, "a refused message is skipped to its final dot");
 }
 
+/* Lines around the limit: what is behind one that is too long is there still. */
+static void
+around_the_limit(const char *eol)
+{
+	for (size_t n = 3; n < 8; n++) {
+		struct err e = ERR_INIT;
+		struct span line = {"", 0};
+		struct buf in = BUF_INIT;
+		bool more, good;
+		struct intake t;
+		struct feed f;
+		int fds[2], rc;
+
+		for (size_t i = 0; i < n; i++)
+			buf_ch(&in, 'x');
+		buf_fmt(&in, "%sQUIT%s", eol, eol);
+		if (pipe2(fds, O_CLOEXEC) < 0)
+			abort();
+		f = (struct feed){fds[1], in.s, in.len, in.len, in.len};
+		t = (struct intake)INTAKE_INIT(fds[0]);
+		t.before_read = feed_more;
+		t.arg = &f;
+		rc = intake_line(&t, 4, &line, &more, &e);
+		good = n > 4 ? rc == EX_DATAERR && intake_skip_line(&t, &e) == 0 : rc == 0 && line.n == n;
+		good = good && intake_line(&t, 4, &line, &more, &e) == 0 && more && span_eq(line, SPAN("QUIT"));
+		ok(good, "a line of %zu bytes where 4 may be, and the next%s", n, eol[1] ? ", CRLF" : "");
+		intake_free(&t);
+		close(fds[0]);
+		if (f.out >= 0)
+			close(f.out);
+		buf_free(&in);
+		err_free(&e);
+	}
+}
+
 int
 main(void)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		every_way(&rows[i]);
+	around_the_limit("\n");
+	around_the_limit("\r\n");
 	long_body(200, false, 60000, "short lines, LF");
 	long_body(200, true, 60000, "short lines, CRLF");
 	long_body(200, true, 4097, "short lines, CRLF, small reads");

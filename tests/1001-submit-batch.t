@@ -85,6 +85,9 @@ after 'BDAT' 'MAIL FROM:<a@x>\nRCPT TO:<b@x>\nBDAT 6 LAST\nRSET\r\n' '502 5.5.1 
 after 'BDAT in parts' 'MAIL FROM:<a@x>\nRCPT TO:<b@x>\nBDAT 3\nQUIBDAT 4 LAST\nQUIT' \
     '502 5.5.1 BDAT is not for batches: use DATA'
 after 'a long command' "$(head -c 5000 /dev/zero | tr '\0' x)\n" '500 5.5.2 line too long'
+# Were the next line lost with it what is content would be commands.
+after 'a command one byte too long' \
+    "MAIL FROM:<a@x>\nRCPT TO:<b@x>\n$(head -c 4097 /dev/zero | tr '\0' x)\nDATA\nRSET\n$hello" '500 5.5.2 line too long'
 is "$(batch "MAIL FROM:<a@x>\nRCPT TO:<b@x>\nRSET\n$hello")" "$ok1" 'a good one that is reset was no message'
 is "$(batch "${hello}MAIL FROM:<a@x>\nRCPT TO:<b@x>\nDATA\n\nx\n")" \
     "$(printf '%s\n451 4.4.2 input ended before the final dot' "$ok1")" 'a message that is cut off'
