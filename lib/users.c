@@ -310,16 +310,18 @@ same_address(struct span a, struct span b)
 bool
 users_may_send(const struct user *u, struct span address)
 {
-	struct cur c = cur_span(u->from.n ? u->from : u->name);
+	struct cur c = cur_span(u->from);
 
 	if (address.n == 0)
 		return true;
+	if (u->from.n == 0) /* no list: a comma in a name is one of its letters */
+		return same_address(u->name, address);
 	do {
 		struct span item = cur_until(&c, ',');
 
-		if (u->from.n && span_eq(item, SPAN("*")))
+		if (span_eq(item, SPAN("*")))
 			return true;
-		if (u->from.n && item.n > 0 && item.p[0] == '@' &&
+		if (item.n > 0 && item.p[0] == '@' &&
 		    span_ieq((struct span){item.p + 1, item.n - 1}, addr_domain(address)))
 			return true;
 		if (same_address(item, address))

@@ -69,6 +69,8 @@ static const struct {
     {"ann", "", "ann@a.example", false},
     {"ann", "", "ann", false},
     {"ann", "", "", true},
+    {"x,bob@a.example", "", "bob@a.example", false},
+    {"bob@a.example,x", "", "bob@a.example", false},
     {"*", "", "ann@a.example", false},
     {"@a.example", "", "ann@a.example", false},
     {"ann", "a@x.example,b@x.example", "b@x.example", true},
