@@ -31,12 +31,11 @@ on_offer(void *arg, struct buf *out)
 /* --- an exchange */
 
 static void
-tell(struct doorauth *a, int code, const char *status, struct span why)
+tell(struct doorauth *a, struct span user, int code, const char *status, struct span why)
 {
 	const struct door *d = a->door;
-	const char *user = a->sasl ? sasl_user(a->sasl) : "";
 	struct event v = {.type = EVENT_LOGIN, .code = code, .status = span_of(status), .text = why,
-	    .user = span_of(user), .peer_addr = {d->peer_text.s, d->peer_text.len},
+	    .user = user, .peer_addr = {d->peer_text.s, d->peer_text.len},
 	    .peer = {d->s.helo.s, d->s.helo.len}, .tls = {d->suite.s, d->suite.len}};
 
 	if (a->events)
@@ -53,20 +52,36 @@ wait_a_while(struct doorauth *a)
 	nanosleep(&t, NULL);
 }
 
+static void
+refused(struct doorauth *a, const struct err *e)
+{
+	tell(a, span_of(sasl_user(a->sasl)), 535, "5.7.8", span_of(err_text(e)));
+	wait_a_while(a);
+}
+
+static void
+is_in(struct doorauth *a)
+{
+	struct buf *user = &a->door->s.user;
+
+	buf_cut(user, 0);
+	buf_str(user, sasl_user(a->sasl));
+	tell(a, (struct span){user->s, user->len}, 235, "2.7.0", span_of(mech_name(a->mech)));
+	doorlimit_forgive(a->door->limits);
+}
+
 static enum smtpd_auth_is
 outcome(struct doorauth *a, enum sasl_is is, struct err *e)
 {
 	switch (is) {
-	case SASL_MORE: return SMTPD_AUTH_MORE;
-	case SASL_YES:
-		buf_cut(&a->door->s.user, 0);
-		buf_str(&a->door->s.user, sasl_user(a->sasl));
-		tell(a, 235, "2.7.0", span_of(mech_name(a->mech)));
-		doorlimit_forgive(a->door->limits);
-		return SMTPD_AUTH_YES;
+	case SASL_MORE:
+		if (sasl_refused(a->sasl)) /* now, for nobody has to wait for the end */
+			refused(a, e);
+		return SMTPD_AUTH_MORE;
+	case SASL_YES: is_in(a); return SMTPD_AUTH_YES;
 	case SASL_NO:
-		tell(a, 535, "5.7.8", span_of(err_text(e)));
-		wait_a_while(a);
+		if (!sasl_refused(a->sasl))
+			refused(a, e);
 		return SMTPD_AUTH_NO;
 	case SASL_BAD: return SMTPD_AUTH_BAD;
 	case SASL_CANCELLED: return SMTPD_AUTH_CANCELLED;

@@ -187,6 +187,12 @@ sasl_mech(const struct sasl *s)
 	return s->mech;
 }
 
+bool
+sasl_refused(const struct sasl *s)
+{
+	return s->refused;
+}
+
 const char *
 sasl_client_error(const struct sasl *s)
 {
@@ -514,6 +520,7 @@ token_step(struct sasl *s, struct span in, struct buf *out, struct err *e)
 		return told(s, rc, e);
 	s->verdict = rc;
 	s->refused = true;
+	err_set(e, rc, "%s", err_text(&s->trouble));
 	b64_encode(out, OAUTH_REFUSAL, strlen(OAUTH_REFUSAL));
 	return SASL_MORE;
 }

@@ -102,6 +102,10 @@ int sasl_server_new(struct sasl **s, enum mech m, const struct sasl_server *how,
 enum sasl_is sasl_server_step(struct sasl *s, struct span line, bool first, bool has_line,
     struct buf *out, struct err *e);
 
+/* SASL_MORE of OAUTHBEARER, which tells its refusal by a challenge (RFC 7628 3.2.3): that is one, and e is set as
+ * for SASL_NO.  What the client says to it changes nothing. */
+bool sasl_refused(const struct sasl *s);
+
 /* Who it is (SASL_YES), or who it claims to be, "" where that was not said yet.  In no case a password. */
 const char *sasl_user(const struct sasl *s);
 enum mech sasl_mech(const struct sasl *s);

@@ -17,21 +17,26 @@ with open(sys.argv[1], "w") as f:
     f.write("relaykit-users 1 %s\nann %s SCRAM-SHA-256$%d:%s$%s:%s from=*\n" % (b(b"seed" * 4), sys.argv[2], n,
             b(salt), b(stored), b(hmac.digest(s, b"Server Key", "sha256"))))
 PY
+printf '#!/bin/sh\nexit 1\n' >"$T/token"
+chmod +x "$T/token"
 base="networks = \"127.0.0.9\" users = \"$T/users\" front_ends = \"127.0.0.1\""
 rest="certificate \"1\" { cert = \"$T/one.example.pem\" key = \"$T/one.example.key\" }
 listen \"both\" { proxy = yes xclient = yes }
 listen \"loginx\" { xclient = yes }
 listen \"proxytls\" { proxy = yes tls = implicit }"
-for part in auth plus no_plus lines both loginx proxytls eightbit stop; do
+for part in auth plus no_plus token lines both loginx proxytls eightbit stop; do
 	as=
 	case $part in
 	no_plus) serve_conf "serve { $base mechanisms = \"SCRAM-SHA-256\" }
+$rest" ;;
+	token) serve_conf "serve { token = \"$T/token\" }
 $rest" ;;
 	eightbit | stop) serve_conf 'serve { networks = "127.0.0.1" eightbit = refuse }' ;;
 	*) serve_conf "serve { $base }
 $rest" ;;
 	esac
 	case $part in both | loginx | proxytls) as=$part ;; esac
+	rm -rf "$T/q"
 	serve_start ${as:+--as} $as
 	python3 "$TOP/tests/servetrust.py" "$part" "$PORT" "$T" "$SERVE_PID" >"$T/part" 2>&1
 	rc=$?

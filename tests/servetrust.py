@@ -1,5 +1,5 @@
 # servetrust.py PART PORT DIR - clients that want to be believed more than they may, for 1414-serve-trust.t.
-import base64, hashlib, hmac
+import base64, hashlib, hmac, json
 from serve import *
 
 
@@ -7,9 +7,9 @@ def b64(x):
     return base64.b64encode(x).decode()
 
 
-def scram(c, gs2=b"n,,"):
+def scram(c, gs2=b"n,,", name=b"ann"):
     """ann logs in by SCRAM-SHA-256, RFC 5802 5; the code of the last reply."""
-    c.send("AUTH SCRAM-SHA-256 " + b64(gs2 + b"n=ann,r=abcdefghijkl"))
+    c.send("AUTH SCRAM-SHA-256 " + b64(gs2 + b"n=" + name + b",r=abcdefghijkl"))
     r = c.reply()
     if not r.startswith(b"334"):
         return r[:3].decode()
@@ -18,7 +18,7 @@ def scram(c, gs2=b"n,,"):
     salted = hashlib.pbkdf2_hmac("sha256", b"p w", base64.b64decode(a[b"s"]), int(a[b"i"]))
     key = hmac.digest(salted, b"Client Key", "sha256")
     final = b"c=" + base64.b64encode(gs2) + b",r=" + a[b"r"]
-    told = b"n=ann,r=abcdefghijkl," + first + b"," + final
+    told = b"n=" + name + b",r=abcdefghijkl," + first + b"," + final
     sign = hmac.digest(hashlib.sha256(key).digest(), told, "sha256")
     c.send(b64(final + b",p=" + b64(bytes(x ^ y for x, y in zip(key, sign))).encode()))
     r = c.reply()
@@ -66,6 +66,34 @@ def plus():
     c.cmd("EHLO me")
     ok(scram(c, b"y,,") == "535", "y where PLUS is offered: somebody in between has taken it away")
     ok(scram(c, b"n,,") == "235", "n: a client that cannot")
+
+
+def logins():
+    """Events of logins, newest last: user and code."""
+    out = []
+    for f in sorted(os.listdir(d + "/q/log")):
+        for line in open(d + "/q/log/" + f):
+            e = json.loads(line)
+            if e["type"] == "login":
+                out.append((e.get("user"), e["response"]["code"]))
+    return out
+
+
+def token():
+    # The refusal is told by a challenge: what the client says to it, if anything, changes nothing.
+    for n, last in enumerate((["AQ=="], ["*"], [])):
+        c = Client()
+        c.cmd("EHLO me")
+        c.starttls()
+        start = time.monotonic()
+        got = c.cmd("EHLO me", "AUTH OAUTHBEARER " + b64(b"n,,\x01auth=Bearer bad\x01\x01"))
+        took = time.monotonic() - start
+        ok(got == "250 334" and took > 2 ** n * 0.9, "a token that is none: failure %d costs time" % (n + 1), (got, took))
+        start = time.monotonic()
+        got = c.cmd(*last)
+        ok(got == ["535", "501", ""][n] and time.monotonic() - start < 0.9, "but once: %s" % last, got)
+        c.close()
+        ok(logins() == [(None, 535)] * (n + 1), "and each is an event", logins())
 
 
 def lines():
