@@ -59,13 +59,14 @@ refused(struct doorauth *a, const struct err *e)
 	wait_a_while(a);
 }
 
+/* By the name that the users file has, however it was spelled: limits are for him. */
 static void
 is_in(struct doorauth *a)
 {
 	struct buf *user = &a->door->s.user;
 
 	buf_cut(user, 0);
-	buf_str(user, sasl_user(a->sasl));
+	login_name(a->login, span_of(sasl_user(a->sasl)), user);
 	tell(a, (struct span){user->s, user->len}, 235, "2.7.0", span_of(mech_name(a->mech)));
 	doorlimit_forgive(a->door->limits);
 }

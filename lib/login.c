@@ -468,6 +468,15 @@ login_session(struct login_session *s, struct login *l, struct span peer)
 		s->check.token = on_token;
 }
 
+void
+login_name(const struct login *l, struct span name, struct buf *out)
+{
+	struct user u = {0};
+	bool found = l->path && find(l, name, &u);
+
+	buf_add(out, found ? u.name.p : name.p, found ? u.name.n : name.n);
+}
+
 bool
 login_may_send(const struct login *l, struct span name, struct span address)
 {

@@ -49,6 +49,10 @@ struct login_session {
 };
 void login_session(struct login_session *s, struct login *l, struct span peer);
 
+/* Who has logged in, appended to out: as the file spells him, to which many spellings are one (SASLprep); who is
+ * not in it as he is. */
+void login_name(const struct login *l, struct span user, struct buf *out);
+
 /* Whether this user, who has logged in, may send as this address.  One who is not in the file (the
  * command knows it) may as users_may_send() says of a user without from=. */
 bool login_may_send(const struct login *l, struct span user, struct span address);

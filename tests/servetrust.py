@@ -79,6 +79,17 @@ def logins():
     return out
 
 
+def names():
+    # RFC 4013: all of these are ann to the users file, so they are one to her limit.
+    got = []
+    for name in ("ann", "a\u00adnn", "\uff41nn", "ann"):
+        c = Client()
+        got.append(c.cmd("EHLO me") + scram(c, name=name.encode()) + c.cmd(*MAIL))
+        c.close()
+    ok(got == ["250235250 250"] * 2 + ["250235250 450"] * 2, "a name in another spelling has no limit of its own", got)
+    ok(logins() == [("ann", 235)] * 4, "and events have the name of the file", logins())
+
+
 def token():
     # The refusal is told by a challenge: what the client says to it, if anything, changes nothing.
     for n, last in enumerate((["AQ=="], ["*"], [])):
