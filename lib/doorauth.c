@@ -68,7 +68,7 @@ is_in(struct doorauth *a)
 	buf_cut(user, 0);
 	login_name(a->login, span_of(sasl_user(a->sasl)), user);
 	tell(a, (struct span){user->s, user->len}, 235, "2.7.0", span_of(mech_name(a->mech)));
-	doorlimit_forgive(a->door->limits);
+	doorlimit_logged_in(a->door->limits);
 }
 
 static enum smtpd_auth_is

@@ -51,29 +51,42 @@ enter(struct doorlimit *l, enum quota_who who, struct span key)
 }
 
 static void
+take(struct doorlimit *l, enum quota_who who, struct span key, enum meter_what what, struct smtpd_verdict *v)
+{
+	const struct door_house *h = l->door->house;
+	struct err e = ERR_INIT;
+	uint32_t wait_s = 0;
+	bool ok = true;
+
+	if (quota_take(l->quota, who, key, &l->limits[who], what, 1, &ok, &wait_s, &e)) {
+		h->trouble(h->arg, &e);
+		smtpd_refuse(v, what == METER_CONNECTIONS ? 421 : 451, "4.3.0", "local trouble: try again later");
+	} else if (!ok) {
+		refuse(v, what, names[who], wait_s);
+	}
+	err_free(&e);
+}
+
+static void
 limit(struct door *d, enum meter_what what, struct smtpd_verdict *v)
 {
 	struct doorlimit *l = d->limits;
 	struct buf key = BUF_INIT;
 
 	for (enum quota_who who = QUOTA_USER; who <= QUOTA_NET && !v->code; who++) {
-		struct err e = ERR_INIT;
-		uint32_t wait_s = 0;
-		bool ok = true;
+		struct span is;
 
 		if (!key_of(l, who, &key))
 			continue;
-		if (!enter(l, who, (struct span){key.s, key.len})) {
+		is = (struct span){key.s, key.len};
+		if (!enter(l, who, is))
 			refuse(v, METER_CONNECTIONS, names[who], 0);
-		} else if (quota_take(l->quota, who, (struct span){key.s, key.len}, &l->limits[who], what,
-			       1, &ok, &wait_s, &e)) {
-			d->house->trouble(d->house->arg, &e);
-			smtpd_refuse(v, what == METER_CONNECTIONS ? 421 : 451, "4.3.0",
-			    "local trouble: try again later");
-		} else if (!ok) {
-			refuse(v, what, names[who], wait_s);
-		}
-		err_free(&e);
+		/* Who a user is was not known when the connection came. */
+		if (!v->code && who == QUOTA_USER && !l->begun && what != METER_CONNECTIONS)
+			take(l, who, is, METER_CONNECTIONS, v);
+		if (!v->code)
+			take(l, who, is, what, v);
+		l->begun |= who == QUOTA_USER;
 	}
 	buf_free(&key);
 }
@@ -91,10 +104,11 @@ doorlimit_failed_ms(struct doorlimit *l)
 }
 
 void
-doorlimit_forgive(struct doorlimit *l)
+doorlimit_logged_in(struct doorlimit *l)
 {
 	struct err e = ERR_INIT;
 
+	l->begun = l->entered[QUOTA_USER] = false;
 	if (l->quota && l->door->has_peer && quota_forgive(l->quota, &l->door->peer, &e))
 		l->door->house->trouble(l->door->house->arg, &e);
 	err_free(&e);

@@ -24,12 +24,13 @@ rest="certificate \"1\" { cert = \"$T/one.example.pem\" key = \"$T/one.example.k
 listen \"both\" { proxy = yes xclient = yes }
 listen \"loginx\" { xclient = yes }
 listen \"proxytls\" { proxy = yes tls = implicit }"
-for part in auth plus no_plus names token lines both loginx proxytls eightbit stop; do
+for part in auth plus no_plus names connections token lines both loginx proxytls eightbit stop; do
 	as=
 	case $part in
 	no_plus) serve_conf "serve { $base mechanisms = \"SCRAM-SHA-256\" }
 $rest" ;;
 	names) serve_conf "serve { $base } limit \"user\" { recipients_minute = 2 }" ;;
+	connections) serve_conf "serve { $base } limit \"user\" { connections_minute = 2 }" ;;
 	token) serve_conf "serve { token = \"$T/token\" }
 $rest" ;;
 	eightbit | stop) serve_conf 'serve { networks = "127.0.0.1" eightbit = refuse }' ;;

@@ -90,6 +90,15 @@ def names():
     ok(logins() == [("ann", 235)] * 4, "and events have the name of the file", logins())
 
 
+def connections():
+    got = []
+    for _ in range(4):
+        c = Client()
+        got.append(c.cmd("EHLO me") + scram(c) + c.cmd(*MAIL, "RCPT TO:<c@y.example>"))
+        c.close()
+    ok(got == ["250235250 250 250"] * 2 + ["250235250 421 "] * 2, "connections a minute, of a user", got)
+
+
 def token():
     # The refusal is told by a challenge: what the client says to it, if anything, changes nothing.
     for n, last in enumerate((["AQ=="], ["*"], [])):
