@@ -575,21 +575,21 @@ bytes_of(const struct suppress *s, struct cur page)
 	return n;
 }
 
+/* known: nothing is said of an address of which nothing is. */
 static int
-put(struct suppress *s, const struct suppressline *v, enum suppress_did *did, struct err *e)
+put_as(struct suppress *s, const struct suppressline *v, bool hashed, bool known, enum suppress_did *did,
+    struct err *e)
 {
 	struct suppressline old;
 	uint64_t now_s = now();
 	struct cur page;
-	int rc = set_key(s, v->address, s->hashed, e);
+	int rc = set_key(s, v->address, hashed, e);
 
-	if (!rc && !s->held)
-		rc = paged_lock(s->list, e);
 	if (rc)
 		return rc;
 	rc = paged_page(s->list, text_of(&s->key), &page, e);
 	old = rc ? (struct suppressline){.reason = {"", 0}} : newest(s, page, v->scope);
-	if (!rc && wins(v, &old, now_s)) {
+	if (!rc && !(known && old.reason.n == 0) && wins(v, &old, now_s)) {
 		bool was = old.reason.n > 0 && suppressline_active(&old, now_s), removed = suppressline_removed(v);
 		struct suppressline kept = *v;
 
@@ -598,9 +598,22 @@ put(struct suppress *s, const struct suppressline *v, enum suppress_did *did, st
 		buf_cut(&s->value, 0);
 		suppressline_put(&kept, &s->value);
 		rc = paged_add(s->list, text_of(&s->key), text_of(&s->value), e);
-		if (!rc)
-			*did = removed ? (was ? SUPPRESS_REMOVED : SUPPRESS_NOTHING) : SUPPRESS_ADDED;
+		if (!rc && (was || !removed))
+			*did = removed ? SUPPRESS_REMOVED : SUPPRESS_ADDED;
 	}
+	return rc;
+}
+
+static int
+put(struct suppress *s, const struct suppressline *v, enum suppress_did *did, struct err *e)
+{
+	int rc = s->held ? 0 : paged_lock(s->list, e);
+
+	if (rc)
+		return rc;
+	rc = put_as(s, v, s->hashed, false, did, e);
+	if (!rc && s->hashed && !is_hash(v->address) && suppressline_removed(v)) /* and from before they were hashed */
+		rc = put_as(s, v, false, true, did, e);
 	if (!s->held)
 		paged_unlock(s->list);
 	return rc;

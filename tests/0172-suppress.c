@@ -433,12 +433,15 @@ hashed(struct suppress *s)
 	ok(fails(s, "full@example.org", "1", "userunknown", true, NOW) == SUPPRESS_ADDED &&
 	    fails(s, "Full@example.org", "1", "userunknown", true, NOW) == SUPPRESS_NOTHING,
 	    "bounces are counted under the hash, too");
-	put(s, "plain@example.org", "removed", "*", NOW + 1, 0);
-	ok(refuses(s, "plain@example.org", "", NOW + 1), "a plain entry is not lifted by a hashed removal");
+	ok(put(s, "plain@example.org", "removed", "*", NOW + 1, 0) == SUPPRESS_REMOVED &&
+	    !refuses(s, "plain@example.org", "", NOW + 1), "who entered before is removed, too");
+	ok(put(s, "Ann@b\xc3\xbc" "cher.example", "removed", "*", NOW + 1, 0) == SUPPRESS_REMOVED &&
+	    put(s, "nobody@example.org", "removed", "*", NOW + 1, 0) == SUPPRESS_NOTHING, "as who has a hash, and nobody else");
+	buf_cut(&names, 0);
+	suppress_list(s, keep_address, &names, &e);
+	ok(!memmem(names.s, names.len, "nobody", 6) && !memmem(names.s, names.len, "ann", 3), "that tells no name");
 	policy.names = SUPPRESSCONF_PLAIN;
 	s = again(s, key_one);
-	put(s, "plain@example.org", "removed", "*", NOW + 1, 0);
-	ok(!refuses(s, "plain@example.org", "", NOW + 1), "but by a plain one");
 	buf_free(&names);
 	err_free(&e);
 	return s;

@@ -129,6 +129,9 @@ is "$(suppress list | grep -c max)" 0 'the address is nowhere'
 is "$(grep -c max "$Q/state/suppress/list")" 0 'not in the file either'
 ok 'but it is found' suppress why MAX@x.example
 ok 'and so is one from before' suppress why kim@x.example
+ok 'who can be removed' suppress remove kim@x.example
+fails 'and is not there then' 67 'suppress: kim@x.example: not on the list' suppress why kim@x.example
+ok 'nor when addresses are not hashed any more' sh -c "! suppress -C /dev/null why kim@x.example"
 like "$(suppress why max@x.example)" '^#[0-9a-f]{32}	manual' 'by its hash'
 is "$(stat -c %a "$Q/state/key") $(wc -c <"$Q/state/key")" '600 65' 'its key is its own'
 printf 'suppress { addresses = hash }\nkey_file = "%s/key"\n' "$T" >"$T/conf"
