@@ -26,6 +26,7 @@ struct bounce_reader {
 	struct dsn dsn;
 	struct arf arf;
 	struct span original;
+	struct bouncetext_rcpt *unnamed; /* those before it are spoken for */
 	const unsigned char *key; /* of return paths; NULL: none */
 	uint64_t now_s;
 	struct bounce out;
@@ -351,7 +352,8 @@ known_action(struct span a)
 static struct bouncetext_rcpt *
 unnamed(struct bounce_reader *b)
 {
-	for (struct bouncetext_rcpt *t = b->text.rcpts; t; t = t->next) {
+	for (; b->unnamed; b->unnamed = b->unnamed->next) {
+		const struct bouncetext_rcpt *t = b->unnamed;
 		bool taken = false;
 
 		for (const struct dsn_rcpt *d = b->dsn.rcpts; d; d = d->next)
@@ -359,9 +361,9 @@ unnamed(struct bounce_reader *b)
 		for (const struct bounce_rcpt *o = b->out.rcpts; o; o = o->next)
 			taken |= span_ieq(o->recipient, t->address);
 		if (!taken)
-			return t;
+			break;
 	}
-	return NULL;
+	return b->unnamed;
 }
 
 static void
@@ -452,6 +454,7 @@ from_status(struct bounce_reader *b)
 	b->out.arrival = b->dsn.arrival;
 	b->out.envid = b->dsn.envid;
 	b->out.is = BOUNCE_REPORT;
+	b->unnamed = b->text.rcpts;
 	for (const struct dsn_rcpt *d = b->dsn.rcpts; d; d = d->next)
 		status_rcpt(b, d);
 	b->out.cut |= b->dsn.n > DSN_RCPT_MAX;

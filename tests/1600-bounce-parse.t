@@ -188,5 +188,14 @@ if ! sanitized; then
 	hostile 'at signs' 'head -c 5000000 /dev/zero | tr "\\0" "@"'
 	hostile 'mailboxes' "yes 'a@' | head -c 5000000"
 	hostile 'starts of encoded words' "yes '=?utf-8?q?' | tr -d '\\n' | head -c 5000000"
+	awk 'BEGIN {
+		print "From: MAILER-DAEMON@x\nSubject: failure notice"
+		print "Content-Type: multipart/report; boundary=b\n\n--b\n"
+		for (i = 0; i < 1000; i++) print "<u" i "@b.example>: 550 no"
+		print "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n"
+		for (i = 0; i < 1000; i++) print "Action: failed\nStatus: 5.1.1\n"
+		print "--b--"
+	}' >nameless
+	is "$( (ulimit -t 1; bounce-parse nameless) | wc -l)" 1000 'a thousand whom the words name, the status none, in a second'
 fi
 done_testing
