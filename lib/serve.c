@@ -140,8 +140,8 @@ too_eager(void *arg)
 
 /* --- the conversation */
 
-/* Whatever the client still says is thrown away until it has heard the last reply: a close with input
- * unread is a reset, which takes the reply with it. */
+/* Whatever the client still says, or has announced, is thrown away until it has heard the last reply: a close
+ * with input unread is a reset, which takes the reply with it. */
 static void
 linger(struct serving *v)
 {
@@ -149,8 +149,10 @@ linger(struct serving *v)
 	int64_t deadline_ms = io_now_ms() + TALK_SOON_MS;
 	size_t got = 1;
 
-	if (v->conn.tls || (waiting(v).n == 0 && !io_ready(v->conn.fd, POLLIN)))
+	if (waiting(v).n == 0 && v->door.s.chunk == 0 && !io_ready(v->conn.fd, POLLIN))
 		return;
+	if (v->conn.tls)
+		tls_bye(v->conn.tls);
 	if (shutdown(v->conn.fd, SHUT_WR) < 0)
 		return; /* the client has gone itself */
 	while (got > 0 && io_now_ms() < deadline_ms && fill(v, &got, deadline_ms, &e) == 0)

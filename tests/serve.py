@@ -135,6 +135,24 @@ def plain():
     c.close()
     time.sleep(0.3)
     ok(queued() == 0, "who leaves early has sent nothing", queued())
+    # Who is in the middle of a chunk hears why he is not wanted, and not that the connection is broken.
+    for secure in False, True:
+        c = Client()
+        c.cmd("EHLO me")
+        if secure:
+            c.starttls()
+            c.cmd("EHLO me")
+        c.cmd(*MAIL)
+        c.send("BDAT 99999999999 LAST")
+        try:
+            for _ in range(20):
+                c.s.sendall(bytes(100000))
+                time.sleep(0.01)
+            r = c.reply()
+        except OSError as e:
+            r = repr(e).encode()
+        ok(r.startswith(b"552 5.3.4"), "a chunk that is far too large%s" % (", over TLS" if secure else ""), r)
+        c.close()
     # Three at one time; the fourth waits.
     v = [Client() for _ in range(3)]
     c = Client(greeted=False)
