@@ -154,6 +154,18 @@ body_value(struct span value, struct esmtp_mail *m)
 	return m->body != ESMTP_BODY_NONE;
 }
 
+/* 1*20DIGIT    RFC 1870 3: more than 64 bits can hold is well written, and over any limit. */
+static bool
+size_value(struct span value, struct esmtp_mail *m)
+{
+	struct cur c = cur_span(value);
+
+	if (value.n > 20 || number(value, UINT64_MAX, &m->size))
+		return value.n <= 20;
+	m->size = UINT64_MAX;
+	return cur_while(&c, is_digit).n > 0 && cur_end(&c);
+}
+
 static bool
 ret_value(struct span value, struct esmtp_mail *m)
 {
@@ -194,7 +206,7 @@ mail_value(enum mail_key key, struct span value, struct esmtp_mail *m)
 	switch (key) {
 	case SIZE:
 		m->has_size = true;
-		return value.n <= 20 && number(value, UINT64_MAX, &m->size); /* RFC 1870 3 */
+		return size_value(value, m);
 	case BODY: return body_value(value, m);
 	case SMTPUTF8: return m->smtputf8 = true;
 	case RET: return ret_value(value, m);

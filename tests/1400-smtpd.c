@@ -308,6 +308,8 @@ static const struct {
 } mails[] = {
     {"RFC 1870", "SIZE=1000", 250}, {"one too many", "SIZE=1001", 552}, {"no number", "SIZE=x", 501},
     {"20 digits", "SIZE=00000000000000000001", 250}, {"21", "SIZE=000000000000000000001", 501},
+    {"the largest that 20 digits tell", "SIZE=99999999999999999999", 552},
+    {"of which one is none", "SIZE=9999999999999999999x", 501},
     {"no value", "SIZE", 501}, {"an empty value", "SIZE=", 501},
     {"RFC 6152", "BODY=8BITMIME", 250}, {"7BIT", "body=7bit", 250}, {"BINARYMIME", "BODY=BINARYMIME", 501},
     {"RFC 6531", "SMTPUTF8", 250}, {"no value for it", "SMTPUTF8=1", 501},
