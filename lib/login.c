@@ -437,6 +437,7 @@ on_token(void *arg, struct span name, struct span token, struct buf *who, struct
 	struct buf out = BUF_INIT;
 	struct cur c;
 	struct span line = {NULL, 0};
+	struct user u;
 	int rc = run(s, s->login->conf.token, name, token, TOKEN_OUT_MAX, &out, e);
 
 	c = cur_of(out.s, out.len);
@@ -444,6 +445,8 @@ on_token(void *arg, struct span name, struct span token, struct buf *who, struct
 		rc = err_set(e, EX_TEMPFAIL, "checking command: it did not print a user's name in a line");
 	if (!rc && name.n > 0 && !span_eq(name, line))
 		rc = err_set(e, EX_NOPERM, "the token is somebody else's");
+	if (!rc && s->login->path && find(s->login, line, &u) && u.disabled)
+		rc = err_set(e, EX_NOPERM, "the user is disabled");
 	if (!rc)
 		buf_add(who, line.p, line.n);
 	buf_free(&out);

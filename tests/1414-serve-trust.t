@@ -17,20 +17,24 @@ with open(sys.argv[1], "w") as f:
     f.write("relaykit-users 1 %s\nann %s SCRAM-SHA-256$%d:%s$%s:%s from=*\n" % (b(b"seed" * 4), sys.argv[2], n,
             b(salt), b(stored), b(hmac.digest(s, b"Server Key", "sha256"))))
 PY
-printf '#!/bin/sh\nexit 1\n' >"$T/token"
+printf '#!/bin/sh\ncase $(tr "\\0" "\\n" <&3 | sed -n 2p) in good) echo ann ;; *) exit 1 ;; esac\n' >"$T/token"
 chmod +x "$T/token"
+sed '$s/$/ disabled/' "$T/users" >"$T/disabled"
+chmod 600 "$T/disabled"
 base="networks = \"127.0.0.9\" users = \"$T/users\" front_ends = \"127.0.0.1\""
 rest="certificate \"1\" { cert = \"$T/one.example.pem\" key = \"$T/one.example.key\" }
 listen \"both\" { proxy = yes xclient = yes }
 listen \"loginx\" { xclient = yes }
 listen \"proxytls\" { proxy = yes tls = implicit }"
-for part in auth plus no_plus names connections token lines both loginx proxytls eightbit stop; do
+for part in auth plus no_plus names connections token disabled lines both loginx proxytls eightbit stop; do
 	as=
 	case $part in
 	no_plus) serve_conf "serve { $base mechanisms = \"SCRAM-SHA-256\" }
 $rest" ;;
 	names) serve_conf "serve { $base } limit \"user\" { recipients_minute = 2 }" ;;
 	connections) serve_conf "serve { $base } limit \"user\" { connections_minute = 2 }" ;;
+	disabled) serve_conf "serve { users = \"$T/disabled\" token = \"$T/token\" }
+$rest" ;;
 	token) serve_conf "serve { token = \"$T/token\" }
 $rest" ;;
 	eightbit | stop) serve_conf 'serve { networks = "127.0.0.1" eightbit = refuse }' ;;

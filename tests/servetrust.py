@@ -114,6 +114,20 @@ def token():
         ok(got == ["535", "501", ""][n] and time.monotonic() - start < 0.9, "but once: %s" % last, got)
         c.close()
         ok(logins() == [(None, 535)] * (n + 1), "and each is an event", logins())
+    c = Client()
+    c.cmd("EHLO me")
+    c.starttls()
+    ok(c.cmd("EHLO me", "AUTH OAUTHBEARER " + b64(b"n,,\x01auth=Bearer good\x01\x01")) == "250 235", "a good one")
+
+
+def disabled():
+    good = "AUTH OAUTHBEARER " + b64(b"n,,\x01auth=Bearer good\x01\x01")
+    for login, what in (("AUTH PLAIN AGFubgBwIHc=", "535"), (good, "334 535")):
+        c = Client()
+        c.cmd("EHLO me")
+        c.starttls()
+        ok(c.cmd("EHLO me", login, *["AQ=="][:what.count(" ")]) == "250 " + what, "who is disabled is not let in: " + login)
+        c.close()
 
 
 def lines():
