@@ -22,7 +22,8 @@ struct submit_work { /* a message that is not linked yet */
 	struct submit *s;
 	struct submit_msg *m;
 	struct buf header;  /* as it comes */
-	size_t looked;      /* at so much of it */
+	size_t looked;      /* at so much of it, in whole lines */
+	size_t searched;    /* so much of it has no line end behind those */
 	bool body;          /* the header section is over */
 	bool eightbit;      /* a late header section has bytes over 127 */
 	struct queue_put *puts;
@@ -412,7 +413,7 @@ header_end(struct submit_work *k, size_t *end, size_t *blank)
 {
 	const char *lf;
 
-	while ((lf = memchr(k->header.s + k->looked, '\n', k->header.len - k->looked))) {
+	while ((lf = memchr(k->header.s + k->searched, '\n', k->header.len - k->searched))) {
 		const char *p = k->header.s + k->looked;
 		struct span line = {p, (size_t)(lf - p)};
 
@@ -422,8 +423,9 @@ header_end(struct submit_work *k, size_t *end, size_t *blank)
 		*blank = line.n == 0 ? (size_t)(lf + 1 - p) : 0;
 		if (*blank || !msg_header_line(line, k->looked == 0))
 			return true;
-		k->looked = (size_t)(lf + 1 - k->header.s);
+		k->looked = k->searched = (size_t)(lf + 1 - k->header.s);
 	}
+	k->searched = k->header.len; /* or a line that comes byte by byte is gone through for each of them */
 	return false;
 }
 

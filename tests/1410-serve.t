@@ -58,6 +58,12 @@ say 'EHLO me' 'MAIL FROM:<a@x.example>' 'RCPT TO:<b@y.example>' 'BDAT 100' 'half
 is "$(queued)" 0 'nor one that leaves in BDAT'
 say 'EHLO me' 'MAIL FROM:<a@x.example>' 'RCPT TO:<b@y.example>' 'BDAT 6' 'half' >/dev/null
 is "$(queued)" 0 'nor one that leaves between two chunks'
+# A byte at a time is not to cost the more the more of them have come.
+sanitized || is "$(python3 -c 'print("EHLO me\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n" +
+    1000000 * "BDAT 1\r\nx" + "BDAT 0 LAST\r\nQUIT\r", end="\n")' |
+    (ulimit -t 2; smtp-serve -C "$T/serve.conf" --queue "$T/q" 2>"$T/err") | tail -1 | tr -d '\r')" '221 2.0.0 Bye' \
+    'a header of one line in a million chunks, in a second or two'
+empty_queue
 
 # --- the rest by a scripted client
 certificate one.example && certificate two.example
