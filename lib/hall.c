@@ -81,7 +81,8 @@ leave(int rc)
 	_exit(rc);
 }
 
-static void
+/* False where none can be made: then who has come is turned away. */
+static bool
 make_child(const struct hall *h, int fd, const struct net_addr *peer, size_t *clients)
 {
 	struct err e = ERR_INIT;
@@ -104,6 +105,7 @@ make_child(const struct hall *h, int fd, const struct net_addr *peer, size_t *cl
 		err_free(&e);
 	}
 	close(fd);
+	return pid > 0;
 }
 
 /* Those who wait at one listener; false: to go on at once would fail again. */
@@ -123,7 +125,8 @@ let_in(const struct hall *h, int listener, size_t *clients)
 		}
 		if (fd < 0)
 			return true;
-		make_child(h, fd, &peer, clients);
+		if (!make_child(h, fd, &peer, clients))
+			return false;
 	}
 	return true;
 }

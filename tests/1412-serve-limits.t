@@ -65,6 +65,33 @@ ok 'ended' serve_stop
 run ''
 is "$(c 'send(20)')" "$(yes 250 | head -20 | tr '\n' ' ' | sed 's/ $//')" 'no limits unless configured'
 ok 'ended' serve_stop
+# --- out of processes: who comes then waits, but for the one who has come
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && command -v prlimit >/dev/null; then
+	mkdir "$T/bin" "$T/few"
+	cp "$BUILD/bin/smtp-serve" "$T/bin"
+	chmod 755 "$T"
+	printf '#!/bin/sh\nexec prlimit --nproc=1 setpriv --reuid 4212 --regid 4212 --clear-groups "%s/bin/smtp-serve" "$@"\n' "$T" >"$T/few/smtp-serve"
+	chmod 755 "$T/few/smtp-serve"
+	path=$PATH
+	PATH=$T/few:$PATH
+	run ''
+	PATH=$path
+	is "$(c 'import socket
+v = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+time.sleep(0.5)
+gone = 0
+for s in v:
+    s.setblocking(False)
+    try:
+        gone += s.recv(1) == b""
+    except BlockingIOError:
+        pass
+print(gone < 5)')" True 'of twenty who come at once one is turned away, the others wait'
+	like "$(cat "$T/serve.err")" 'smtp-serve: fork: Resource temporarily unavailable' 'and it is told'
+	ok 'ended' serve_stop
+else
+	result 0 'out of processes # SKIP not root, or no prlimit'
+fi
 fails 'an unknown kind' 78 "smtp-serve: $T/serve.conf:3: limit \"host\": none of user, address, network" \
     sh -c "printf 'hostname=h\n\nlimit \"host\" { }\n' >'$T/serve.conf'; smtp-serve -C '$T/serve.conf' --queue '$T/q'"
 
