@@ -461,6 +461,8 @@ on_xclient(void *arg, struct span args, struct smtpd_verdict *v)
 		buf_add(&d->s.user, x.login.s, x.login.len);
 		if (x.has_addr || x.has_login)
 			let_speak(d, x.known);
+		if ((x.has_addr || x.has_login) && d->spoken_for)
+			d->spoken_for(d);
 	}
 	xclient_free(&x);
 }

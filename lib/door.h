@@ -53,6 +53,8 @@ struct door {
 	struct doorauth *auth;  /* NULL: nobody can log in */
 	/* Of a user who has: whether the address (local@domain) is his; NULL: any is. */
 	bool (*may_send)(const struct door *d, struct span sender);
+	/* A front end has said whom it speaks for: what the connection proves it proves of the front end. */
+	void (*spoken_for)(struct door *d);
 	const struct door_ours *ours; /* NULL: there are none */
 	const struct door_judge *judge; /* NULL: nothing is */
 	struct suppress *list;  /* NULL: nobody is on it */

@@ -149,6 +149,16 @@ may_send(const struct door *d, struct span sender)
 	       login_may_send(d->auth->login, (struct span){d->s.user.s, d->s.user.len}, sender);
 }
 
+/* Neither its certificate nor what ties a login to its TLS is the client's. */
+static void
+spoken_for(struct door *d)
+{
+	struct doorauth *a = d->auth;
+
+	buf_cut(&a->certificate, 0);
+	a->channel.exporter = a->channel.unique = SPAN("");
+}
+
 /* --- */
 
 void
@@ -158,6 +168,7 @@ doorauth_open(struct doorauth *a, struct door *d, struct login *login, struct ev
 	    .unique = BUF_INIT, .certificate = BUF_INIT};
 	d->auth = a;
 	d->may_send = may_send;
+	d->spoken_for = spoken_for;
 	d->world.auth_offer = on_offer;
 	d->world.auth_begin = on_begin;
 	d->world.auth_step = on_step;

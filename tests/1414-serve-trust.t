@@ -6,6 +6,7 @@
 need python3 openssl
 
 certificate one.example
+certificate ann
 python3 - "$T/users" "$(openssl passwd -6 -salt abcdefgh 'p w')" <<'PY'
 import base64, hashlib, hmac, os, sys
 b = lambda x: base64.b64encode(x).decode()
@@ -26,13 +27,15 @@ rest="certificate \"1\" { cert = \"$T/one.example.pem\" key = \"$T/one.example.k
 listen \"both\" { proxy = yes xclient = yes }
 listen \"loginx\" { xclient = yes }
 listen \"proxytls\" { proxy = yes tls = implicit }"
-for part in auth plus no_plus names connections token disabled lines both loginx proxytls eightbit stop; do
+for part in auth plus no_plus names connections token disabled lines both loginx external proxytls eightbit stop; do
 	as=
 	case $part in
 	no_plus) serve_conf "serve { $base mechanisms = \"SCRAM-SHA-256\" }
 $rest" ;;
 	names) serve_conf "serve { $base } limit \"user\" { recipients_minute = 2 }" ;;
 	connections) serve_conf "serve { $base } limit \"user\" { connections_minute = 2 }" ;;
+	external) serve_conf "serve { $base client_ca = \"$T/ann.pem\" }
+$rest" ;;
 	disabled) serve_conf "serve { users = \"$T/disabled\" token = \"$T/token\" }
 $rest" ;;
 	token) serve_conf "serve { token = \"$T/token\" }
@@ -41,7 +44,7 @@ $rest" ;;
 	*) serve_conf "serve { $base }
 $rest" ;;
 	esac
-	case $part in both | loginx | proxytls) as=$part ;; esac
+	case $part in both | loginx | proxytls) as=$part ;; external) as=loginx ;; esac
 	rm -rf "$T/q"
 	serve_start ${as:+--as} $as
 	python3 "$TOP/tests/servetrust.py" "$part" "$PORT" "$T" "$SERVE_PID" >"$T/part" 2>&1

@@ -165,6 +165,21 @@ def loginx():
     ok(c.cmd("XCLIENT ADDR=192.0.2.1", "EHLO me", *MAIL) == "220 250 530 503", "its client has not")
 
 
+def external():
+    # RFC 4422 A: who a front end is says nothing about who speaks through it.
+    for words, what in ((["EHLO me"], "250 235"), (["XCLIENT ADDR=192.0.2.1", "EHLO me"], "220 250 504"),
+                        (["XCLIENT NAME=x", "EHLO me"], "220 250 235")):
+        c = Client()
+        c.cmd("EHLO me", "STARTTLS")
+        x = ssl.create_default_context()
+        x.check_hostname = False
+        x.verify_mode = ssl.CERT_NONE
+        x.load_cert_chain(d + "/ann.pem", d + "/ann.key")
+        c.s = x.wrap_socket(c.s)
+        ok(c.cmd(*words, "AUTH EXTERNAL =") == what, "by certificate: %s" % " ".join(words))
+        c.close()
+
+
 def proxytls():
     # A PROXY header and the first words of TLS in one packet, however it is cut.
     for header in (b"PROXY TCP4 192.0.2.1 127.0.0.1 1 25\r\n", b"PROXY UNKNOWN\r\n",
