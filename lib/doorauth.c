@@ -61,12 +61,21 @@ refused(struct doorauth *a, const struct err *e)
 
 /* By the name that the users file has, however it was spelled: limits are for him. */
 static void
+set_user(struct doorauth *a, struct span name)
+{
+	struct buf user = BUF_INIT;
+
+	login_name(a->login, name, &user);
+	buf_free(&a->door->s.user);
+	a->door->s.user = user;
+}
+
+static void
 is_in(struct doorauth *a)
 {
-	struct buf *user = &a->door->s.user;
+	const struct buf *user = &a->door->s.user;
 
-	buf_cut(user, 0);
-	login_name(a->login, span_of(sasl_user(a->sasl)), user);
+	set_user(a, span_of(sasl_user(a->sasl)));
 	tell(a, (struct span){user->s, user->len}, 235, "2.7.0", span_of(mech_name(a->mech)));
 	doorlimit_logged_in(a->door->limits);
 }
@@ -157,6 +166,8 @@ spoken_for(struct door *d)
 
 	buf_cut(&a->certificate, 0);
 	a->channel.exporter = a->channel.unique = SPAN("");
+	if (a->login && d->s.user.len > 0)
+		set_user(a, (struct span){d->s.user.s, d->s.user.len});
 }
 
 /* --- */

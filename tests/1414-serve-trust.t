@@ -32,7 +32,8 @@ for part in auth plus no_plus names connections token disabled lines both loginx
 	case $part in
 	no_plus) serve_conf "serve { $base mechanisms = \"SCRAM-SHA-256\" }
 $rest" ;;
-	names) serve_conf "serve { $base } limit \"user\" { recipients_minute = 2 }" ;;
+	names) serve_conf "serve { $base } limit \"user\" { recipients_minute = 2 }
+$rest" ;;
 	connections) serve_conf "serve { $base } limit \"user\" { connections_minute = 2 }" ;;
 	external) serve_conf "serve { $base client_ca = \"$T/ann.pem\" }
 $rest" ;;
@@ -44,7 +45,7 @@ $rest" ;;
 	*) serve_conf "serve { $base }
 $rest" ;;
 	esac
-	case $part in both | loginx | proxytls) as=$part ;; external) as=loginx ;; esac
+	case $part in both | loginx | proxytls) as=$part ;; external | names) as=loginx ;; esac
 	rm -rf "$T/q"
 	serve_start ${as:+--as} $as
 	python3 "$TOP/tests/servetrust.py" "$part" "$PORT" "$T" "$SERVE_PID" >"$T/part" 2>&1

@@ -88,6 +88,9 @@ def names():
         c.close()
     ok(got == ["250235250 250"] * 2 + ["250235250 450"] * 2, "a name in another spelling has no limit of its own", got)
     ok(logins() == [("ann", 235)] * 4, "and events have the name of the file", logins())
+    c = Client()
+    got = c.cmd("XCLIENT ADDR=192.0.2.1 LOGIN=a+C2+ADnn", "EHLO me", *MAIL)
+    ok(got == "220 250 250 450", "nor has one of which a front end tells", got)
 
 
 def connections():
