@@ -248,13 +248,30 @@ stskeep_find(struct stskeep *k, const char *domain, struct dns *d, int64_t deadl
 	return STSKEEP_KNOWN;
 }
 
+/* It counts as long as no better is had (RFC 8461 5.1): or who keeps us from the new one keeps us from any. */
+static void
+remembered(const struct stskeep *k, const char *domain, struct stsfile **f)
+{
+	struct err none = ERR_INIT;
+
+	if (k->state_dir >= 0)
+		stsfile_load(k->state_dir, domain, f, &none);
+	err_free(&none);
+	if (*f && !stsfile_valid(*f, now_s())) {
+		stsfile_drop(*f);
+		*f = NULL;
+	}
+}
+
 void
 stskeep_wait(struct stskeep *k, const char *domain, struct dns *d, int64_t deadline_ms, struct stsfile **f,
     bool *old)
 {
 	while (stskeep_find(k, domain, d, deadline_ms, f, old) == STSKEEP_BUSY) {
-		if ((k->stop && *k->stop) || io_now_ms() >= deadline_ms)
+		if ((k->stop && *k->stop) || io_now_ms() >= deadline_ms) {
+			remembered(k, domain, f);
 			return;
+		}
 		poll(NULL, 0, BUSY_MS);
 	}
 }

@@ -40,7 +40,8 @@ enum stskeep_is stskeep_find(struct stskeep *k, const char *domain, struct dns *
     struct stsfile **f, bool *old);
 void stskeep_refresh(struct stskeep *k, const char *domain);
 
-/* The same, and while it is being fetched this thread waits; *f is NULL where that takes too long.  Of a
+/* The same, and while it is being fetched this thread waits; where that takes too long *f is the policy that is
+ * remembered, if it is valid.  Of a
  * relay, which is its own policy domain (RFC 8461 3.4): what the DNS does not know has none. */
 void stskeep_wait(struct stskeep *k, const char *domain, struct dns *d, int64_t deadline_ms,
     struct stsfile **f, bool *old);

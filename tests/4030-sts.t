@@ -71,6 +71,8 @@ domain tested testing 10:mx-old '*.plain'
 # RFC 8461 3.4: a relay is its own policy domain
 domain mx-old enforce '' 'mx-old.plain'
 echo "relayed MX 10 mx-good" >>zones/plain
+for d in via1 via2 via3; do echo "$d MX 10 mx-good" >>zones/plain; done
+printf '_mta-sts.mx-bare TXT "v=STSv1; id=new"\nmta-sts.mx-bare A %s.82\n' $NET >>zones/plain
 # A policy host that takes connections and says nothing
 for d in slow1 slow2 slow3; do
 	printf '%s MX 10 mx-bare\n_mta-sts.%s TXT "v=STSv1; id=1"\nmta-sts.%s A %s.82\n' $d $d $d $NET >>zones/plain
@@ -398,6 +400,17 @@ quick_went() { [ "$(outcome quick.plain)" = 'delivered clear' ]; }
 until_true 40 quick_went
 is "$(outcome quick.plain) $(outcome slow1.plain)$(outcome slow2.plain)$(outcome slow3.plain)" 'delivered clear nothing  nothing  nothing  ' \
     '5.1: slow policy hosts keep no other mail'
+# a relay of which another policy is remembered than the one that cannot be had now
+{ sed 's/^queue/timeout_dns = 1s\nqueue/; s,/queue",/via",' conf
+for d in via1 via2 via3; do echo "route \"$d.plain\" { relay = \"mx-bare.plain\" }"; done; } >conf.via
+remember via mx-bare.plain
+for d in via1 via2 via3; do for u in user other; do
+	printf 'Subject: x\n\ny\n' | smtp-submit -C conf.via -f sender@relay.test "$u@$d.plain"
+done; done
+smtp-deliver -C conf.via --now >out 2>err
+is "$(cat via/log/*.jsonl | grep -c '"type":"deferred".*"enhanced_code":"4.7.4".*the MTA-STS policy of mx-bare.plain') $(cat \
+    via/log/*.jsonl | grep -c '"type":"delivered"')" '6 0' \
+    '5.1: over each connection the one that is remembered counts, however long the fetch of one takes'
 kill $SILENT
 wait $RUN
 is "$(outcome slow1.plain) $(outcome slow2.plain) $(outcome slow3.plain)" 'delivered clear delivered clear delivered clear' \

@@ -34,20 +34,11 @@ requests() { if [ -e "$T/www/log" ]; then wc -l <"$T/www/log"; else echo 0; fi; 
 
 # state DOMAIN SECONDS: its remembered policy was fetched so much later (or, below 0, earlier), and sealed again
 state() {
-	python3 - "$1" "$2" <<'END'
-import re, sys
-# CRC-32C, RFC 3720 B.4: bit by bit
-def crc(b):
-    c = 0xffffffff
-    for x in b:
-        c ^= x
-        for _ in range(8):
-            c = c >> 1 ^ (0x82f63b78 if c & 1 else 0)
-    return c ^ 0xffffffff
-p = "queue/state/sts/" + sys.argv[1]
-t = open(p, "rb").read()
-t = t[:t.rindex(b"end=")]
-t = re.sub(rb"fetched=(\d+)", lambda m: b"fetched=%d" % (int(m.group(1)) + int(sys.argv[2])), t, count=1)
-open(p, "wb").write(t + b"end=%08x\n" % crc(t))
-END
+	python3 "$TOP/tests/stsstate.py" later "queue/state/sts/$1" "$2"
+}
+# remember QUEUE DOMAIN: a policy of it that lists the domain alone, fetched now, under an id that is no record's
+remember() {
+	mkdir -p "$1/state/sts"
+	chmod 700 "$1" "$1/state" "$1/state/sts"
+	python3 "$TOP/tests/stsstate.py" new "$1/state/sts/$2" "$2"
 }
