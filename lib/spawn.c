@@ -259,6 +259,14 @@ reap(struct spawner *s)
 			}
 }
 
+/* Its session; or itself, before that is its own.  Nobody has waited for it yet, so the id is no other's. */
+static void
+strike(const struct child *c, int with)
+{
+	if (kill(-c->pid, with) < 0)
+		kill(c->pid, with);
+}
+
 /* Kills what is late, all where now_ms is INT64_MAX; how long until the next will be. */
 static int
 kill_late(struct spawner *s, int64_t now_ms)
@@ -269,12 +277,12 @@ kill_late(struct spawner *s, int64_t now_ms)
 		if (!c->pid)
 			continue;
 		if (c->until_ms <= now_ms && c->grace_ms > 0 && now_ms != INT64_MAX) {
-			kill(-c->pid, SIGTERM);
+			strike(c, SIGTERM);
 			c->until_ms = now_ms + c->grace_ms;
 			c->grace_ms = 0;
 		}
 		if (c->until_ms <= now_ms)
-			kill(-c->pid, SIGKILL); /* its session may not be its own yet: it is tried again */
+			strike(c, SIGKILL); /* again, until it is gone: it may have made others meanwhile */
 		wait_ms = c->until_ms <= now_ms ? KILL_AGAIN_MS : c->until_ms - now_ms;
 		next = wait_ms < next ? wait_ms : next;
 	}

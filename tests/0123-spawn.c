@@ -248,6 +248,51 @@ test_whole(struct buf *out)
 	err_free(&e);
 }
 
+static int
+dies(void *arg, struct span *block, struct err *e)
+{
+	(void)arg;
+	(void)block;
+	(void)e;
+	return kill(getpid(), SIGKILL);
+}
+
+/* Who asks for it dies before it is in a session of its own: an empty input would be its whole one. */
+static void
+test_young(struct buf *out)
+{
+	char dir[] = "/tmp/spawn.XXXXXX";
+	struct spawn_job j = SPAWN_JOB_INIT;
+	struct buf script = BUF_INIT, path = BUF_INIT;
+	struct err e = ERR_INIT;
+	int status, killed = 0, whole = 0;
+
+	ok(mkdtemp(dir) != NULL, "a directory");
+	buf_fmt(&path, "%s/whole", dir);
+	buf_fmt(&script, "cat; echo >%s", path.s);
+	j.next = dies;
+	for (int i = 0; i < 10; i++) {
+		pid_t asker = fork();
+
+		if (asker == 0 && spawn_start(&s, programs, 4, &e) == 0) {
+			j.deadline_ms = io_now_ms() + 60000;
+			run_job(script.s, &j, out, &status);
+		}
+		if (asker == 0)
+			_exit(1);
+		killed += waitpid(asker, &status, 0) == asker && WIFSIGNALED(status);
+		usleep(30000); /* for whoever would take that for the end */
+		whole += access(path.s, F_OK) == 0;
+		unlink(path.s);
+	}
+	is_num(killed, 10, "who asks for it dies at once");
+	is_num(whole, 0, "and it is none the wiser, nor at work");
+	rmdir(dir);
+	buf_free(&script);
+	buf_free(&path);
+	err_free(&e);
+}
+
 int
 main(void)
 {
@@ -261,6 +306,7 @@ main(void)
 	signal(SIGPIPE, SIG_IGN);
 	test_words();
 	test_whole(&out);
+	test_young(&out);
 	is_num(spawn_start(&s, programs, 4, &e), 0, "started");
 	is_num(run(ECHO, "a b;c", SPAN(""), 0, 100, 10000, &out, &status), 0, "a program");
 	is_str(out.s, "a b;c", "its argument, without a shell");
