@@ -272,6 +272,7 @@ later(struct run_state *r, struct load *l)
 	const size_t known = sizeof waits_ms / sizeof *waits_ms;
 	/* In cur/ only a run that stays waits, for it sees a name before smtp-queue lets it go. */
 	size_t most = l->i.place != IN_NEW ? (r->o->follow ? 5 : 0) : r->o->follow ? LOCKED_LOOKS : known;
+	const struct queue_at at = plan_at(&l->i);
 
 	pthread_mutex_lock(&r->lock);
 	if (l->i.tries < most && !r->stop) {
@@ -282,6 +283,8 @@ later(struct run_state *r, struct load *l)
 		    io_now_ms() + waits_ms[n < known ? n : known - 1], l->item};
 		load_tell_main(r);
 	} else {
+		if (l->i.place == IN_NEW && !r->o->follow)
+			names_add(&r->left, &at, l->i.name);
 		plan_forget(&r->plan, l->item);
 	}
 	pthread_mutex_unlock(&r->lock);

@@ -6,6 +6,7 @@
 #ifndef LOAD_H
 #define LOAD_H
 
+#include "names.h"
 #include "reach.h"
 
 #include <pthread.h>
@@ -45,6 +46,7 @@ struct run_state {
 		uint32_t item;
 	} *delays;
 	size_t n_delays;
+	struct names left; /* found locked in new/ until the patience with it was over */
 };
 
 /* What a worker holds of an item while it works on it: its own once taken from the scheduler. */

@@ -700,9 +700,39 @@ one_run(struct runner *r, struct run_result *res, struct err *e)
 	return rc;
 }
 
+/* Its submitter is done with it. */
+static bool
+is_let_go(const struct runner *r, size_t i)
+{
+	struct buf path = BUF_INIT;
+	bool yes = false;
+	int fd;
+
+	queue_path(&r->s.left.v[i].at, names_text(&r->s.left, i), &path);
+	fd = queue_open_entry(r->q, path.s, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd >= 0) {
+		yes = !file_locked(fd);
+		close(fd);
+	}
+	buf_free(&path);
+	return yes;
+}
+
+/* A submitter that found run.lock taken started nobody: once more for what has come since the last look, or
+ * was locked for so long that it was given up. */
+static bool
+looks_again(struct runner *r, struct err *e)
+{
+	queue_scan(r->q, IN_NEW, 0, on_newer, r, e);
+	for (size_t i = 0; i < r->s.left.n && !r->newer; i++)
+		r->newer = is_let_go(r, i);
+	return r->newer && (r->end_ms == 0 || io_now_ms() < r->end_ms);
+}
+
 static void
 forget_names(struct runner *r)
 {
+	names_free(&r->s.left);
 	for (size_t i = 0; i < r->n; i++)
 		free(r->names[i]);
 	free(r->names);
@@ -713,7 +743,9 @@ int
 run(const struct conf *c, struct queue *q, const struct run_options *o, const volatile bool *stop,
     int stop_fd, struct run_result *res, struct err *e)
 {
-	bool again = true, busy = false, mine;
+	/* Whoever finds run.lock taken relies on it that his will be tried. */
+	const bool all = o->n_ids == 0 && !o->site;
+	bool again = true, mine;
 	struct outside out = {0};
 	int64_t end_ms = 0;
 	int rc = 0, lock_fd;
@@ -725,25 +757,22 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 	out.gone = noticegone_new();
 	while (again && !rc) {
 		struct runner r = {.c = c, .q = q, .stop = stop, .stop_fd = stop_fd, .s.o = o,
-		    .out = &out, .end_ms = end_ms};
+		    .s.left = NAMES_INIT, .out = &out, .end_ms = end_ms};
+		bool busy = true;
 
-		rc = file_trylock(lock_fd, &busy, e);
+		rc = all ? file_trylock(lock_fd, &busy, e) : 0;
 		mine = !rc && !busy;
 		if (!rc)
 			rc = one_run(&r, res, e);
 		if (!rc && r.s.d.ailing)
 			rc = err_set(e, EX_TEMPFAIL, "%s", r.s.d.trouble_text);
-		forget_names(&r);
 		end_ms = r.end_ms; /* a second look is no second run */
 		again = r.renew;
 		if (mine) {
-			/* A submitter that found the lock taken started nobody: look once more. */
 			file_unlock(lock_fd);
-			if (!rc && !*stop && o->n_ids == 0) {
-				queue_scan(q, IN_NEW, 0, on_newer, &r, e);
-				again |= r.newer && (end_ms == 0 || io_now_ms() < end_ms);
-			}
+			again |= !rc && !*stop && looks_again(&r, e);
 		}
+		forget_names(&r);
 	}
 	dns_close(out.dns);
 	cert_store_free(out.cas);

@@ -133,6 +133,52 @@ echo 'timeout_dns = 1s' >"$T/dns.conf"
 ok 'a run for one site' smtp-deliver -C "$T/dns.conf" --site mx.example.org --resolver 127.0.0.1@9
 is "$(ls "$T/queue/new" | wc -l) $(cat "$T/queue/log"/* | grep -c -e deferred -e bounced)" '1 0' \
     'leaves alone what it cannot find the site of'
+# --- who finds run.lock taken starts nobody: whoever holds it tries his message, too
+
+rm -rf "$T/queue" "$T/trap/new"/*
+first=$PORT
+trap_start
+cat >"$T/conf" <<END
+notices { bounce = none }
+route "other.example" { relay = "127.0.0.1:$first" }
+route "*" { relay = "127.0.0.1:$PORT" }
+END
+# $1: the message of whom is under way
+under_way() {
+	until_true 20 sh -c "grep -q 'accepted.*$1' '$T/queue/log'/*"
+}
+got() {
+	[ "$(grep -rl "^X-Envelope-To: <$1>" "$T/trap/new" | wc -l)" -eq 1 ]
+}
+printf '\nx\n' | smtp-submit -odi -f a@example.org slow-2s+1@example.org &
+under_way slow-2s+1
+printf '\nx\n' | smtp-submit -odb -f a@example.org one@other.example
+wait $!
+ok 'a run for one message keeps no other waiting' until_true 20 got one@other.example
+submit slow-2s+2@example.org
+smtp-deliver --site "127.0.0.1:$PORT" &
+under_way slow-2s+2
+printf '\nx\n' | smtp-submit -odb -f a@example.org two@other.example
+wait $!
+ok 'nor one for a site' until_true 20 got two@other.example
+
+# A submitter whose disk is slow: it is given up after 8 seconds, and let go while the run is still at work.
+submit slow-11s@example.org
+submit three@other.example
+sleep 0.1 # so that it has not come while the run looks
+mkfifo "$T/fifo"
+PATH=$BUILD/helpers:$PATH qlock "$T/queue/new/"*other.example <"$T/fifo" >"$T/locked" &
+exec 9>"$T/fifo"
+until_true 20 grep -q locked "$T/locked"
+smtp-deliver 9>&- &
+run=$!
+under_way slow-11s
+sleep 9
+exec 9>&-
+ok 'the run is still at work' kill -0 $run
+wait $run
+ok 'one that was locked for long goes behind the others' got three@other.example
+
 # --- what is named and is not there
 
 unset RELAYKIT_QUEUE
