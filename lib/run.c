@@ -747,6 +747,7 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 	const bool all = o->n_ids == 0 && !o->site;
 	bool again = true, mine;
 	struct outside out = {0};
+	struct err ails = ERR_INIT;
 	int64_t end_ms = 0;
 	int rc = 0, lock_fd;
 
@@ -764,16 +765,21 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 		mine = !rc && !busy;
 		if (!rc)
 			rc = one_run(&r, res, e);
-		if (!rc && r.s.d.ailing)
+		if (!rc && r.s.d.trouble)
 			rc = err_set(e, EX_TEMPFAIL, "%s", r.s.d.trouble_text);
+		else if (!rc && r.s.d.ailing && !ails.code)
+			err_set(&ails, EX_TEMPFAIL, "%s", r.s.d.trouble_text);
 		end_ms = r.end_ms; /* a second look is no second run */
 		again = r.renew;
 		if (mine) {
 			file_unlock(lock_fd);
-			again |= !rc && !*stop && looks_again(&r, e);
+			again |= !rc && !ails.code && !*stop && looks_again(&r, e); /* not at once for what we could not do */
 		}
 		forget_names(&r);
 	}
+	if (!rc && ails.code)
+		rc = err_set(e, ails.code, "%s", err_text(&ails));
+	err_free(&ails);
 	dns_close(out.dns);
 	cert_store_free(out.cas);
 	cert_store_free(out.sts_cas);

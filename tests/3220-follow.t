@@ -160,4 +160,25 @@ until_true 20 few # those of removed files are closed by and by
 result $? "nor descriptors: $fds before, $(fds) after"
 stop INT
 is $? 0 'SIGINT ends it'
+
+# --- it knows thousands of domains, is idle and begins anew; that one entry cannot be set aside does not end it
+
+rmdir "$q/damaged"
+: >"$q/damaged"
+echo nothing >"$q/new/0000000001.0000000000000000,mail,8,x.example"
+follow 2>"$T/err"
+k=0
+while [ $k -lt 4100 ]; do
+	printf 'MAIL FROM:<a@x.example>\nRCPT TO:<b@d%d.example>\nDATA\n\nx\n.\n' $k
+	k=$((k + 1))
+done | smtp-submit -bS -odq >"$T/queued"
+ok "$(grep -c ^250 "$T/queued") messages to as many domains" until_true 60 queue_is 1
+worker=$(ls "/proc/$run/task" | grep -vx "$run" | head -n 1)
+ok 'when their connections are closed it begins anew' until_true 40 test ! -e "/proc/$run/task/${worker:-none}"
+put after@x.example >/dev/null
+ok 'and delivers' until_true 20 queue_is 1
+stop TERM
+is "$? $(sed 's/ aside: .*/ aside/' "$T/err")" \
+    '75 smtp-deliver: set new/0000000001.0000000000000000,mail,8,x.example aside' 'and tells of it in the end'
+rm -rf "$q"
 done_testing
