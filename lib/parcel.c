@@ -197,6 +197,15 @@ parcel_write(struct parcel *p, struct err *e)
 	return rc;
 }
 
+/* What is pending, before the entry is let go; where somebody has the message, for good. */
+static int
+write_last(struct parcel *p, struct err *e)
+{
+	int rc = parcel_write(p, e);
+
+	return rc || !p->partial ? rc : queue_journal_sync(&p->t, e);
+}
+
 bool
 parcel_drop(struct parcel *p)
 {
@@ -208,7 +217,7 @@ parcel_drop(struct parcel *p)
 	pthread_mutex_unlock(&p->lock);
 	if (!last)
 		return false;
-	if (parcel_write(p, &e))
+	if (write_last(p, &e))
 		parcel_unwritten(p, &e);
 	err_free(&e);
 	parcel_free(p);
@@ -350,7 +359,7 @@ finish_untold(struct parcel *p)
 {
 	struct err e = ERR_INIT;
 
-	if (parcel_write(p, &e))
+	if (write_last(p, &e))
 		parcel_unwritten(p, &e);
 	err_free(&e);
 	queue_defer(&p->t, due_again(p), &e);
@@ -493,9 +502,7 @@ finish_deferred(struct parcel *p, struct err *e)
 
 	journal_deferred(&p->pending, io_time_us(), p->attempt, next, span_of(p->site), 0,
 	    (struct span){"", 0}, (struct span){"", 0}, NULL, 0);
-	rc = parcel_write(p, e);
-	if (!rc && p->partial)
-		rc = queue_journal_sync(&p->t, e);
+	rc = write_last(p, e);
 	/* Where the journal could not be written the wait is still ours to keep. */
 	if (!rc || rc == EX_TEMPFAIL) {
 		struct err again = ERR_INIT;
@@ -528,7 +535,7 @@ finish_closed(struct parcel *p, struct err *e)
 		/* It cannot go, but it shall not be sent again either. */
 		bool elsewhere = rc == EX_NOINPUT; /* another run moved it on by its name */
 
-		if (parcel_write(p, &again) == 0 && elsewhere)
+		if (write_last(p, &again) == 0 && elsewhere)
 			rc = 0; /* whoever takes it there finds nobody left to send it to */
 		err_free(&again);
 	}
@@ -582,7 +589,7 @@ parcel_finish(struct parcel *p)
 	} else if (p->tried) {
 		rc = finish_deferred(p, &e);
 	} else { /* nobody of those still open was tried */
-		rc = parcel_write(p, &e);
+		rc = write_last(p, &e);
 		if ((!rc || p->t.over_quota) && p->wait_s)
 			rc = queue_defer(&p->t, p->wait_s, &e);
 		if (rc == EX_NOINPUT)

@@ -121,6 +121,25 @@ deliver_all() {
 	cuts 'deliver, in_doubt = hold'
 }
 
+# --- who has the message is written down for good before it waits for others, whose site is closed
+
+{ cat "$T/conf" && printf 'route "one.example" { relay = "127.0.0.1:%s" }\n' "$PORT" &&
+    echo 'route "two.example" { relay = "127.0.0.1:9" }'; } >"$T/conf.two"
+smtp-submit --queue "$T/two" -odq -f a@example.org ok@one.example ok@two.example <"$T/letters/1"
+mkdir -p "$T/two/state/sites"
+echo 'allowed=8 slowed=0 failures=2 closed_for=3000' >"$T/two/state/sites/127.0.0.1:9"
+deliver_to_two() {
+	rm -f "$T/trap/new"/*
+	copy_of "$T/two"
+	smtp-deliver -C "$T/conf.two" --queue "$q" --no-sandbox
+	rc=$?
+	fs 'crash'
+	fs 'recover'
+	smtp-deliver -C "$T/conf.two" --queue "$q" --no-sandbox --now
+	is "$rc $? $(cat "$T/trap/new"/* | grep -c '^Message-ID:') $(entries "$q" | cut -d' ' -f1)" '0 0 1 cur' \
+	    "$model: who has it does not get it again for the sake of one whose site is closed"
+}
+
 for model in journal strict 'no O_TMPFILE'; do
 	case $model in
 	journal) crashfs_start "$T/m" ;;
@@ -128,7 +147,7 @@ for model in journal strict 'no O_TMPFILE'; do
 	*) crashfs_start "$T/m" -s -t ;;
 	esac
 	submit_all
-	case $model in no*) ;; *) queue_all && deliver_all ;; esac
+	case $model in no*) ;; *) queue_all && deliver_all && deliver_to_two ;; esac
 	crashfs_stop
 done
 done_testing
