@@ -645,6 +645,7 @@ convert(struct parcel *p, struct smtp_mail *m)
 	} else if (f->why.code == 0) {
 		m->content = NULL;
 		m->file = f->file;
+		m->vet = false;
 		m->off = 0;
 		m->size = f->size;
 		m->eightbit = false;
@@ -686,7 +687,7 @@ parcel_send(struct parcel *p, uint32_t *rcpts, size_t *n, struct parcel_way *way
 	struct smtp_mail m = {.id = p->t.is.id, .sender = sender_of(p, way), .notice = p->t.env.sender.n == 0,
 	    .params = p->t.env.params, .n = *n,
 	    .rcpts = mem_alloc((*n + 1) * sizeof *m.rcpts), .content = queue_content(&p->t),
-	    .file = p->t.fd, .off = p->t.content_off, .size = p->t.head.content_bytes,
+	    .file = p->t.fd, .off = p->t.content_off, .size = p->t.head.content_bytes, .vet = p->t.stranger,
 	    .eightbit = p->t.head.eightbit, .utf8_header = p->t.head.utf8_header,
 	    .wish = &p->t.env.wish, .now_s = io_time_us() / 1000000,
 	    .wary = p->d->conf->in_doubt != CONF_DOUBT_RETRY, .sending = note_sending,

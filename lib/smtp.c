@@ -585,7 +585,7 @@ data_phase(struct smtp *s, struct smtp_mail *m, size_t taken, bool sent_along, s
 		smtp_close(s); /* nothing but the end of the connection takes DATA back */
 		return rc;
 	}
-	rc = stuff_send(&s->c, &(struct stuff){m->prefix, m->content, m->file, m->off, m->size},
+	rc = stuff_send(&s->c, &(struct stuff){m->prefix, m->content, m->file, m->off, m->size, m->vet},
 	    (int64_t)s->opt.wait->block * 1000, &s->whole, e);
 	if (rc && conn_waiting(&s->c).n == 0)
 		return smtp_broken(s, rc, "sending", e);
@@ -666,7 +666,8 @@ only_envelope(struct smtp *s, struct smtp_mail *m, bool utf8, struct err *e)
 static int
 transact(struct smtp *s, struct smtp_mail *m, bool utf8, struct err *e)
 {
-	bool pipe = s->can.pipelining, chunk = s->can.chunking;
+	/* What goes from the file into the socket by itself has been seen by nobody. */
+	bool pipe = s->can.pipelining, chunk = s->can.chunking && (m->content || !m->vet);
 	enum along along = pipe && !chunk ? WITH_DATA : ALONE;
 	size_t taken = 0;
 	int rc = begin(s, m, e);

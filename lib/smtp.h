@@ -48,6 +48,7 @@ struct smtp_mail {
 	const char *content; /* in memory, or NULL: then file and off */
 	int file;
 	uint64_t off, size;  /* of the content */
+	bool vet;            /* that file is another's: what is read of it is looked at as it leaves (vet.h) */
 	bool eightbit, utf8_header;
 	struct span rigid;   /* set: it goes to no server without 8BITMIME, and why */
 	const struct entry_wish *wish; /* NULL: none */

@@ -1,6 +1,7 @@
 #include "stuff.h"
 
 #include "io.h"
+#include "vet.h"
 
 #include <string.h>
 
@@ -53,6 +54,7 @@ static int
 send_file(struct sending *o, const struct stuff *s, struct err *e)
 {
 	struct buf b = BUF_INIT;
+	struct vet vet = {false};
 	int rc = 0;
 
 	for (uint64_t at = 0; at < s->size && !rc && conn_waiting(o->c).n == 0;) {
@@ -61,6 +63,8 @@ send_file(struct sending *o, const struct stuff *s, struct err *e)
 		rc = io_pread(s->file, buf_room(&b, n), n, s->off + at, &got, e);
 		if (!rc && got < n)
 			rc = err_set(e, EX_TEMPFAIL, "the queue file is shorter than it was");
+		if (!rc && s->vet && (!vet_content(&vet, (struct span){b.s, got}) || (vet.cr && at + got == s->size)))
+			rc = err_set(e, EX_TEMPFAIL, "the queue file is not what it was");
 		if (!rc)
 			rc = add_piece(o, b.s, got, e);
 		if (!rc)

@@ -13,10 +13,11 @@ struct stuff {
 	const char *content; /* in memory, or NULL: then file and off */
 	int file;
 	uint64_t off, size;
+	bool vet;            /* the file may be changed by whose it is: see vet.h */
 };
 
 /* All of it, in blocks as conn_send().  *whole: everything and the end have left, and no reply was
- * there before.  A peer that makes up its mind before the end is not sent the end: the message
+ * there before.  EX_TEMPFAIL, too, where a file that is vetted has NUL, a bare CR or a bare LF by now.  A peer that makes up its mind before the end is not sent the end: the message
  * stays incomplete there. */
 int stuff_send(struct conn *c, const struct stuff *s, int64_t block_ms, bool *whole, struct err *e);
 

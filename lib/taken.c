@@ -81,7 +81,10 @@ read_entry(struct queue_entry *t, const struct stat *st, enum queue_verify verif
 	const uint64_t file_size = (uint64_t)st->st_size;
 	bool stranger = verify && st->st_uid != queue_uid(t->q), all;
 	uint64_t content;
-	int rc = read_more(t, file_size < READ_ALONG ? (size_t)file_size : READ_ALONG / 2, e);
+	int rc;
+
+	t->stranger = stranger;
+	rc = read_more(t, file_size < READ_ALONG ? (size_t)file_size : READ_ALONG / 2, e);
 
 	if (rc)
 		return rc;

@@ -22,6 +22,7 @@ struct queue_entry {
 	uint64_t content_off, file_end;
 	uint64_t journal_end;  /* where the next journal line goes: behind the last whole one */
 	struct buf journal;    /* whole lines only */
+	bool stranger;         /* the file is not its queue's owner's: whose it is may change it under our eyes */
 	bool busy;             /* queue_peek: somebody holds the lock */
 	bool over_quota;       /* why queue_journal failed: its owner's quota, and he is not the queue's
 	                        * user: no other entry is concerned */

@@ -179,6 +179,27 @@ ok 'the run is still at work' kill -0 $run
 wait $run
 ok 'one that was locked for long goes behind the others' got three@other.example
 
+# --- whose file it is has it open still, and changes what has been looked at
+
+if [ "$(id -u)" -eq 0 ]; then
+	rm -f "$T/trap/new"/*
+	{ printf 'Subject: x\n\n' && yes 'a line of text that is there often' | head -c 300000; } |
+	    smtp-submit -odq -f a@example.org slow-2s+3@example.org
+	chown nobody "$T/queue/new"/*
+	smtp-deliver &
+	run=$!
+	under_way slow-2s+3
+	ok 'a bare CR' python3 -c 'import os, sys
+f = os.open(sys.argv[1], os.O_RDWR)
+os.pwrite(f, b"\r.\r", os.read(f, 1 << 20).index(b"\r\n", 200000) - 9)' "$T/queue/new"/*,*
+	wait $run
+	like "$(cat "$T/queue/log"/* | grep deferred | tail -n 1)" 'sending: the queue file is not what it was' 'leaves nobody'
+	smtp-deliver --now
+	is "$(ls "$T/queue/damaged" | wc -l) $(ls "$T/trap/new" | wc -l)" '1 0' 'and the message is set aside'
+else
+	result 0 'a file that is changed # SKIP not root'
+fi
+
 # --- what is named and is not there
 
 unset RELAYKIT_QUEUE
