@@ -328,17 +328,27 @@ queue_put_sync(struct queue_put *v, size_t n, struct err *e)
 	return rc;
 }
 
+/* A run may have moved it on by its name alone, locked as it is: then it is no entry any more. */
+static int
+take_back(struct queue_put *p)
+{
+	struct buf path = BUF_INIT;
+	int r;
+
+	new_path(p, &path);
+	r = unlinkat(queue_root_fd(p->q), path.s, 0);
+	if (r < 0 && errno == ENOENT && p->linked)
+		r = ftruncate(p->fd, 0);
+	buf_free(&path);
+	return r;
+}
+
 void
 queue_put_end(struct queue_put *p)
 {
-	struct buf path = BUF_INIT;
-
 	if (p->fd >= 0) {
-		if (!p->synced && p->name.len > 0) {
-			new_path(p, &path);
-			unlinkat(queue_root_fd(p->q), path.s, 0);
-			buf_free(&path);
-		}
+		if (!p->synced && p->name.len > 0)
+			take_back(p); /* if it cannot be, it is there, and whole */
 		file_unlock(p->fd);
 		close(p->fd);
 	}

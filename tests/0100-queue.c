@@ -72,6 +72,30 @@ dropped(struct queue *q)
 	is_num(look(q, IN_NEW).n, before, "and gone when it is ended before it was synced");
 }
 
+/* Its site is closed, and nobody looks at locks for that. */
+static void
+dropped_elsewhere(struct queue *q)
+{
+	struct queue_put p;
+	struct queue_entry t;
+	enum queue_took took;
+	struct found f;
+	char path[400];
+
+	ok(add(q, &p, B("x\r\n")) == 0, "one more is put");
+	f = look(q, IN_NEW);
+	ok(queue_defer_name(q, &f.at, p.name.s, 1795269600, &e) == 0, "and moved on by a run, before it was synced");
+	queue_put_end(&p);
+	f = look(q, IN_CUR);
+	is_num(f.n, 1, "it is there");
+	ok(queue_take(q, &f.at, f.name, QUEUE_AS_IS, &t, &took, &e) == 0 && took == QUEUE_DAMAGED,
+	    "but nobody delivers what its submitter was told is not queued");
+	err_free(&e);
+	is_num(look(q, IN_CUR).n, 0, "it is set aside");
+	snprintf(path, sizeof path, "%s/damaged/%s", dir, f.name);
+	ok(unlink(path) == 0, "under its name");
+}
+
 static void
 long_lines(struct queue *q)
 {
@@ -291,6 +315,7 @@ main(void)
 		return 1;
 	adding(q);
 	dropped(q);
+	dropped_elsewhere(q);
 	long_lines(q);
 	eight_bits(q);
 	journal(q);
