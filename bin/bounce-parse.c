@@ -232,7 +232,7 @@ reclassify_fd(struct tool *t, int fd, struct err *e)
 	int rc = 0;
 
 	while (!rc && got > 0) {
-		rc = io_read(fd, buf_room(&in, BLOCK), BLOCK, &got, e);
+		rc = io_input(fd, buf_room(&in, BLOCK), BLOCK, &got, e);
 		if (rc)
 			break;
 		buf_grew(&in, got);

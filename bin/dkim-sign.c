@@ -304,7 +304,7 @@ static int
 next_piece(void *arg, const char **p, size_t *n, struct err *e)
 {
 	struct input *in = arg;
-	int rc = io_read(STDIN_FILENO, in->block, sizeof in->block, n, e);
+	int rc = io_input(STDIN_FILENO, in->block, sizeof in->block, n, e);
 
 	*p = in->block;
 	if (rc)

@@ -108,7 +108,7 @@ read_message(struct tool *t, struct err *e)
 	size_t got;
 
 	do {
-		if (io_read(STDIN_FILENO, piece, PIECE, &got, e) || verdict_add(&t->v, piece, got, e))
+		if (io_input(STDIN_FILENO, piece, PIECE, &got, e) || verdict_add(&t->v, piece, got, e))
 			or_die(err_in(e, "stdin"), e);
 	} while (got > 0);
 	free(piece);

@@ -477,7 +477,7 @@ read_lines(struct tool *t, struct err *e)
 		struct cur c;
 		const char *end;
 
-		rc = io_read(STDIN_FILENO, buf_room(&in, LINE_MAX_BYTES), LINE_MAX_BYTES, &got, e);
+		rc = io_input(STDIN_FILENO, buf_room(&in, LINE_MAX_BYTES), LINE_MAX_BYTES, &got, e);
 		buf_grew(&in, rc ? 0 : got);
 		c = cur_of(in.s, in.len);
 		while (!rc && (end = memchr(c.p, '\n', (size_t)(c.end - c.p))) != NULL) {

@@ -157,7 +157,7 @@ read_message(struct tool *t, struct err *e)
 	piece = mem_alloc(PIECE);
 	checkmsg_begin(&t->message, io_time_us() / SECOND_US);
 	do {
-		if (io_read(fd, piece, PIECE, &got, e) || checkmsg_add(&t->message, piece, got, e))
+		if (io_input(fd, piece, PIECE, &got, e) || checkmsg_add(&t->message, piece, got, e))
 			or_die(err_in(e, "%s", t->message_file), e);
 	} while (got > 0);
 	free(piece);

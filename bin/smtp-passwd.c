@@ -178,7 +178,7 @@ ask(const char *question, struct buf *out, struct err *e)
 	fputs(question, stderr); /* who is asked may answer at once, so not before */
 	fflush(stderr);
 	do
-		rc = io_read(STDIN_FILENO, buf_room(&line, LINE_MAX_BYTES), LINE_MAX_BYTES, &got, e);
+		rc = io_input(STDIN_FILENO, buf_room(&line, LINE_MAX_BYTES), LINE_MAX_BYTES, &got, e);
 	while (!rc && (buf_grew(&line, got), got > 0) && line.s[line.len - 1] != '\n');
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &loud);
 	fputs("\n", stderr);

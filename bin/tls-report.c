@@ -169,7 +169,7 @@ read_log(struct tool *t, int fd, struct err *e)
 		struct cur c;
 		const char *end;
 
-		rc = io_read(fd, buf_room(&in, LOG_STEP), LOG_STEP, &got, e);
+		rc = io_input(fd, buf_room(&in, LOG_STEP), LOG_STEP, &got, e);
 		buf_grew(&in, rc ? 0 : got);
 		c = cur_of(in.s, in.len);
 		while ((end = memchr(c.p, '\n', (size_t)(c.end - c.p))) != NULL) {

@@ -96,7 +96,7 @@ read_more(struct archive *a, void *arg, const void **p)
 	if (got > 0)
 		return (la_ssize_t)got;
 	*p = in->block;
-	in->rc = io_read(in->fd, in->block, BLOCK, &got, &e);
+	in->rc = io_input(in->fd, in->block, BLOCK, &got, &e);
 	if (in->rc) {
 		lib.archive_set_error(a, EX_IOERR, "%s", err_text(&e));
 		err_free(&e);

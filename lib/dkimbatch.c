@@ -71,7 +71,7 @@ spool_stdin(struct mbox *m, struct err *e)
 	int rc;
 
 	do {
-		rc = io_read(STDIN_FILENO, block, BLOCK, &got, e);
+		rc = io_input(STDIN_FILENO, block, BLOCK, &got, e);
 		if (!rc)
 			rc = spool_add(&m->spool, block, got, e);
 	} while (!rc && got > 0);

@@ -45,7 +45,7 @@ fill(struct intake *t, struct err *e)
 	room = t->in.cap > t->in.len ? t->in.cap - t->in.len - 1 : 0;
 	if (room < READ_MIN)
 		room = READ_MAX;
-	rc = io_read(t->fd, buf_room(&t->in, room), room, &got, e);
+	rc = io_input(t->fd, buf_room(&t->in, room), room, &got, e);
 	if (rc)
 		return t->fd == STDIN_FILENO ? err_in(e, "stdin") : rc;
 	buf_grew(&t->in, got);

@@ -85,6 +85,20 @@ again(int fd, short events)
 }
 
 int
+io_input(int fd, void *p, size_t n, size_t *got, struct err *e)
+{
+	ssize_t r;
+
+	do
+		r = read(fd, p, n);
+	while (r < 0 && again(fd, POLLIN));
+	if (r < 0)
+		return read_failed(e);
+	*got = (size_t)r;
+	return 0;
+}
+
+int
 io_writev(int fd, struct iovec *iov, int n, struct err *e)
 {
 	while (n > 0) {
@@ -164,9 +178,7 @@ io_slurp(int fd, size_t max, struct buf *b, struct err *e)
 	int rc;
 
 	for (;;) {
-		rc = io_read(fd, buf_room(b, SLURP_STEP), SLURP_STEP, &got, e);
-		if (rc && again(fd, POLLIN))
-			continue;
+		rc = io_input(fd, buf_room(b, SLURP_STEP), SLURP_STEP, &got, e);
 		if (rc || got == 0)
 			return rc;
 		buf_grew(b, got);

@@ -25,6 +25,8 @@ uint64_t io_random(void);  /* 64 unpredictable bits, or the process ends */
 /* Up to n bytes; *got is 0 at the end of the file.  EX_NOINPUT: it is a directory.  On an O_NONBLOCK descriptor with nothing to
  * read it fails with errno EAGAIN; the functions that move all bytes wait instead. */
 int io_read(int fd, void *p, size_t n, size_t *got, struct err *e);
+/* The same for what is waited for, input from outside: there an O_NONBLOCK of somebody's is none of ours. */
+int io_input(int fd, void *p, size_t n, size_t *got, struct err *e);
 int io_write(int fd, const void *p, size_t n, struct err *e);
 int io_pread(int fd, void *p, size_t n, uint64_t off, size_t *got, struct err *e); /* short only at the end */
 int io_pwrite(int fd, const void *p, size_t n, uint64_t off, struct err *e);

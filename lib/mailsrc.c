@@ -254,7 +254,7 @@ mailsrc_fd(int fd, struct span name, const struct mailsrc_sink *sink, struct err
 
 	/* A pipe may give less than it takes to know what it is. */
 	do {
-		rc = io_read(fd, block + got, BLOCK - got, &n, e);
+		rc = io_input(fd, block + got, BLOCK - got, &n, e);
 		got += n;
 	} while (!rc && n > 0 && got < ARCHIVE_HEAD);
 	if (rc) {
@@ -267,7 +267,7 @@ mailsrc_fd(int fd, struct span name, const struct mailsrc_sink *sink, struct err
 		return o.rc ? o.rc : rc ? bad(sink, name, e) : 0;
 	}
 	sink_rc = first(&s, (struct span){block, got}, e);
-	while (!sink_rc && n > 0 && (rc = io_read(fd, block, BLOCK, &n, e)) == 0 && n > 0)
+	while (!sink_rc && n > 0 && (rc = io_input(fd, block, BLOCK, &n, e)) == 0 && n > 0)
 		sink_rc = more(&s, (struct span){block, n}, e);
 	buf_free(&room);
 	sink_rc = finish(&s, sink_rc, e);

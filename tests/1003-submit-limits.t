@@ -119,4 +119,22 @@ EOP
 else
 	result 0 'full disk # SKIP not root'
 fi
+# --- standard input is somebody's event loop's: O_NONBLOCK, and not there yet
+
+# later COMMAND...: its input comes in two parts, a moment after it has begun
+later() {
+	timeout 40 python3 -c 'import os, subprocess, sys, time
+r, w = os.pipe()
+os.set_blocking(r, False)
+p = subprocess.Popen(sys.argv[1:], stdin=r)
+for part in b"Subject: x\n", b"\nhi\n":
+    time.sleep(0.2)
+    os.write(w, part)
+os.close(w)
+sys.exit(p.wait())' "$@"
+}
+fresh
+ok 'it is waited for' later smtp-submit -odq -f a@x b@x
+is "$(entries)" 1 'and queued'
+ok 'by filters, too' later bounce-parse
 done_testing
