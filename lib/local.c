@@ -114,6 +114,12 @@ local_close(struct local *l)
 	free(l);
 }
 
+bool
+local_gone(const struct local *l)
+{
+	return l->spawn && spawn_gone(l->spawn);
+}
+
 int
 local_ready(const struct conf_route *r, struct err *e)
 {

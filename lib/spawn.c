@@ -427,6 +427,12 @@ spawn_stop(struct spawn *s)
 	free(s);
 }
 
+bool
+spawn_gone(const struct spawn *s)
+{
+	return io_ready(s->sock, POLLIN); /* it never says anything there */
+}
+
 /* Our ends of a job's pipes, and the program's and the spawner's; -1: there is none, or it is closed. */
 struct ends {
 	int in, out, status, whole, theirs[N_HELD];

@@ -28,6 +28,7 @@ struct spawn;
 /* programs: vectors that end with NULL, copied; argv[0] is an absolute path. */
 int spawn_start(struct spawn **s, const char *const *const *programs, size_t n, struct err *e);
 void spawn_stop(struct spawn *s); /* what still runs is killed */
+bool spawn_gone(const struct spawn *s); /* it has died: nothing can be started any more */
 
 struct spawn_job {
 	uint32_t program;           /* its number in the list */

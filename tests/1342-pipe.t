@@ -201,4 +201,21 @@ E
 smtp-submit -odq -oi -f '' b+1@bounces.example <"$T/dsn"
 run_all 'a bounce arrives'
 like "$(outcomes)" '^delivered b\+1@bounces.example 1 2.0.0 .*ann@peer.example' 'bounce-parse has read it'
+
+# --- without the process that starts programs a run that stays is of no use for them
+fresh
+routes "route \"x.example\" { pipe = \"$T/bin/exit\" }"
+smtp-deliver --follow $sandbox 2>"$T/run.err" &
+run=$!
+bg_pids="$bg_pids $run"
+until_true 40 sh -c "ls -l /proc/$run/fd | grep -q inotify"
+for pid in $(ps -o pid= --ppid $run); do kill -9 "$pid"; done
+letter u+0@x.example
+ended() { ! grep -q '^State:.[RSD]' "/proc/$run/status"; }
+ok 'it ends' until_true 20 ended
+kill $run 2>/dev/null
+wait $run
+is "$? $(cat "$T/run.err")" '75 smtp-deliver: the process that starts programs is gone' 'and says why'
+smtp-deliver --now $sandbox
+like "$(outcomes | tail -n 1)" '^delivered u\+0@x.example' 'the next one has another'
 done_testing
