@@ -17,8 +17,9 @@ struct stuff {
 };
 
 /* All of it, in blocks as conn_send().  *whole: everything and the end have left, and no reply was
- * there before.  EX_TEMPFAIL, too, where a file that is vetted has NUL, a bare CR or a bare LF by now.  A peer that makes up its mind before the end is not sent the end: the message
- * stays incomplete there. */
+ * there before.  A peer that makes up its mind before the end is not sent the end: the message
+ * stays incomplete there; so it does where a file that is vetted has NUL, a bare CR or a bare LF by now
+ * (EX_TEMPFAIL). */
 int stuff_send(struct conn *c, const struct stuff *s, int64_t block_ms, bool *whole, struct err *e);
 
 #endif
