@@ -16,7 +16,7 @@ static struct queue *queue;
 static void
 begin(struct run_state *r, const struct run_options *o)
 {
-	*r = (struct run_state){.d = {.conf = &conf, .q = queue}, .o = o,
+	*r = (struct run_state){.d = {.conf = &conf, .q = queue}, .o = o, .left = NAMES_INIT,
 	    .state_dir = queue_state_fd(queue), .main_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 	pthread_mutex_init(&r->lock, NULL);
 	load_begin(r, &conf);
@@ -27,6 +27,7 @@ end(struct run_state *r)
 {
 	plan_free(&r->plan);
 	pthread_mutex_destroy(&r->lock);
+	names_free(&r->left);
 	free(r->delays);
 	close(r->main_fd);
 }
