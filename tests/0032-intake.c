@@ -113,9 +113,7 @@ one_way(const struct row *r, size_t first, size_t step)
 		printf("# first %zu, step %zu: %d %s\n# header %s\n# body %s\n", first, step, rc, err_text(&e),
 		    header.s, body.s);
 	intake_free(&t);
-	close(fds[0]);
-	if (f.out >= 0)
-		close(f.out);
+	feed_end(&f, fds[0]);
 	buf_free(&header);
 	buf_free(&body);
 	err_free(&e);
@@ -168,9 +166,7 @@ long_body(size_t longest, bool crlf, size_t step, const char *what)
 	ok(rc == 0 && out.len == want.len && memcmp(out.s, want.s, want.len) == 0, "%s", what);
 	ok(t.in.cap < 2000000 && t.out.cap < 2000000, "%s: in constant memory", what);
 	intake_free(&t);
-	close(fds[0]);
-	if (f.out >= 0)
-		close(f.out);
+	feed_end(&f, fds[0]);
 	buf_free(&in);
 	buf_free(&want);
 	buf_free(&out);
@@ -207,9 +203,7 @@ split_line(size_t dots, const char *tail, const char *what)
 	buf_str(&in, "\r\n");
 	ok(rc == 0 && out.len == in.len - 1 && memcmp(out.s, in.s + 1, out.len) == 0, "%s", what);
 	intake_free(&t);
-	close(fds[0]);
-	if (f.out >= 0)
-		close(f.out);
+	feed_end(&f, fds[0]);
 	buf_free(&in);
 	buf_free(&out);
 	buf_free(&header);
@@ -278,9 +272,7 @@ skipping(void)
 		    intake_body(&t, NULL, NULL, &e) == 0 &&
 		    intake_line(&t, 100, &line, &more, &e) == 0 && span_eq(line, SPAN("QUIT"));
 		intake_free(&t);
-		close(fds[0]);
-		if (f.out >= 0)
-			close(f.out);
+		feed_end(&f, fds[0]);
 		buf_free(&h);
 		buf_free(&b);
 		err_free(&e);
@@ -315,9 +307,7 @@ around_the_limit(const char *eol)
 		good = good && intake_line(&t, 4, &line, &more, &e) == 0 && more && span_eq(line, SPAN("QUIT"));
 		ok(good, "a line of %zu bytes where 4 may be, and the next%s", n, eol[1] ? ", CRLF" : "");
 		intake_free(&t);
-		close(fds[0]);
-		if (f.out >= 0)
-			close(f.out);
+		feed_end(&f, fds[0]);
 		buf_free(&in);
 		err_free(&e);
 	}

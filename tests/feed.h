@@ -33,6 +33,14 @@ feed_more(void *arg, struct err *e)
 	return 0;
 }
 
+static void
+feed_end(const struct feed *f, int in) /* in: the pipe's other end */
+{
+	close(in);
+	if (f->out >= 0)
+		close(f->out);
+}
+
 static int
 gather(void *arg, const void *p, size_t n, struct err *e)
 {

@@ -87,9 +87,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		intake_body(&t, NULL, NULL, &e);
 	want(t.over);
 	intake_free(&t);
-	close(fds[0]);
-	if (f.out >= 0)
-		close(f.out);
+	feed_end(&f, fds[0]);
 	err_free(&e);
 	buf_free(&header);
 	buf_free(&body);
