@@ -196,6 +196,12 @@ keyring_heed(struct keyring *k, const _Atomic bool *stop)
 		k->stop = stop;
 }
 
+int
+keyring_end_fd(const struct keyring *k)
+{
+	return k ? spawn_end_fd(k->spawn) : -1;
+}
+
 /* --- when it is wanted */
 
 /* secret LF [ "expires=" seconds LF ] */

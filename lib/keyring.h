@@ -31,6 +31,7 @@ int keyring_open(struct keyring **k, const struct conf *c, struct err *e);
 void keyring_close(struct keyring *k);
 /* Whoever sets it ends the wait for a command; NULL has no commands. */
 void keyring_heed(struct keyring *k, const _Atomic bool *stop);
+int keyring_end_fd(const struct keyring *k); /* as spawn_end_fd(), of the commands' spawner; likewise */
 
 /* Appends the secret of one of c's routes.  EX_TEMPFAIL: whatever kept it from being had. */
 int keyring_get(struct keyring *k, const struct conf_route *r, struct buf *out, struct err *e);

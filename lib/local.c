@@ -114,10 +114,10 @@ local_close(struct local *l)
 	free(l);
 }
 
-bool
-local_gone(const struct local *l)
+int
+local_end_fd(const struct local *l)
 {
-	return l->spawn && spawn_gone(l->spawn);
+	return spawn_end_fd(l->spawn);
 }
 
 int

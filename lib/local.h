@@ -29,7 +29,7 @@ int local_confine(const struct conf *c, struct err *e);
 struct local;
 int local_open(struct local **l, const struct conf *c, struct err *e);
 void local_close(struct local *l);
-bool local_gone(const struct local *l); /* the spawner has died: programs are for another run */
+int local_end_fd(const struct local *l); /* as spawn_end_fd(), of the spawner */
 
 /* Whether the route can be used at all: EX_TEMPFAIL where the directory of its maildirs is not there. */
 int local_ready(const struct conf_route *r, struct err *e);

@@ -426,15 +426,19 @@ is_idle(struct runner *r)
 static int
 wait_events(struct runner *r, int64_t until_ms, struct err *e)
 {
-	struct pollfd p[3] = {{r->s.main_fd, POLLIN, 0}, {r->stop_fd, POLLIN, 0},
-	    {r->watch.fd, POLLIN, 0}};
+	const struct outside *o = r->out;
+	struct pollfd p[] = {{r->s.main_fd, POLLIN, 0}, {r->stop_fd, POLLIN, 0}, {r->watch.fd, POLLIN, 0},
+	    {local_end_fd(o->local), POLLIN, 0}, {keyring_end_fd(o->keys), POLLIN, 0},
+	    {stskeep_end_fd(o->sts), POLLIN, 0}};
 	int64_t left = until_ms - io_now_ms();
 	uint64_t count;
 	size_t got;
 	int rc = 0;
 
-	if (poll(p, 3, left < 0 ? 0 : left > 60000 ? 60000 : (int)left) <= 0)
+	if (poll(p, sizeof p / sizeof *p, left < 0 ? 0 : left > 60000 ? 60000 : (int)left) <= 0)
 		return 0;
+	if (p[3].revents || p[4].revents || p[5].revents)
+		return err_set(e, EX_TEMPFAIL, "the process that starts programs is gone");
 	if (p[0].revents)
 		rc = io_read(r->s.main_fd, &count, sizeof count, &got, e);
 	if (!rc && p[2].revents)

@@ -427,10 +427,10 @@ spawn_stop(struct spawn *s)
 	free(s);
 }
 
-bool
-spawn_gone(const struct spawn *s)
+int
+spawn_end_fd(const struct spawn *s)
 {
-	return io_ready(s->sock, POLLIN); /* it never says anything there */
+	return s ? s->sock : -1; /* it never says anything there */
 }
 
 /* Our ends of a job's pipes, and the program's and the spawner's; -1: there is none, or it is closed. */

@@ -28,7 +28,9 @@ struct spawn;
 /* programs: vectors that end with NULL, copied; argv[0] is an absolute path. */
 int spawn_start(struct spawn **s, const char *const *const *programs, size_t n, struct err *e);
 void spawn_stop(struct spawn *s); /* what still runs is killed */
-bool spawn_gone(const struct spawn *s); /* it has died: nothing can be started any more */
+/* A descriptor that can be read once it has died, and nothing can be started any more; of NULL -1, which poll(2)
+ * passes over. */
+int spawn_end_fd(const struct spawn *s);
 
 struct spawn_job {
 	uint32_t program;           /* its number in the list */

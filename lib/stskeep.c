@@ -102,6 +102,12 @@ stskeep_close(struct stskeep *k)
 	free(k);
 }
 
+int
+stskeep_end_fd(const struct stskeep *k)
+{
+	return k ? spawn_end_fd(k->spawn) : -1;
+}
+
 /* --- fetching */
 
 /* A place for the domain; false where it has one already, or none is left. */

@@ -28,6 +28,7 @@ struct stskeep;
 int stskeep_open(struct stskeep **k, const struct conf *c, int state_dir, const char *queue,
     const _Atomic bool *stop, struct err *e);
 void stskeep_close(struct stskeep *k);
+int stskeep_end_fd(const struct stskeep *k); /* as spawn_end_fd(), of mta-sts's spawner; -1 where k is NULL */
 
 enum stskeep_is {
 	STSKEEP_KNOWN, /* in *f: a policy that is valid, or one that is not, whose `why` says why there is none;

@@ -474,13 +474,6 @@ send_here(struct parcel_way *way, struct smtp_mail *m, struct err *e)
 	int rc = local_send(w->r->local, load_site(w->r, w->site)->route.ends, m, &way->halt, e);
 
 	way->s->done++;
-	if (local_gone(w->r->local)) {
-		struct err gone = ERR_INIT;
-
-		err_set(&gone, EX_TEMPFAIL, "the process that starts programs is gone");
-		deliver_trouble(&w->r->d, &gone);
-		err_free(&gone);
-	}
 	if (w->r->stop)
 		way->s->open = false; /* the other recipients are for another run */
 	return rc;
