@@ -13,7 +13,7 @@ f=$(echo "$mail"/ann/new/*)
 is "$(outcomes)" "delivered ann@x.example 1 2.0.0 delivered as TIME.QIDR0.h.example,S=$(stat -c %s "$f")" 'it is delivered'
 like "${f##*/}" "^[0-9]{10}\\.Q${ID}R0\\.h\\.example,S=[0-9]+\$" 'its name is the id, and says its size'
 is "$(stat -c %a "$f")" 600 'it is the owner'"'"'s alone'
-is "$(sed '/^Received/,/^\t.*2026/d' "$f")" 'Return-Path: <s@d.example>
+is "$(sed '/^Received/,/^\t.* 20[0-9][0-9] /d' "$f")" 'Return-Path: <s@d.example>
 Delivered-To: ann@x.example
 From: a@d.example
 To: list:;
@@ -122,7 +122,7 @@ a_maildir ann
 { cat "$T/letter"; awk 'BEGIN { for (i = 0; i < 20000; i++) printf "%d \303\244\303\266 .\n.\n", i }'; echo 'the end'; } >"$T/big"
 smtp-submit -odq -oi -f '' ann@x.example <"$T/big"
 run_all 'a large one'
-sed '1,/^\t.*2026/d' "$mail"/ann/new/* >"$T/got"
+sed '1,/^\t.* 20[0-9][0-9] /d' "$mail"/ann/new/* >"$T/got"
 ok 'it comes as it was' cmp "$T/big" "$T/got" || { cmp "$T/big" "$T/got"; tail -c 100 "$T/got" | od -c | tail -5; }
 is "$(head -n 1 "$mail"/ann/new/*)" 'Return-Path: <>' 'the null sender'
 is "$(stat -c %s "$mail"/ann/new/*)" "$(echo "$mail"/ann/new/* | sed 's/.*,S=//')" 'S= is its size'

@@ -41,7 +41,7 @@ QUEUE_ID=$ID
 RECIPIENT=\"Ann O+li.sts\"@X.example
 SENDER=s@d.example
 USER=Ann O" 'its environment is the envelope and nothing of ours'
-is "$(sed '/^Received/,/^\t.*2026/d' "$T/lf/letter" | head -n 4)" 'Return-Path: <s@d.example>
+is "$(sed '/^Received/,/^\t.* 20[0-9][0-9] /d' "$T/lf/letter" | head -n 4)" 'Return-Path: <s@d.example>
 Delivered-To: "Ann O+li.sts"@X.example
 From: a@d.example
 To: list:;' 'the message, with Return-Path and Delivered-To'
@@ -169,7 +169,7 @@ a_maildir y
 { cat "$T/letter"; seq 300000; } | smtp-submit -odq -oi -f s@d.example y@y.example
 run_all 'two megabytes'
 is "$(outcomes | cut -c1-9 | sort | uniq -c | tr -s ' ')" ' 3 delivered' 'all are delivered'
-plain() { sed '/^Received/,/^\t.*2026/d; s/@m.example/@y.example/' "$1" | sha256sum; }
+plain() { sed '/^Received/,/^\t.* 20[0-9][0-9] /d; s/@m.example/@y.example/' "$1" | sha256sum; }
 is "$(plain "$T/sum")" "$(plain "$mail"/y/new/*)" 'what is read is what there is'
 
 # --- bounces find their way to bounce-parse
@@ -201,21 +201,4 @@ E
 smtp-submit -odq -oi -f '' b+1@bounces.example <"$T/dsn"
 run_all 'a bounce arrives'
 like "$(outcomes)" '^delivered b\+1@bounces.example 1 2.0.0 .*ann@peer.example' 'bounce-parse has read it'
-
-# --- without the process that starts programs a run that stays is of no use for them
-fresh
-routes "route \"x.example\" { pipe = \"$T/bin/exit\" }"
-smtp-deliver --follow $sandbox 2>"$T/run.err" &
-run=$!
-bg_pids="$bg_pids $run"
-until_true 40 sh -c "ls -l /proc/$run/fd | grep -q inotify"
-for pid in $(ps -o pid= --ppid $run); do kill -9 "$pid"; done
-letter u+0@x.example
-ended() { ! grep -q '^State:.[RSD]' "/proc/$run/status"; }
-ok 'it ends' until_true 20 ended
-kill $run 2>/dev/null
-wait $run
-is "$? $(cat "$T/run.err")" '75 smtp-deliver: the process that starts programs is gone' 'and says why'
-smtp-deliver --now $sandbox
-like "$(outcomes | tail -n 1)" '^delivered u\+0@x.example' 'the next one has another'
 done_testing
