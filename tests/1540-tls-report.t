@@ -14,8 +14,11 @@ printf 'queue = "%s"\nhostname = "relay.test"\ndomain = "sender.test"\nsts_ca_fi
 export RELAYKIT_CONFIG=$T/conf
 policies_start
 smtp-deliver # makes what is missing
-DAY=2026-11-21
-log=queue/log/events-20261121.jsonl
+# Yesterday: what was sent for a day that is long past is forgotten.
+yesterday() { date -u -d "@$(($(date +%s) - 86400))" "$1"; }
+DAY=$(yesterday +%Y-%m-%d) PLAIN=$(yesterday +%Y%m%d)
+BEGUN=$(date -u -d "$DAY" +%s)
+log=queue/log/events-$PLAIN.jsonl
 # session DOMAIN POLICY [RESULT HOST ADDR WHY]
 session() {
 	[ $# -lt 3 ] || more=",\"result\":\"$3\",\"response\":{\"content\":\"$6\"}"
@@ -61,7 +64,7 @@ for p in r["policies"]:
     q = p["policy"]
     print(q["policy-type"], q["policy-domain"], q["policy-string"][:2], q.get("mx-host"), *p["summary"].values())
     for d in p["failure-details"]:
-        print(*d.values(), sep=",")')" "sender.test postmaster@sender.test 20261121.a.example@relay.test 2026-11-21T00:00:00Z 2026-11-21T23:59:59Z
+        print(*d.values(), sep=",")')" "sender.test postmaster@sender.test $PLAIN.a.example@relay.test ${DAY}T00:00:00Z ${DAY}T23:59:59Z
 sts a.example ['version: STSv1', 'mode: testing'] ['*.a.example'] 3 3
 certificate-expired,192.0.2.25,mx1.a.example,203.0.113.7,2,the certificate expired on 2026-11-01
 starttls-not-supported,192.0.2.25,mx2.a.example,2001:db8::2,1,no
@@ -99,11 +102,11 @@ a, b = m.iter_parts()
 print(a.get_content_type(), b.get_content_type(), b.get_filename())
 print(gzip.decompress(b.get_content()) == open("a.json", "rb").read())
 END
-is "$(python3 look.py)" 'postmaster@sender.test tls+a@a.example a.example sender.test
-Report Domain: a.example Submitter: sender.test Report-ID: <20261121.a.example@relay.test>
+is "$(python3 look.py)" "postmaster@sender.test tls+a@a.example a.example sender.test
+Report Domain: a.example Submitter: sender.test Report-ID: <$PLAIN.a.example@relay.test>
 multipart/report tlsrpt
-text/plain application/tlsrpt+gzip sender.test!a.example!1795219200!1795305599!001.json.gz
-True' '5.3: the message'
+text/plain application/tlsrpt+gzip sender.test!a.example!$BEGUN!$((BEGUN + 86399))!001.json.gz
+True" '5.3: the message'
 
 # --- what comes between
 rm -rf queue/state/tlsrpt
@@ -111,13 +114,13 @@ echo '{"status": 503}' >www/reports.example.json
 fails 'a server that fails' 75 'tls-report: b.example: https://reports.example/b: HTTP status 503' report b.example
 rm www/reports.example.json
 is "$(report b.example)" 'b.example	posted	https://reports.example/b' 'is tried again by the next run'
-echo 'sending https://reports.example/b' >queue/state/tlsrpt/20261121/b.example
+echo 'sending https://reports.example/b' >queue/state/tlsrpt/$PLAIN/b.example
 n=$(requests)
 fails 'what was cut short is not sent twice' 75 \
     'tls-report: b.example: it is not known whether the report to https://reports.example/b was sent; --again sends it' report b.example
 is "$(requests)" "$n" 'indeed'
 is "$(report --again b.example)" 'b.example	posted	https://reports.example/b' '--again'
-is "$(cat queue/state/tlsrpt/20261121/b.example)" 'sent https://reports.example/b' 'is known now'
+is "$(cat queue/state/tlsrpt/$PLAIN/b.example)" 'sent https://reports.example/b' 'is known now'
 bg python3 -c '
 import fcntl, time
 f = open("queue/state/tlsrpt/lock", "r+")
@@ -130,8 +133,8 @@ kill $!
 wait $! 2>/dev/null
 mkdir queue/state/tlsrpt/20200101 && touch queue/state/tlsrpt/20200101/x.example
 report b.example >/dev/null
-is "$(ls queue/state/tlsrpt)" '20261121
-lock' 'days long past are forgotten'
+is "$(ls queue/state/tlsrpt)" "$PLAIN
+lock" 'days long past are forgotten'
 is "$(report --date 2026-11-20; echo $?)" 0 'a day without a log'
 fails 'not a day' 64 'tls-report: --date: "yesterday" is not yyyy-mm-dd' tls-report --date yesterday
 fails 'not a sender' 64 'tls-report: --from: "nobody" is no mailbox' report --from nobody
