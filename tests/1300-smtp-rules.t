@@ -167,16 +167,27 @@ script <<'E'
 RCPT 550 5.1.1 no such user
 E
 letter u@x.example
+letter w@x.example
 run_all 'nobody is taken, BDAT'
-is "$(outcomes)" 'bounced u@x.example 1 550 5.1.1 no such user' 'what is said to BDAT counts for none'
+is "$(outcomes)" 'bounced u@x.example 1 550 5.1.1 no such user
+bounced w@x.example 1 550 5.1.1 no such user' 'what is said to BDAT counts for none'
+like "$(groups | sed -n '3p')" '^RSET . MAIL FROM:<s@d.example> .* RCPT TO:<w@x.example> . BDAT' 'RSET ends it'
 
 script <<'E'
 offer
 RCPT 550 5.1.1 no such user
 E
 letter u@x.example v@x.example
+letter w@x.example
 run_all 'nobody is taken, without pipelining'
-is "$(commands | grep -c DATA)" 0 'DATA is not asked for'
+is "$(commands)" 'EHLO h.example
+MAIL FROM:<s@d.example>
+RCPT TO:<u@x.example>
+RCPT TO:<v@x.example>
+RSET
+MAIL FROM:<s@d.example>
+RCPT TO:<w@x.example>
+QUIT' 'DATA is not asked for, and RSET ends it'
 
 # --- DATA and the end
 
