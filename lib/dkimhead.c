@@ -52,7 +52,6 @@ collect(struct dkimhead *h, struct span header)
 		if (h->n == h->field_room) {
 			h->field_room = h->n ? h->n + h->n / 2 : FIELDS_FEW;
 			h->fields = mem_grow(h->fields, h->field_room, sizeof *h->fields);
-			h->above = mem_grow(h->above, h->field_room, sizeof *h->above);
 		}
 		h->fields[h->n++] = f;
 	}
@@ -60,15 +59,17 @@ collect(struct dkimhead *h, struct span header)
 }
 
 static void
-empty_slots(struct dkimhead *h)
+empty_index(struct dkimhead *h)
 {
 	h->slots = 2 * FIELDS_FEW;
 	while (h->slots < 2 * h->n)
 		h->slots *= 2;
-	if (h->slots > h->slot_room) {
-		h->last = mem_grow(h->last, h->slots, sizeof *h->last);
-		h->slot_room = h->slots;
+	if (2 * h->slots > h->index_room) {
+		h->index_room = 2 * h->slots;
+		h->last = mem_grow(h->last, h->index_room, sizeof *h->last);
 	}
+	h->above = h->last + h->slots;
+	h->next = h->above + h->n;
 	memset(h->last, UINT8_MAX, h->slots * sizeof *h->last); /* each is DKIMHEAD_NONE */
 	h->seed = (uint64_t)(uintptr_t)h->last;
 }
@@ -80,7 +81,7 @@ dkimhead_open(struct dkimhead *h, struct span header)
 		dkimhead_free(h);
 	h->n = 0;
 	collect(h, header);
-	empty_slots(h);
+	empty_index(h);
 	for (size_t i = 0; i < h->n; i++) {
 		uint32_t *last = slot(h, h->fields[i].name);
 
@@ -93,7 +94,6 @@ void
 dkimhead_free(struct dkimhead *h)
 {
 	free(h->fields);
-	free(h->above);
 	free(h->last);
 	memset(h, 0, sizeof *h);
 }
@@ -119,8 +119,7 @@ dkimhead_form(const struct dkimhead *h, enum dkim_canon canon, struct span names
     struct span signature, struct buf *out)
 {
 	struct cur c = cur_span(names);
-	/* By a name's lowest field: the one that is next of that name. */
-	uint32_t *next = mem_grow(NULL, h->n + 1, sizeof *next);
+	uint32_t *next = h->next; /* by a name's lowest field: the one that is next of that name */
 
 	for (size_t i = 0; i < h->n; i++)
 		next[i] = (uint32_t)i;
@@ -138,5 +137,4 @@ dkimhead_form(const struct dkimhead *h, enum dkim_canon canon, struct span names
 		dkim_field(canon, h->fields[at].whole, out);
 	}
 	dkim_field_unsigned(canon, signature, out);
-	free(next);
 }

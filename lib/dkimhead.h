@@ -15,13 +15,14 @@ struct dkimhead {
 	struct msg_field *fields; /* from the top; spans lent by the header section */
 	size_t n;
 	size_t bad;      /* where a line stands that is no field, which ends the list; else SIZE_MAX */
-	uint32_t *above; /* of each field, the next one above with its name */
 	/* A hash table of the names, without case: each one's lowest field, or none.  Seeded, since names come
 	 * from outside. */
 	uint32_t *last;
 	size_t slots; /* a power of two, at least twice n */
 	uint64_t seed;
-	size_t field_room, slot_room;
+	/* In last's piece of memory: of each field, the next one above with its name, and dkimhead_form()'s notes. */
+	uint32_t *above, *next;
+	size_t field_room, index_room;
 };
 #define DKIMHEAD_INIT {.fields = NULL}
 
@@ -37,7 +38,7 @@ size_t dkimhead_count(const struct dkimhead *h, struct span name);
 /* What a signature hashes of the header, 3.7, behind what is in out: the fields that `names`, the value of
  * h=, lists, each from the bottom up and nothing for those that are not there (or not so often), and then
  * the signature's field itself, without the value of b= and without its last line end.  Names are without
- * case; white space and folds between them are passed over. */
+ * case; white space and folds between them are passed over.  Writes its notes into h: one thread at a time. */
 void dkimhead_form(const struct dkimhead *h, enum dkim_canon canon, struct span names,
     struct span signature, struct buf *out);
 
