@@ -92,6 +92,10 @@
 #define SYS_OLD_FORKS(never)
 #define SYS_OLD_CALLS(never)
 #endif
+/* s390x has the newer one alone. */
+#ifndef SYS_accept
+#define SYS_accept SYS_accept4
+#endif
 /* The same number everywhere, and younger than some headers. */
 #ifndef SYS_openat2
 #define SYS_openat2 437
