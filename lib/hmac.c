@@ -64,10 +64,12 @@ void
 hmac_sha256_of(struct span key, struct span a, struct span b, unsigned char out[HMAC_SHA256_BYTES])
 {
 	struct hmac_sha256_ctx c;
-	uint64_t n = a.n;
+	uint8_t n[sizeof(uint64_t)]; /* the least first, whatever the machine: hosts share keys */
 
+	for (size_t i = 0; i < sizeof n; i++)
+		n[i] = (uint8_t)((uint64_t)a.n >> 8 * i);
 	library()->nettle_hmac_sha256_set_key(&c, key.n, (const uint8_t *)key.p);
-	library()->nettle_hmac_sha256_update(&c, sizeof n, (const uint8_t *)&n);
+	library()->nettle_hmac_sha256_update(&c, sizeof n, n);
 	library()->nettle_hmac_sha256_update(&c, a.n, (const uint8_t *)a.p);
 	library()->nettle_hmac_sha256_update(&c, b.n, (const uint8_t *)b.p);
 	library()->nettle_hmac_sha256_digest(DIGEST(&c, HMAC_SHA256_BYTES, out));

@@ -73,7 +73,7 @@ import hmac, struct, sys
 key = bytes.fromhex(open(sys.argv[1]).read())
 day = sys.argv[2].split("+b", 1)[1][:4]
 a = b"return path %s news@h.example" % day.encode()
-n = int.from_bytes(hmac.digest(key, struct.pack("=Q", len(a)) + a + b"bob@x.example", "sha256")[:8], "big") >> 4
+n = int.from_bytes(hmac.digest(key, struct.pack("<Q", len(a)) + a + b"bob@x.example", "sha256")[:8], "big") >> 4
 proof = "".join("0123456789abcdefghjkmnpqrstvwxyz"[n >> 5 * i & 31] for i in reversed(range(12)))
 print("News+b%s%s-Bob=x.example@H.example" % (day, proof))' "$T/q/state/key" "$path")" 'is the same'
 
