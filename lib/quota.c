@@ -170,11 +170,12 @@ quota_key(const struct net_addr *a, enum quota_who who, struct buf *out)
 }
 
 static uint64_t
-number(const unsigned char *p)
+number(const unsigned char *p) /* its least byte first */
 {
-	uint64_t v;
+	uint64_t v = 0;
 
-	memcpy(&v, p, sizeof v);
+	for (size_t i = sizeof v; i > 0; i--)
+		v = v << 8 | p[i - 1];
 	return v;
 }
 

@@ -207,6 +207,31 @@ take(struct quota *q, enum quota_who who, const char *key, uint32_t limit, uint3
 	return rc ? -rc : good;
 }
 
+/* Where a record is, and its tag, by openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef of
+ * "\4\0\0\0\0\0\0\0userann": 16 bytes of tag, and of the next 8, the least first, which of 1024 sets. */
+static void
+test_place(int dir)
+{
+	static const unsigned char tag[] = {0x99, 0x3b, 0xc3, 0xd9, 0xcb, 0x09, 0xb7, 0x76, 0x81, 0x0c,
+	    0x8c, 0x0f, 0x12, 0xda, 0x3e, 0xef}, next[] = {0x39, 0x17, 0x9c, 0x7b, 0x3e, 0xd3, 0xfd, 0x18};
+	uint64_t set = (next[0] | (unsigned)next[1] << 8) % 1024;
+	int fd = openat(dir, "quota", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct err e = ERR_INIT;
+	struct quota *q = NULL;
+	char is[sizeof tag] = "";
+	size_t got = 0;
+
+	io_pwrite(fd, B("relaykit quota 1\n0123456789abcdef0123456789abcdef"), 0, &e);
+	is_num(quota_open(&q, dir, &e), 0, "a file of another machine");
+	is_num(take(q, QUOTA_USER, "ann", 1, 1), 1, "its user");
+	io_pread(fd, is, sizeof is, 4096 + set * 8 * (sizeof tag + METER_BYTES), &got, &e);
+	is_mem(is, got, tag, sizeof tag, "is where every machine looks for her");
+	quota_close(q);
+	close(fd);
+	unlinkat(dir, "quota", 0);
+	err_free(&e);
+}
+
 static void
 test_processes(int dir)
 {
@@ -329,6 +354,7 @@ main(void)
 	test_pack();
 	if (!mkdtemp(path) || (dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		return 1;
+	test_place(dir);
 	test_quota(dir);
 	test_processes(dir);
 	unlinkat(dir, "quota", 0);
