@@ -405,7 +405,7 @@ static struct span
 last_site(const struct journal *j)
 {
 	for (size_t i = 0; i < j->n; i++) {
-		const struct journal_reply *r = journal_last(j, i);
+		const struct journal_reply *r = j->rcpts[i].last;
 
 		if (r && journal_is_open(&j->rcpts[i]) && *r->site)
 			return span_of(r->site);

@@ -60,15 +60,11 @@ journal_is_open(const struct journal_rcpt *r)
 	return r->is == JOURNAL_OPEN || r->is == JOURNAL_DEFERRED;
 }
 
-const struct journal_reply *
-journal_last(const struct journal *j, size_t i)
+bool
+journal_same_reply(const struct journal_reply *a, const struct journal_reply *b)
 {
-	const struct journal_reply *own = j->rcpts[i].last;
-
-	if (!own)
-		return j->last;
-	return j->last && journal_is_open(&j->rcpts[i]) && j->last->at_us >= own->at_us ? j->last :
-	    own;
+	return a == b || (a && b && a->code == b->code && strcmp(a->status, b->status) == 0 &&
+	    strcmp(a->text, b->text) == 0 && strcmp(a->site, b->site) == 0 && strcmp(a->peer, b->peer) == 0);
 }
 
 static void
@@ -93,7 +89,6 @@ journal_free(struct journal *j)
 	for (size_t i = 0; i < j->n; i++)
 		reply_del(j->rcpts[i].last);
 	free(j->rcpts);
-	reply_del(j->last);
 	free(j->held_by);
 	free(j->held_why);
 	notice_del(j);
@@ -164,7 +159,7 @@ outcome_named(struct span word, enum journal_is *is)
 static void
 expired(struct journal *j, size_t i, const struct json_val *line, const struct json_val *one, uint64_t at_us)
 {
-	const struct journal_reply *before = journal_last(j, i);
+	const struct journal_reply *before = j->rcpts[i].last;
 	char *said = before ? mem_dup(before->status, strlen(before->status)) : NULL;
 
 	reply_set(&j->rcpts[i].last, line, one, at_us);
@@ -197,39 +192,17 @@ do_outcome(struct journal *j, const struct json_val *line, uint64_t at_us, struc
 	return 0;
 }
 
-/* A deferral behind an outcome may say when alone: the server's reply stays the last word. */
+/* What was said to whom stands in outcomes; this is about all who are left. */
 static void
-deferral_reply(struct journal_reply **r, const struct json_val *line, uint64_t at_us)
+do_deferred(struct journal *j, const struct json_val *line)
 {
-	if (json_get_num(line, "code", 0) != 0 || json_get_str(line, "text").n > 0)
-		reply_set(r, line, line, at_us);
-}
-
-static int
-do_deferred(struct journal *j, const struct json_val *line, uint64_t at_us, struct err *e)
-{
-	const struct json_val *list = json_get(line, "rcpt");
 	uint64_t next = get_u64(line, "next");
 
 	if (next > 0)
 		j->next_s = next;
-	if (json_count(list) == 0) {
-		deferral_reply(&j->last, line, at_us);
-		for (size_t i = 0; i < j->n; i++)
-			if (j->rcpts[i].is == JOURNAL_OPEN)
-				j->rcpts[i].is = JOURNAL_DEFERRED;
-		return 0;
-	}
-	for (size_t i = 0, n = json_count(list); i < n; i++) {
-		struct journal_rcpt *r = rcpt_at(j, json_num_at(list, i, -1));
-
-		if (!r)
-			return bad_line(e, "deferred: no such recipient");
-		if (r->is == JOURNAL_OPEN)
-			r->is = JOURNAL_DEFERRED;
-		deferral_reply(&r->last, line, at_us);
-	}
-	return 0;
+	for (size_t i = 0; i < j->n; i++)
+		if (j->rcpts[i].is == JOURNAL_OPEN)
+			j->rcpts[i].is = JOURNAL_DEFERRED;
 }
 
 static bool
@@ -316,13 +289,13 @@ do_line(struct journal *j, const struct json_val *line, struct err *e)
 		return do_sending(j, line, at_us, e);
 	if (span_eq(what, SPAN("outcome")))
 		return do_outcome(j, line, at_us, e);
-	if (span_eq(what, SPAN("deferred")))
-		return do_deferred(j, line, at_us, e);
 	if (span_eq(what, SPAN("success")))
 		return do_success(j, line, e);
 	if (span_eq(what, SPAN("notice")))
 		return do_notice(j, line, at_us, e);
-	if (span_eq(what, SPAN("noticed"))) {
+	if (span_eq(what, SPAN("deferred"))) {
+		do_deferred(j, line);
+	} else if (span_eq(what, SPAN("noticed"))) {
 		do_noticed(j, line);
 	} else if (span_eq(what, SPAN("held"))) {
 		j->held = true;
@@ -400,14 +373,6 @@ place(struct buf *out, uint32_t attempt_n, struct span site)
 }
 
 static void
-reply(struct buf *out, int code, struct span status, struct span text)
-{
-	json_num(out, "code", code);
-	json_str(out, "status", status);
-	json_str(out, "text", text);
-}
-
-static void
 indices(struct buf *out, const uint32_t *rcpts, size_t n)
 {
 	json_arr(out, "rcpt");
@@ -447,7 +412,9 @@ journal_outcome_rcpt(struct buf *out, uint32_t rcpt, enum journal_is as, int cod
 	json_open(out);
 	json_num(out, "i", rcpt);
 	json_str(out, "as", span_of(journal_is_names[as]));
-	reply(out, code, status, text);
+	json_num(out, "code", code);
+	json_str(out, "status", status);
+	json_str(out, "text", text);
 	json_close(out);
 }
 
@@ -459,18 +426,13 @@ journal_outcome_end(struct buf *out, size_t start)
 }
 
 void
-journal_deferred(struct buf *out, uint64_t at_us, uint32_t attempt_n, uint64_t next_s,
-    struct span site, int code, struct span status, struct span text, const uint32_t *rcpts,
-    size_t n)
+journal_deferred(struct buf *out, uint64_t at_us, uint32_t attempt_n, uint64_t next_s, struct span site)
 {
 	size_t start = begin(out, SPAN("deferred"), at_us);
 
 	json_num(out, "attempt", attempt_n);
 	json_num(out, "next", (int64_t)next_s);
 	json_str(out, "site", site);
-	reply(out, code, status, text);
-	if (n > 0)
-		indices(out, rcpts, n);
 	journal_seal(out, start);
 }
 

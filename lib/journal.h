@@ -6,7 +6,7 @@
  *     sending    content is about to go to these recipients: in doubt until an outcome names them,
  *                or a person says released or retry
  *     outcome    what became of them: delivered, deferred, failed or expired
- *     deferred   the message, or some of its recipients, waits until next
+ *     deferred   the message waits until next
  *     held, released, retry    a person (or a policy) said so
  *     success    delivered to recipients who are to be told of it by us (RFC 3461 4.1)
  *     notice     the sender is about to be told of these recipients, in a notice of that id
@@ -52,7 +52,7 @@ struct journal_rcpt {
 	bool doubt;         /* content was sent and the outcome is not known */
 	bool warned, told;  /* a notice was begun of its delay; of its end */
 	enum journal_told success; /* delivered: what its sender wants to hear of that from us */
-	struct journal_reply *last; /* of this recipient alone; NULL: none */
+	struct journal_reply *last; /* word on this recipient; NULL: none */
 };
 
 struct journal {
@@ -63,7 +63,6 @@ struct journal {
 	uint32_t attempts; /* the highest attempt that was written down */
 	uint64_t next_s;   /* when it is due, as the last deferral or retry says; 0: not said */
 	uint64_t doubt_us; /* when the oldest doubt began */
-	struct journal_reply *last; /* of the whole message: connection trouble; NULL: none */
 	bool held;
 	uint64_t held_us, changed_us; /* when it was held; when anything was last written */
 	uint64_t retried_us; /* when a person last said retry, which ends hold-until; 0: never */
@@ -90,9 +89,8 @@ int journal_replay(struct span lines, size_t n_rcpts, struct journal *out, struc
 void journal_free(struct journal *j);
 
 bool journal_is_open(const struct journal_rcpt *r); /* open or deferred */
-
-/* The last word on recipient i: its own reply or the whole message's, whichever is newer; NULL. */
-const struct journal_reply *journal_last(const struct journal *j, size_t i);
+/* Whether two recipients were told the same by the same server; NULL is what nobody has said. */
+bool journal_same_reply(const struct journal_reply *a, const struct journal_reply *b);
 
 /* --- the writers */
 
@@ -106,10 +104,8 @@ void journal_outcome_rcpt(struct buf *out, uint32_t rcpt, enum journal_is as, in
     struct span status, struct span text);
 void journal_outcome_end(struct buf *out, size_t start);
 
-/* n 0: all recipients still open. */
-void journal_deferred(struct buf *out, uint64_t at_us, uint32_t attempt, uint64_t next_s,
-    struct span site, int code, struct span status, struct span text, const uint32_t *rcpts,
-    size_t n);
+/* All recipients that are still open. */
+void journal_deferred(struct buf *out, uint64_t at_us, uint32_t attempt, uint64_t next_s, struct span site);
 
 /* as: JOURNAL_TOLD_RELAYED, where the next hop tells nobody, or JOURNAL_TOLD_DELIVERED. */
 void journal_success(struct buf *out, uint64_t at_us, enum journal_told as, const uint32_t *rcpts,

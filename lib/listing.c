@@ -106,7 +106,7 @@ listing_reply(struct buf *out, const struct journal_reply *r)
 	buf_str(out, r->text);
 }
 
-/* The last word on the message: of its whole, or of its first open recipient. */
+/* Of the first open recipient of whom something was said. */
 static const struct journal_reply *
 last_word(const struct journal *j)
 {
@@ -114,8 +114,8 @@ last_word(const struct journal *j)
 
 	for (size_t i = 0; i < j->n && !r; i++)
 		if (journal_is_open(&j->rcpts[i]))
-			r = journal_last(j, i);
-	return r ? r : j->last;
+			r = j->rcpts[i].last;
+	return r;
 }
 
 static void
@@ -202,7 +202,7 @@ static void
 rcpt_json(struct buf *out, const struct queue_entry *t, const struct journal *j, size_t i)
 {
 	const struct journal_rcpt *r = &j->rcpts[i];
-	const struct journal_reply *last = journal_last(j, i);
+	const struct journal_reply *last = r->last;
 	struct buf text = BUF_INIT;
 
 	json_open(out);
@@ -288,11 +288,11 @@ listing_mailq(struct buf *out, const struct queue_entry *t, const struct journal
 		prog_escape(out, t->env.sender);
 	buf_ch(out, '\n');
 	for (size_t i = 0; i < t->env.n; i++) {
-		const struct journal_reply *r = journal_last(j, i);
+		const struct journal_reply *r = j->rcpts[i].last;
 
 		if (!journal_is_open(&j->rcpts[i]))
 			continue;
-		if (r && r != said)
+		if (r && !journal_same_reply(r, said))
 			mailq_reason(out, r);
 		said = r;
 		buf_fmt(out, "%*s", MAILQ_ADDRESS, "");
@@ -338,7 +338,7 @@ named_time(struct buf *out, const char *name, uint64_t s)
 static void
 show_rcpt(struct buf *out, const struct queue_entry *t, const struct journal *j, size_t i)
 {
-	const struct journal_reply *last = journal_last(j, i);
+	const struct journal_reply *last = j->rcpts[i].last;
 
 	buf_fmt(out, "%-12s", "recipient");
 	prog_escape(out, t->env.rcpts[i].addr);

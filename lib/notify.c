@@ -229,7 +229,7 @@ static struct notice_rcpt
 rcpt_of(const struct work *w, const struct journal_notice_rcpt *v)
 {
 	const struct entry_rcpt *r = &w->t->env.rcpts[v->i];
-	const struct journal_reply *last = journal_last(w->j, v->i);
+	const struct journal_reply *last = w->j->rcpts[v->i].last;
 	struct notice_rcpt out = {.addr = r->addr, .orcpt = param(r->params, "ORCPT="),
 	    .action = action_of(v->as), .status = {"", 0}, .said = {"", 0}, .text = {"", 0}, .remote = {"", 0},
 	    .message = {"", 0}};

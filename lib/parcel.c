@@ -447,7 +447,7 @@ expire(struct parcel *p)
 
 	replay_all(p, &j);
 	for (size_t i = 0; i < n; i++) {
-		const struct journal_reply *last = journal_last(&j, open[i]);
+		const struct journal_reply *last = j.rcpts[open[i]].last;
 		struct parcel_word w = {.as = JOURNAL_EXPIRED, .status = SPAN("4.4.7"),
 		    .text = SPAN("not delivered within its lifetime"), .site = span_of(p->site),
 		    .host = {"", 0}, .addr = {"", 0}, .tls = {"", 0}};
@@ -500,8 +500,7 @@ finish_deferred(struct parcel *p, struct err *e)
 	uint64_t next = due_again(p);
 	int rc;
 
-	journal_deferred(&p->pending, io_time_us(), p->attempt, next, span_of(p->site), 0,
-	    (struct span){"", 0}, (struct span){"", 0}, NULL, 0);
+	journal_deferred(&p->pending, io_time_us(), p->attempt, next, span_of(p->site));
 	rc = write_last(p, e);
 	/* Where the journal could not be written the wait is still ours to keep. */
 	if (!rc || rc == EX_TEMPFAIL) {

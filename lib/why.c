@@ -173,7 +173,7 @@ time_line(struct buf *out, const char *label, uint64_t s)
 static const struct journal_reply *
 told(const struct journal *j, size_t i, bool all)
 {
-	return all || journal_is_open(&j->rcpts[i]) ? journal_last(j, i) : NULL;
+	return all || journal_is_open(&j->rcpts[i]) ? j->rcpts[i].last : NULL;
 }
 
 static void
@@ -201,7 +201,7 @@ last_words(struct buf *out, const struct journal *j, const struct envelope *env)
 		all &= !journal_is_open(&j->rcpts[i]);
 	for (size_t i = 0; i < j->n; i++) {
 		r = told(j, i, all);
-		several |= r && one && r != one;
+		several |= r && one && !journal_same_reply(r, one);
 		one = r ? r : one;
 	}
 	for (size_t i = 0; several && i < j->n; i++)

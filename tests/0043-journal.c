@@ -39,16 +39,10 @@ writers(void)
 	    "{\"i\":0,\"as\":\"delivered\",\"code\":250,\"status\":\"2.0.0\",\"text\":\"ok\"},"
 	    "{\"i\":1,\"as\":\"deferred\",\"code\":0,\"status\":\"4.4.2\",\"text\":\"a\\n\\\"b\"}]",
 	    "outcome");
-	journal_deferred(
-	    &b, T0, 3, 1795341900, SPAN("s"), 0, SPAN("4.4.1"), SPAN("connect"), NULL, 0);
+	journal_deferred(&b, T0, 3, 1795341900, SPAN("s"));
 	line_is(&b,
-	    "{\"do\":\"deferred\",\"at\":1795341600000000,\"attempt\":3,\"next\":1795341900,"
-	    "\"site\":\"s\",\"code\":0,\"status\":\"4.4.1\",\"text\":\"connect\"",
+	    "{\"do\":\"deferred\",\"at\":1795341600000000,\"attempt\":3,\"next\":1795341900,\"site\":\"s\"",
 	    "deferred");
-	journal_deferred(&b, T0, 3, 1, SPAN("s"), 450, SPAN("4.2.1"), SPAN("x"), second, 1);
-	line_is(&b, "{\"do\":\"deferred\",\"at\":1795341600000000,\"attempt\":3,\"next\":1,"
-	    "\"site\":\"s\",\"code\":450,\"status\":\"4.2.1\",\"text\":\"x\",\"rcpt\":[1]",
-	    "deferred for one");
 	journal_mark(&b, T0, "held", SPAN("uid 1000"), SPAN("looks odd"));
 	line_is(&b,
 	    "{\"do\":\"held\",\"at\":1795341600000000,\"by\":\"uid 1000\",\"why\":\"looks odd\"",
@@ -85,8 +79,8 @@ histories(void)
 	size_t start;
 
 	is_num(replay(&b, 2, &j), 0, "no history");
-	ok(j.n == 2 && j.open == 2 && j.doubts == 0 && j.attempts == 0 && !j.held && !j.last &&
-		j.next_s == 0 && journal_last(&j, 1) == NULL && strcmp(j.held_by, "") == 0,
+	ok(j.n == 2 && j.open == 2 && j.doubts == 0 && j.attempts == 0 && !j.held &&
+		j.next_s == 0 && j.rcpts[1].last == NULL && strcmp(j.held_by, "") == 0,
 	    "says nothing");
 	journal_free(&j);
 
@@ -97,11 +91,10 @@ histories(void)
 	    "sent and nothing more: both in doubt");
 	journal_free(&j);
 
-	journal_deferred(&b, T0 + 2, 1, 77, SPAN("s"), 0, SPAN(""), SPAN("lost"), NULL, 0);
+	journal_deferred(&b, T0 + 2, 1, 77, SPAN("s"));
 	replay(&b, 2, &j);
-	ok(j.doubts == 2 && j.next_s == 77, "a deferral is no outcome");
-	is_str(j.last->text, "lost", "but a last word");
-	ok(journal_last(&j, 0) == j.last, "on every recipient");
+	ok(j.doubts == 2 && j.next_s == 77 && !j.rcpts[0].last && j.rcpts[0].is == JOURNAL_DEFERRED,
+	    "a deferral is no outcome");
 	journal_free(&j);
 
 	start = journal_outcome(&b, T0 + 3, 2, SPAN("s"), SPAN("mx1"), SPAN("a"));
@@ -112,9 +105,9 @@ histories(void)
 		j.attempts == 2 && j.rcpts[1].is == JOURNAL_DELIVERED &&
 		j.rcpts[0].is == JOURNAL_DEFERRED,
 	    "an outcome of one leaves the other in doubt");
-	is_str(journal_last(&j, 1)->text, "ok", "each has its own last word");
-	is_str(journal_last(&j, 1)->peer, "mx1", "and who said it");
-	is_str(journal_last(&j, 0)->text, "lost", "and the message's where it has none");
+	is_str(j.rcpts[1].last->text, "ok", "each has its own last word");
+	is_str(j.rcpts[1].last->peer, "mx1", "and who said it");
+	ok(!j.rcpts[0].last, "and who has none, none");
 	journal_free(&j);
 
 	journal_mark(&b, T0 + 4, "held", SPAN("policy in_doubt"), SPAN("why"));
@@ -134,17 +127,23 @@ histories(void)
 	start = journal_outcome(&b, T0 + 7, 3, SPAN("s"), SPAN("mx1"), SPAN("a"));
 	journal_outcome_rcpt(&b, 0, JOURNAL_DEFERRED, 451, SPAN("4.3.0"), SPAN("later"));
 	journal_outcome_end(&b, start);
-	journal_deferred(&b, T0 + 8, 3, 98, SPAN("s"), 0, SPAN(""), SPAN(""), NULL, 0);
+	journal_deferred(&b, T0 + 8, 3, 98, SPAN("s"));
 	replay(&b, 2, &j);
-	ok(j.next_s == 98, "a deferral that only says when");
-	is_str(journal_last(&j, 0)->text, "later", "leaves the server's word as it was");
+	ok(j.next_s == 98, "a deferral says when");
+	is_str(j.rcpts[0].last->text, "later", "and leaves the server's word as it was");
 	journal_free(&j);
 
-	journal_deferred(&b, T0 + 8, 4, 99, SPAN("s"), 0, SPAN("4.4.1"), SPAN("connect"), NULL, 0);
+	start = journal_outcome(&b, T0 + 8, 4, SPAN("s"), SPAN(""), SPAN(""));
+	journal_outcome_rcpt(&b, 0, JOURNAL_DEFERRED, 0, SPAN("4.4.1"), SPAN("connect"));
+	journal_outcome_end(&b, start);
+	journal_deferred(&b, T0 + 8, 4, 99, SPAN("s"));
 	replay(&b, 2, &j);
 	ok(j.doubts == 0 && j.open == 1 && j.next_s == 99 && j.attempts == 4, "tried again");
-	is_str(journal_last(&j, 0)->text, "connect", "the newer word is the last");
-	is_str(journal_last(&j, 1)->text, "ok", "a finished recipient keeps its own");
+	is_str(j.rcpts[0].last->text, "connect", "the newer word is the last");
+	is_str(j.rcpts[1].last->text, "ok", "a finished recipient keeps its own");
+	ok(!journal_same_reply(j.rcpts[0].last, j.rcpts[1].last) && !journal_same_reply(NULL, j.rcpts[1].last) &&
+		journal_same_reply(NULL, NULL),
+	    "which is another");
 	journal_free(&j);
 
 	journal_mark(&b, T0 + 9000000, "retry", SPAN("uid 0"), SPAN(""));
@@ -161,7 +160,7 @@ histories(void)
 	journal_outcome_end(&b, start);
 	replay(&b, 2, &j);
 	ok(j.open == 0 && j.rcpts[1].is == JOURNAL_DELIVERED, "who has it is never open again");
-	is_str(journal_last(&j, 1)->text, "ok", "whatever is said later");
+	is_str(j.rcpts[1].last->text, "ok", "whatever is said later");
 	journal_free(&j);
 	buf_free(&b);
 }
@@ -181,7 +180,7 @@ odd(void)
 	    "{\"do\":\"outcome\",\"rcpt\":[{\"i\":2,\"as\":\"failed\"}]",
 	    "{\"do\":\"outcome\",\"rcpt\":[{\"i\":0,\"as\":\"open\"}]",
 	    "{\"do\":\"outcome\",\"rcpt\":[{\"i\":0}]", "{\"do\":\"outcome\",\"rcpt\":[0]",
-	    "{\"do\":\"deferred\",\"rcpt\":[2]", "{\"do\":\"deferred\",,"};
+	    "{\"do\":\"deferred\",,"};
 	struct buf b = BUF_INIT;
 	struct journal j;
 
@@ -267,9 +266,26 @@ given_up(void)
 	journal_outcome_rcpt(&b, 0, JOURNAL_EXPIRED, 451, SPAN("4.4.7"), SPAN("greylisted"));
 	journal_outcome_end(&b, start);
 	is_num(journal_replay((struct span){b.s, b.len}, 2, &j, &e), 0, "replayed");
-	is_str(journal_last(&j, 0)->status, "4.4.7", "expired");
-	is_str(journal_last(&j, 0)->said, "4.2.0", "and what the reply had");
-	ok(!journal_last(&j, 1)->said, "of a refusal that is the same");
+	is_str(j.rcpts[0].last->status, "4.4.7", "expired");
+	is_str(j.rcpts[0].last->said, "4.2.0", "and what the reply had");
+	ok(!j.rcpts[1].last->said, "of a refusal that is the same");
+	journal_free(&j);
+	buf_free(&b);
+}
+
+static void
+same(void)
+{
+	struct buf b = BUF_INIT;
+	struct journal j;
+	size_t start = journal_outcome(&b, T0, 1, SPAN("s"), SPAN("mx1"), SPAN(""));
+
+	journal_outcome_rcpt(&b, 0, JOURNAL_DEFERRED, 0, SPAN("4.4.1"), SPAN("connect"));
+	journal_outcome_rcpt(&b, 1, JOURNAL_DEFERRED, 0, SPAN("4.4.1"), SPAN("connect"));
+	journal_outcome_end(&b, start);
+	replay(&b, 2, &j);
+	ok(j.rcpts[0].last != j.rcpts[1].last && journal_same_reply(j.rcpts[0].last, j.rcpts[1].last),
+	    "two were told the same");
 	journal_free(&j);
 	buf_free(&b);
 }
@@ -281,6 +297,7 @@ main(void)
 	writers();
 	histories();
 	notices();
+	same();
 	odd();
 	return tap_done();
 }

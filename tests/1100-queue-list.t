@@ -103,12 +103,12 @@ like "$(cat "$T/out")" "^id +$b$" 'show: the id'
 like "$(cat "$T/out")" '^sender +<>$' 'the empty sender'
 like "$(cat "$T/out")" '^recipient +carl@example.com \(deferred\)$' 'each recipient'
 like "$(cat "$T/out")" '^  Subject: café \\x1b\[2J$' 'the headers, escaped'
-like "$(cat "$T/out")" '^journal +\{"do":"deferred"' 'the journal'
+like "$(cat "$T/out")" '^journal +\{"do":"outcome"' 'the journal'
 is "$(grep -c "$(printf '\033')" "$T/out")" 0 'no escape reaches the terminal'
 is "$(grep -c '^  body' "$T/out")" 0 'the body is left out'
 smtp-queue show --json "$b" >"$T/out"
 ok 'show --json' python3 -c 'import json,sys; o=json.load(sys.stdin)
-assert o["headers"].endswith("\r\n\r\n") and o["journal"][0]["do"] == "deferred"' <"$T/out"
+assert o["headers"].endswith("\r\n\r\n") and [l["do"] for l in o["journal"]] == ["outcome", "deferred"]' <"$T/out"
 fails 'show what is not there' 66 'smtp-queue: 0123456789abcdef is not in the queue' \
     smtp-queue show 0123456789abcdef
 fails 'a full disk is not success' 75 'smtp-queue: stdout: No space left on device' \

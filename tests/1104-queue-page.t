@@ -12,7 +12,7 @@ at = next(i for i, l in enumerate(lines) if l.startswith("Subject"))
 end = next(i for i, l in enumerate(lines) if l.startswith("{"))
 header = "".join(l + "\n" for l in lines[:at]).encode()
 content = "".join(l + "\r\n" for l in lines[at:end]).encode()
-journal = "".join(lines[end:]).encode() + b"\n"
+journal = "".join(lines[end:]).replace('{"do"', '\n{"do"')[1:].encode() + b"\n"
 def crc32c(b): # RFC 3720 B.4, bit by bit
     c = 0xffffffff
     for x in b:
@@ -22,8 +22,9 @@ def crc32c(b): # RFC 3720 B.4, bit by bit
     return c ^ 0xffffffff
 assert crc32c(b"123456789") == 0xe3069283
 assert head == "relaykit 1 %010d %016d %08x %08x ---" % (len(header), len(content), crc32c(header), crc32c(content))
-cut = journal.rindex(b',"crc"')
-assert journal[cut:] == b',"crc":"%08x"}\n' % crc32c(journal[:cut])
+for line in journal.splitlines(True):
+    cut = line.rindex(b',"crc"')
+    assert line[cut:] == b',"crc":"%08x"}\n' % crc32c(line[:cut])
 assert name.split(",")[2] == str(len(content))
 d = os.path.join(sys.argv[2], bucket)
 os.makedirs(d)

@@ -52,11 +52,16 @@ history(struct queue_entry *t, const struct what *w)
 	static const uint32_t first[] = {0};
 	struct buf b = BUF_INIT;
 
+	if (w->due) {
+		size_t start = journal_outcome(&b, io_time_us(), 1, SPAN("mx.site.example"), SPAN(""), SPAN(""));
+
+		for (uint32_t i = 0; i < t->env.n; i++)
+			journal_outcome_rcpt(&b, i, JOURNAL_DEFERRED, 451, SPAN("4.3.0"), SPAN("try \033[31mlater"));
+		journal_outcome_end(&b, start);
+		journal_deferred(&b, io_time_us(), 1, w->due, SPAN("mx.site.example"));
+	}
 	if (w->doubt)
 		journal_sending(&b, io_time_us(), 1, SPAN("mx.site.example"), first, 1);
-	if (w->due)
-		journal_deferred(&b, io_time_us(), 1, w->due, SPAN("mx.site.example"), 451,
-		    SPAN("4.3.0"), SPAN("try \033[31mlater"), NULL, 0);
 	must(queue_journal(t, (struct span){b.s, b.len}, 0, &e));
 	if (w->due)
 		must(queue_defer(t, w->due, &e));
