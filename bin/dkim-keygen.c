@@ -328,10 +328,11 @@ check(const struct tool *t, const struct crypt_key *k, struct err *e)
 }
 
 static int
-kind_of(const char *path, enum crypt_kind *kind, struct err *e)
+kind_of(void *arg, const char *path, enum crypt_kind *kind, struct err *e)
 {
+	const struct tool *t = arg;
 	struct signkey *k;
-	int rc = signkey_open(&k, path, NULL, false, e);
+	int rc = signkey_open(&k, path, &t->password, false, e);
 
 	if (rc)
 		return rc;
@@ -345,15 +346,14 @@ step_with_key(struct tool *t, struct buf *said, struct err *e)
 {
 	struct buf path = BUF_INIT;
 	struct signkey *k = NULL;
-	bool seen;
-	int rc = keyplan_find(&t->plan, &path, &seen, e);
+	int rc = keyplan_find(&t->plan, &path, e);
 
 	if (!rc)
 		rc = signkey_open(&k, path.s, &t->password, false, e);
 	if (!rc && strcmp(t->rotate, "publish") == 0)
 		rc = keyplan_publish(&t->plan, signkey_key(k), e);
 	else if (!rc)
-		rc = keyplan_switch(&t->plan, signkey_key(k), kind_of, said, e);
+		rc = keyplan_switch(&t->plan, signkey_key(k), kind_of, t, said, e);
 	signkey_close(k);
 	buf_free(&path);
 	return rc;

@@ -304,15 +304,17 @@ keyplan_make(const struct keyplan *p, const struct crypt_key *k, struct span pem
 }
 
 int
-keyplan_find(const struct keyplan *p, struct buf *path, bool *seen, struct err *e)
+keyplan_find(const struct keyplan *p, struct buf *path, struct err *e)
 {
+	static const char *const states[] = {"seen", "made", "pem"};
 	uint64_t since;
 
-	*seen = age(p, p->selector, "seen", &since);
-	if (!*seen && !age(p, p->selector, "made", &since))
-		return err_set(e, KEYPLAN_REFUSED, "no key %s has been made for %s", p->selector, p->domain);
-	path_of(p, p->selector, *seen ? "seen" : "made", path);
-	return 0;
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+		if (age(p, p->selector, states[i], &since)) {
+			path_of(p, p->selector, states[i], path);
+			return 0;
+		}
+	return err_set(e, KEYPLAN_REFUSED, "no key %s has been made for %s", p->selector, p->domain);
 }
 
 int
@@ -321,7 +323,7 @@ keyplan_publish(const struct keyplan *p, const struct crypt_key *k, struct err *
 	uint64_t ttl, since;
 	int rc = seen_by_all(p, k, &ttl, e);
 
-	if (rc || age(p, p->selector, "seen", &since))
+	if (rc || age(p, p->selector, "seen", &since) || age(p, p->selector, "pem", &since))
 		return rc;
 	return become(p, p->selector, "made", "seen", e);
 }
@@ -329,7 +331,8 @@ keyplan_publish(const struct keyplan *p, const struct crypt_key *k, struct err *
 struct others {
 	const struct keyplan *p;
 	enum crypt_kind kind;
-	int (*kind_of)(const char *path, enum crypt_kind *kind, struct err *e);
+	int (*kind_of)(void *arg, const char *path, enum crypt_kind *kind, struct err *e);
+	void *arg;
 	struct buf names; /* each with a NUL */
 	struct err *e;
 };
@@ -358,7 +361,7 @@ collect_other(void *arg, int dir, const char *name)
 	(void)dir;
 	if (has_state(name, "pem", &selector) && strcmp(selector.s, o->p->selector) != 0) {
 		path_of(o->p, selector.s, "pem", &path);
-		rc = o->kind_of(path.s, &kind, o->e);
+		rc = o->kind_of(o->arg, path.s, &kind, o->e);
 		if (!rc && kind == o->kind)
 			buf_add(&o->names, selector.s, selector.len + 1);
 	}
@@ -367,30 +370,41 @@ collect_other(void *arg, int dir, const char *name)
 	return rc;
 }
 
-int
-keyplan_switch(const struct keyplan *p, const struct crypt_key *k,
-    int (*kind_of)(const char *path, enum crypt_kind *kind, struct err *e), struct buf *said,
-    struct err *e)
+/* Every resolver has the record, and has had time to forget that there was none. */
+static int
+may_sign(const struct keyplan *p, const struct crypt_key *k, bool signs, struct err *e)
 {
-	struct others o = {p, crypt_key_kind(k), kind_of, BUF_INIT, e};
-	struct buf dir = BUF_INIT;
 	uint64_t since, ttl, need = p->wait_s;
 	int rc;
 
-	if (!age(p, p->selector, "seen", &since))
+	if (!age(p, p->selector, "seen", &since) && !signs)
 		return err_set(e, KEYPLAN_REFUSED, "%s is not known to be published: publish comes first",
 		    p->selector);
 	rc = seen_by_all(p, k, &ttl, e);
 	need = ttl > need ? ttl : need;
-	if (!rc && since < need)
-		rc = err_set(e, KEYPLAN_REFUSED,
-		    "%s has been seen for %llu seconds, and resolvers may not know it before %llu",
-		    p->selector, (unsigned long long)since, (unsigned long long)need);
+	if (rc || signs || since >= need)
+		return rc;
+	return err_set(e, KEYPLAN_REFUSED,
+	    "%s has been seen for %llu seconds, and resolvers may not know it before %llu",
+	    p->selector, (unsigned long long)since, (unsigned long long)need);
+}
+
+int
+keyplan_switch(const struct keyplan *p, const struct crypt_key *k,
+    int (*kind_of)(void *arg, const char *path, enum crypt_kind *kind, struct err *e), void *arg,
+    struct buf *said, struct err *e)
+{
+	struct others o = {p, crypt_key_kind(k), kind_of, arg, BUF_INIT, e};
+	struct buf dir = BUF_INIT;
+	uint64_t since;
+	bool signs = age(p, p->selector, "pem", &since);
+	int rc = may_sign(p, k, signs, e);
+
 	buf_fmt(&dir, "%s/%s", p->dir, p->domain);
 	if (!rc)
 		rc = file_each(AT_FDCWD, dir.s, collect_other, &o, e);
 	/* The new one first: interrupted in between both sign, and both are published. */
-	if (!rc)
+	if (!rc && !signs)
 		rc = become(p, p->selector, "seen", "pem", e);
 	for (size_t at = 0; !rc && at < o.names.len; at += strlen(o.names.s + at) + 1) {
 		rc = become(p, o.names.s + at, "pem", "old", e);

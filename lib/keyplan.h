@@ -50,13 +50,15 @@ struct keyplan {
 /* A key's bytes into a file that must not be there, mode 0600, safe on the disk.  EX_CANTCREAT. */
 int keyplan_write(const char *path, struct span pem, struct err *e);
 int keyplan_make(const struct keyplan *p, const struct crypt_key *k, struct span pem, struct err *e);
-/* k: the key of SELECTOR.made or .seen, whichever is there; path is where. */
-int keyplan_find(const struct keyplan *p, struct buf *path, bool *seen, struct err *e);
+/* Where the key of that selector is that is being brought into use, or is in use: k of the next two. */
+int keyplan_find(const struct keyplan *p, struct buf *path, struct err *e);
 int keyplan_publish(const struct keyplan *p, const struct crypt_key *k, struct err *e);
-/* kind_of: the kind of the key in a file, so that only those of the same kind make room. */
+/* Of a key that signs already it does what is left: another of its kind that signs beside it is one that an
+ * interrupted switch has left.  kind_of: the kind of the key in a file, so that only those of the same kind
+ * make room. */
 int keyplan_switch(const struct keyplan *p, const struct crypt_key *k,
-    int (*kind_of)(const char *path, enum crypt_kind *kind, struct err *e), struct buf *said,
-    struct err *e);
+    int (*kind_of)(void *arg, const char *path, enum crypt_kind *kind, struct err *e), void *arg,
+    struct buf *said, struct err *e);
 int keyplan_retire(const struct keyplan *p, struct buf *said, struct err *e);
 /* A line a key: selector, state, seconds since it has it. */
 int keyplan_status(const struct keyplan *p, struct buf *out, struct err *e);

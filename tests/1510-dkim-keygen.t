@@ -116,6 +116,35 @@ is "$(step retire a)" 'a._domainkey.example.com. IN TXT "v=DKIM1; p="' 'retire g
 is "$(ls keys/example.com | tr '\n' ' ')" 'b.pem c.pem ' 'and removes the key'
 is "$(step make a)" 'dkim-keygen: zone: a._domainkey.example.com is published already: take another selector' \
     'nor under one that is still published'
+
+# --- a switch that was killed between the new key and the old one
+rm -r keys
+: >zone
+for k in a b; do
+	step make $k >>zone
+	step publish $k
+	touch -d '2 hours ago' keys/example.com/$k.seen
+	step switch $k >said
+done
+mv keys/example.com/a.old keys/example.com/a.pem
+is "$(step retire a)" 'dkim-keygen: a has not been switched off' 'interrupted: the old one signs still'
+is "$(step switch b) $(ls keys/example.com | tr '\n' ' ')" 'a signs no more a.old b.pem ' 'switch again does what was left'
+is "$(step switch b) $?" ' 0' 'and nothing when nothing is'
+is "$(step publish b) $?" ' 0' 'nor does publish'
+: >zone
+is "$(step switch b)" 'dkim-keygen: zone: b._domainkey.example.com: does not exist' 'whose record must be there still'
+
+# --- encrypted keys
+rm -r keys
+: >zone
+echo secret >pw
+for k in a b; do
+	step make $k --password-file pw >>zone
+	step publish $k --password-file pw
+	touch -d '2 hours ago' keys/example.com/$k.seen
+	step switch $k --password-file pw >said
+done
+is "$(cat said) $(ls keys/example.com | tr '\n' ' ')" 'a signs no more a.old b.pem ' 'encrypted keys make room, too'
 fails 'an unknown step' 64 'dkim-keygen: --rotate: "jump" is none of make, publish, switch, retire, status' \
     dkim-keygen -d example.com -s a --keydir keys --rotate jump --keys zone
 done_testing
