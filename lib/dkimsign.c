@@ -432,7 +432,7 @@ add_name(struct dkimsign_fields *l, struct span name)
 	l->v[l->n++] = (struct dkimsign_chosen){name, 0, DKIMHEAD_NONE, 0};
 }
 
-/* Both lists as one. */
+/* Both lists as one.  Where only the first is given, it says what is signed: nothing else is for the second. */
 struct dkimsign_fields *
 dkimsign_fields_new(const char *names, const char *over)
 {
@@ -448,6 +448,8 @@ dkimsign_fields_new(const char *names, const char *over)
 
 		while (i < l->n && !span_ieq(l->v[i].name, name))
 			i++;
+		if (i == l->n && names && !over)
+			continue;
 		if (i == l->n)
 			add_name(l, name);
 		l->v[i].times = 1;
@@ -526,16 +528,25 @@ names_tag(struct field *f, const struct dkimsign_names *names)
 		buf_ch(f->b, ';');
 }
 
+static bool
+is_signed(const struct dkimsign_names *names, struct span name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (span_ieq(names->v[i].name, name))
+			return true;
+	return false;
+}
+
 /* Each field that is signed, once, in the message's order. */
 static void
-copies_tag(struct field *f, const struct dkimhead *h, const char *names)
+copies_tag(struct field *f, const struct dkimhead *h, const struct dkimsign_names *names)
 {
 	struct buf one = BUF_INIT;
 	bool first = true;
 
 	tag(f, "z", 0);
 	for (size_t i = 0; i < h->n; i++) {
-		if (!listed(names, h->fields[i].name))
+		if (!is_signed(names, h->fields[i].name))
 			continue;
 		buf_cut(&one, 0);
 		if (!first)
@@ -593,7 +604,7 @@ make_field(const struct dkimsign *s, const struct dkimsign_want *w, uint64_t now
 		number_tag(f, "l", b->form.len);
 	names_tag(f, &s->names);
 	if (w->copy)
-		copies_tag(f, s->head, w->names ? w->names : dkimsign_names);
+		copies_tag(f, s->head, &s->names);
 	tag(f, "bh", 0);
 	base64(f, b->digest, CRYPT_SHA256_BYTES);
 	buf_ch(f->b, ';');

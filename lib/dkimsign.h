@@ -22,7 +22,7 @@ struct dkimsign_want { /* one signature; all is lent */
 	enum dkim_canon header, body;
 	const char *identity; /* i=: "local@domain" or "@domain", UTF-8 or A-labels; NULL: none */
 	const char *names;    /* which fields: "From:To:..."; NULL: dkimsign_names */
-	const char *oversign; /* which of them once more than they are there; NULL: dkimsign_oversign */
+	const char *oversign; /* which once more than they are there; NULL: of names, those of dkimsign_oversign */
 	const struct dkimsign_fields *fields; /* those two, parsed for many messages; NULL: for each */
 	bool copy;            /* z=: the signed fields again, as they are */
 	bool query;           /* q=dns/txt, which is the default anyway */

@@ -231,6 +231,17 @@ test_fields(const struct crypt_key *key)
 	looks("oversigned, and a field that --headers does not name", &w, "From: a@example.com\n\n", 0,
 	    "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.com; s=s;\n"
 	    " h=From:From:Cc; ");
+	w.names = "From:Subject";
+	w.oversign = NULL;
+	looks("what --headers does not name is not signed, nor oversigned", &w,
+	    "From: a@example.com\nDate: x\nMessage-ID: <x@y>\n\n", 0,
+	    "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.com; s=s;\n"
+	    " h=From:From:Subject; ");
+	w.oversign = "From:Cc";
+	w.copy = true;
+	looks("and is among the copies", &w, "Cc: b@c\nFrom: a@example.com\n\n", 0,
+	    "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.com; s=s;\n"
+	    " h=From:From:Cc:Cc; z=Cc:b@c|From:a@example.com; ");
 	w.identity = "j\xc3\xb6;=\x40x@b\xc3\xbc" "cher.example.com";
 	w.expire_s = 60;
 	w.query = w.length = w.copy = true;
