@@ -157,6 +157,8 @@ add_signature(struct dkimverify *v, const struct msg_field *f, struct err *e)
 	says = dkimsig_parse(f->value, &s->c.sig, &why);
 	if (dkimhead_last(&v->head, SPAN("From")) == DKIMHEAD_NONE) /* RFC 6376 3.8: not a message to verify */
 		decide(s, DKIM_PERMERROR, "the message has no From field");
+	else if (v->head.bad != SIZE_MAX) /* what stands behind it is no field for us, and may be one for a reader */
+		decide(s, DKIM_PERMERROR, "a line of the header is no field");
 	else if (says != DKIMSIG_GOOD)
 		decide(s, says == DKIMSIG_SYNTAX ? DKIM_NEUTRAL : DKIM_PERMERROR, "%s", err_text(&why));
 	else

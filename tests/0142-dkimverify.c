@@ -338,6 +338,13 @@ shape_test(const struct asker *dns)
 	sign(rsa, T "s=r; h=from", "To: b\r\n", BODY, DKIM_NO_LIMIT, false, &m);
 	is_num(one(dns, (struct span){m.s, m.len}, "the message has no From field", "no From"), DKIM_PERMERROR,
 	    "permerror");
+	buf_cut(&m, 0);
+	sign(rsa, T "s=r; h=from:from", HEADER, BODY, DKIM_NO_LIMIT, false, &m);
+	is_num(one(dns, (struct span){m.s, m.len}, NULL, "oversigned"), DKIM_PASS, "pass");
+	buf_cut(&m, m.len - sizeof BODY - 1);
+	buf_str(&m, "no field\r\nFrom: somebody@else.example\r\n\r\n" BODY);
+	is_num(one(dns, (struct span){m.s, m.len}, "a line of the header is no field",
+	    "another From behind a line that is no field (RFC 6376 3.8)"), DKIM_PERMERROR, "permerror");
 	is_num(one(dns, SPAN(HEADER "\r\n" BODY), "none", "not signed"), DKIM_NONE, "none");
 	is_num(one(dns, SPAN(""), "none", "nothing at all"), DKIM_NONE, "none");
 	buf_free(&m);
