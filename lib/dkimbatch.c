@@ -273,15 +273,17 @@ give_member(void *arg, struct archive_in *a, struct span name, struct err *e)
 	struct dkimcrew_item *item;
 	const char *p;
 	size_t n = 1;
-	int rc = dkimcrew_next(b->crew, SPOOL_MEMORY / 64, &item, e);
+	int rc = dkimcrew_next(b->crew, 0, &item, e);
 
 	b->not_input = rc != 0;
 	if (rc)
 		return rc;
 	buf_add(&item->name, name.p, name.n);
 	item->mtime_s = archive_mtime(a);
-	while (!rc && n > 0 && !(rc = archive_block(a, &p, &n, e)))
+	while (!rc && n > 0 && !(rc = archive_block(a, &p, &n, e))) {
+		dkimcrew_more(b->crew, n);
 		rc = spool_add(&item->spool, p, n, e);
+	}
 	if (rc)
 		item->rc = rc;
 	return rc;
@@ -432,16 +434,31 @@ make_maildir(const char *path, int *fd, struct err *e)
 	return rc ? rc : file_mkdir(*fd, "cur", MAILBOX_MODE, e);
 }
 
+/* The old one; who asks for the signed messages in it would have each message twice. */
+static int
+open_maildir(struct batch *b, struct err *e)
+{
+	char *const *path = b->b->operands;
+	struct stat from, to, st;
+
+	b->from = open(path[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (b->from < 0)
+		return errno == ENOENT ? err_set(e, EX_NOINPUT, "%s: %s", path[0], strerror(errno)) :
+		    err_sys(e, "open %s", path[0]);
+	if (fstatat(b->from, "new", &st, 0) < 0 || fstatat(b->from, "cur", &st, 0) < 0)
+		return err_set(e, EX_NOINPUT, "%s: not a maildir: no new or no cur in it", path[0]);
+	if (fstat(b->from, &from) == 0 && stat(path[1], &to) == 0 && from.st_dev == to.st_dev &&
+	    from.st_ino == to.st_ino)
+		return err_set(e, EX_USAGE, "%s: the new maildir is the old one", path[1]);
+	return 0;
+}
+
 static int
 give_files(struct batch *b, struct err *e)
 {
 	static const char *const places[] = {"new", "cur"};
-	struct stat st;
 	int rc = 0;
 
-	if (fstatat(b->from, "new", &st, 0) < 0 || fstatat(b->from, "cur", &st, 0) < 0)
-		return err_set(e, EX_NOINPUT, "%s: not a maildir: no new or no cur in it",
-		    b->b->operands[0]);
 	for (int i = 0; !rc && i < 2; i++)
 		rc = file_each(b->from, places[i], give_file, &(struct names){b, places[i], e}, e);
 	return rc ? rc : dkimcrew_end(b->crew, e);
@@ -455,7 +472,7 @@ do_maildir(struct batch *b, unsigned threads, struct err *e)
 
 	if (b->b->n_operands != 2)
 		return err_set(e, EX_USAGE, "--batch maildir: two directories, the old and the new one");
-	rc = file_open_dir(AT_FDCWD, b->b->operands[0], &b->from, e);
+	rc = open_maildir(b, e);
 	if (!rc)
 		rc = make_maildir(b->b->operands[1], &b->to, e);
 	if (!rc)

@@ -182,6 +182,12 @@ dkimcrew_next(struct dkimcrew *c, size_t bytes, struct dkimcrew_item **item, str
 	return 0;
 }
 
+void
+dkimcrew_more(struct dkimcrew *c, size_t bytes)
+{
+	c->loads[c->fill].bytes += bytes;
+}
+
 int
 dkimcrew_end(struct dkimcrew *c, struct err *e)
 {

@@ -47,6 +47,8 @@ int dkimcrew_start(struct dkimcrew **c, unsigned threads, const struct dkimcrew_
 /* The next item to fill; the one before it is on its way.  bytes: about what it will hold.  What
  * done() returns comes back, from here or from the end. */
 int dkimcrew_next(struct dkimcrew *c, size_t bytes, struct dkimcrew_item **item, struct err *e);
+/* It holds so many more: the fewer items go with it, and a spool that is large has a file. */
+void dkimcrew_more(struct dkimcrew *c, size_t bytes);
 int dkimcrew_end(struct dkimcrew *c, struct err *e); /* all that is on its way */
 void dkimcrew_stop(struct dkimcrew *c);              /* frees; what is on its way is dropped */
 

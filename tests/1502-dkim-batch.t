@@ -76,6 +76,15 @@ done
 is "$(tar -tf out.tar | grep -v '/$' | tr '\n' ' ')" "$(tar -tf in.tar | grep -v '/$' | tr '\n' ' ')" 'in order'
 like "$(head -c 2560 in.tar | dkim-sign $sign --batch tar 2>&1 >cut.tar; echo $?)" '^dkim-sign: stdin: archive: |^65$' 'a tar that is cut'
 fails 'a full disk' 75 'dkim-sign: stdout: write: No space left on device' sh -c "dkim-sign $sign --batch tar <in.tar >/dev/full"
+# A message of over 1 MB waits in a file: so many threads, and so many files that wait.
+mkdir large
+for i in $(seq 40); do
+	head -c 1100000 one/0301 >large/$i
+done
+tar -cf large.tar large
+# shellcheck disable=SC2086
+is "$(ulimit -n 40; dkim-sign $sign --batch tar --jobs 4 <large.tar 2>&1 | tar -tf - | wc -l)" 40 'large ones, few files'
+rm -r large large.tar
 
 # --- maildir
 mkdir -p md/new md/cur md/tmp
@@ -93,5 +102,9 @@ like "$(dkim-sign $sign --batch maildir md md2 2>&1)" 'new/1.M1.host: .*File exi
 cmp -s md/new/1.M1.host one/0001
 result $? 'and nothing is changed where it was'
 fails 'one directory' 64 'dkim-sign: --batch maildir: two directories, the old and the new one' sh -c "dkim-sign $sign --batch maildir md"
+fails 'no maildir' 66 'dkim-sign: none: No such file or directory' sh -c "dkim-sign $sign --batch maildir none md3"
+fails 'the old one as the new one' 64 'dkim-sign: ./md: the new maildir is the old one' sh -c "dkim-sign $sign --batch maildir md ./md"
+[ ! -e md3 ]
+result $? 'and nothing is made'
 fails 'not a maildir' 66 'dkim-sign: one: not a maildir: no new or no cur in it' sh -c "dkim-sign $sign --batch maildir one md3"
 done_testing
