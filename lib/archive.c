@@ -27,6 +27,7 @@
 	f(archive_read_support_format_cpio) f(archive_read_support_format_zip)                     \
 	f(archive_read_support_format_7zip) f(archive_read_support_format_ar)                      \
 	f(archive_read_support_format_raw) f(archive_read_support_format_empty)                    \
+	f(archive_entry_hardlink)                                                                  \
 	f(archive_entry_mtime) f(archive_write_new) f(archive_write_free) f(archive_write_open)    \
 	f(archive_write_set_format_pax_restricted) f(archive_write_set_bytes_in_last_block)        \
 	f(archive_write_header) f(archive_write_data) f(archive_write_close)                         \
@@ -180,6 +181,12 @@ open_as_known(struct archive_in *in, struct err *e)
 	if (lib.archive_read_open(in->a, in, NULL, read_more, NULL) != ARCHIVE_OK)
 		return broken(in, e);
 	return 0;
+}
+
+bool
+archive_link(const struct archive_in *a)
+{
+	return lib.archive_entry_hardlink(a->at) != NULL;
 }
 
 int64_t

@@ -38,6 +38,9 @@ int archive_block(struct archive_in *a, const char **p, size_t *n, struct err *e
  * libarchive on this machine. */
 int archive_members(int fd, struct span head, archive_each *each, void *arg, struct err *e);
 
+/* Whether the member at hand is another name of one before it, whose data it has: none comes with it (tar). */
+bool archive_link(const struct archive_in *a);
+
 /* When the member at hand was last changed, seconds since 1970; 0 where that is not known. */
 int64_t archive_mtime(const struct archive_in *a);
 

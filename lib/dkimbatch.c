@@ -242,6 +242,8 @@ ready_spool(void *arg, struct dkimmsg_desk *desk, struct dkimcrew_item *item, st
 	const struct batch *b = arg;
 	struct reading r = {&item->spool, 0};
 
+	if (item->link && item->spool.size == 0)
+		return err_set(e, EX_DATAERR, "a hard link to another message of the tar; tar --hard-dereference makes none");
 	return dkimmsg_ready(b->b->keys, desk, next_spooled, &r, b->b->now_s, &item->msg, e);
 }
 
@@ -280,6 +282,7 @@ give_member(void *arg, struct archive_in *a, struct span name, struct err *e)
 		return rc;
 	buf_add(&item->name, name.p, name.n);
 	item->mtime_s = archive_mtime(a);
+	item->link = archive_link(a);
 	while (!rc && n > 0 && !(rc = archive_block(a, &p, &n, e))) {
 		dkimcrew_more(b->crew, n);
 		rc = spool_add(&item->spool, p, n, e);

@@ -21,7 +21,7 @@ struct dkimcrew_item { /* what the three callbacks make of it */
 	struct buf name, fields;
 	struct dkimmsg msg;
 	int64_t mtime_s;
-	bool quoted;
+	bool quoted, link;
 	struct spool spool;
 	int rc;       /* of work() */
 	struct err e; /* its words */

@@ -76,6 +76,15 @@ done
 is "$(tar -tf out.tar | grep -v '/$' | tr '\n' ' ')" "$(tar -tf in.tar | grep -v '/$' | tr '\n' ' ')" 'in order'
 like "$(head -c 2560 in.tar | dkim-sign $sign --batch tar 2>&1 >cut.tar; echo $?)" '^dkim-sign: stdin: archive: |^65$' 'a tar that is cut'
 fails 'a full disk' 75 'dkim-sign: stdout: write: No space left on device' sh -c "dkim-sign $sign --batch tar <in.tar >/dev/full"
+
+mkdir links
+cp one/0001 links/a
+ln links/a links/b
+tar -cf links.tar links/a links/b
+fails 'a message under two names' 65 'dkim-sign: links/b: a hard link to another message of the tar; tar --hard-dereference makes none
+dkim-sign: 1 of 2 messages could not be signed and are left out' sh -c "dkim-sign $sign --batch tar <links.tar >out.tar"
+is "$(tar -xOf out.tar links/a | cmp - alone/0001 && tar -tf out.tar)" 'links/a' 'its first is signed'
+
 # A message of over 1 MB waits in a file: so many threads, and so many files that wait.
 mkdir large
 for i in $(seq 40); do
