@@ -1,5 +1,7 @@
 #include "authres.h"
 
+#include "cfws.h"
+
 #include <string.h>
 
 /* RFC 2045 5.1 */
@@ -110,25 +112,6 @@ authres_field(struct buf *out, struct span authserv_id, struct span clauses, con
 		n++;
 	}
 	buf_fmt(out, "%s%s", n ? "" : "; none", eol);
-}
-
-/* [CFWS]; false: a comment without an end. */
-static bool
-cfws(struct cur *c)
-{
-	size_t depth = 0;
-
-	for (; !cur_end(c); c->p++) {
-		if (*c->p == '(')
-			depth++;
-		else if (depth == 0 && !strchr(" \t\r\n", *c->p))
-			break;
-		else if (*c->p == ')')
-			depth--;
-		else if (*c->p == '\\' && c->end - c->p > 1)
-			c->p++;
-	}
-	return depth == 0;
 }
 
 static bool

@@ -2,6 +2,9 @@
 
 #include "dkimkey.h"
 #include "dmarc.h"
+#include "sts.h"
+#include "tagtext.h"
+#include "tlsrpt.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,29 +82,45 @@ spf_passes(struct look *k)
 	buf_str(&f->fix, " -all\", or add the address to the one that is there");
 }
 
-/* An address of nobody (RFC 5737) that passes: everybody does. */
+static const char spf_open[] = "SPF does not pass for any address whatever";
+
+/* An address of nobody that passes: everybody does.  False where there is nothing more to ask. */
+static bool
+spf_refuses(struct look *k, const char *nobody, struct buf *found)
+{
+	struct spf_query q;
+	struct spf s;
+	bool good;
+
+	spf_query(k, &q);
+	net_addr_parse(&q.ip, span_of(nobody), 0);
+	spf_check(&q, k->dns, &s);
+	good = s.result != SPF_PASS && s.result != SPF_TEMPERROR;
+	if (s.result == SPF_PASS) {
+		struct finding *f = violated(k, CHECK_SPF_OPEN, spf_open,
+		    "end the record with \"-all\" or \"~all\", and name your own networks only");
+
+		buf_fmt(&f->found, "%s passes: %s", nobody, s.why.s);
+	} else if (s.result == SPF_TEMPERROR) {
+		struct finding *f = finding_add(k->l, CHECK_SPF_OPEN, FINDING_UNSURE);
+
+		buf_str(&f->expected, spf_open);
+		buf_add(&f->found, s.why.s, s.why.len);
+	}
+	buf_fmt(found, "%s%s for %s", found->len ? ", " : "", spf_result_name(s.result), nobody);
+	spf_free(&s);
+	return good;
+}
+
+/* RFC 5737 3, RFC 6666 */
 static void
 spf_closed(struct look *k)
 {
-	static const char expected[] = "SPF does not pass for any address whatever";
-	struct spf_query q;
-	struct spf s;
+	struct buf found = BUF_INIT;
 
-	spf_query(k, &q);
-	if (!net_addr_parse(&q.ip, SPAN("203.0.113.255"), 0))
-		return;
-	spf_check(&q, k->dns, &s);
-	if (s.result == SPF_PASS) {
-		struct finding *f = violated(k, CHECK_SPF_OPEN, expected,
-		    "end the record with \"-all\" or \"~all\", and name your own networks only");
-
-		buf_fmt(&f->found, "203.0.113.255 passes: %s", s.why.s);
-	} else if (s.result == SPF_TEMPERROR) {
-		buf_add(&finding_add(k->l, CHECK_SPF_OPEN, FINDING_UNSURE)->found, s.why.s, s.why.len);
-	} else {
-		finding_pass(k->l, CHECK_SPF_OPEN, expected, "%s for 203.0.113.255", spf_result_name(s.result));
-	}
-	spf_free(&s);
+	if (spf_refuses(k, "203.0.113.255", &found) && spf_refuses(k, "100::ffff", &found))
+		finding_pass(k->l, CHECK_SPF_OPEN, spf_open, "%s", found.s);
+	buf_free(&found);
 }
 
 static void
@@ -483,39 +502,35 @@ mx(struct look *k)
 	buf_free(&name);
 }
 
-/* One TXT record at prefix + domain that begins with a version and has a key (RFC 8461 3.1, 8460 3). */
+/* One TXT record at prefix + domain of that version, which has a key (RFC 8461 3.1, 8460 3). */
 static void
 small_record(struct look *k, enum finding_id id, const char *prefix, const char *version, const char *tag,
     const char *fix)
 {
 	struct answers a = ANSWERS_INIT;
-	struct buf name = BUF_INIT, expected = BUF_INIT, want = BUF_INIT;
-	const struct buf *text = NULL;
-	size_t n = 0;
+	struct buf name = BUF_INIT, expected = BUF_INIT;
+	struct span text, value = {"", 0};
+	struct err e = ERR_INIT;
+	int rc;
 
 	buf_fmt(&name, "%s.%.*s", prefix, SPAN_ARG(k->c->domain));
-	buf_fmt(&expected, "\"v=%s; %s=...\" at %s", version, tag, name.s);
-	buf_fmt(&want, "v=%s;", version);
+	buf_fmt(&expected, "\"%s; %s=...\" at %s", version, tag, name.s);
 	answers_ask(k->dns, text_of(&name), ANSWERS_TXT, &a);
-	for (size_t i = 0; i < a.n; i++)
-		if (a.v[i].text.len >= want.len && memcmp(a.v[i].text.s, want.s, want.len) == 0) {
-			text = &a.v[i].text;
-			n++;
-		}
-	buf_cut(&want, 0);
-	buf_fmt(&want, "%s=", tag);
+	rc = tagtext_only(&a, version, &text, &e);
+	if (!rc)
+		rc = tagtext_get(text, version, tag, &value, &e);
+	if (!rc && id == CHECK_MTA_STS && !sts_id_ok(value))
+		rc = err_set(&e, EX_DATAERR, "its id is not 1 to %d letters and digits", STS_ID_MAX);
 	if (answers_temporary(&a))
 		unsure(k, id, expected.s, name.s, &a, ANSWERS_TXT);
-	else if (n == 1 && memmem(text->s, text->len, want.s, want.len))
-		finding_pass(k->l, id, expected.s, "%s", text->s);
-	else if (n > 0)
-		buf_fmt(&violated(k, id, expected.s, fix)->found, n > 1 ? "%zu records" : "%zu record without the tag", n);
+	else if (rc)
+		buf_str(&violated(k, id, expected.s, fix)->found, err_text(&e));
 	else
-		buf_str(&violated(k, id, expected.s, fix)->found, "none");
+		finding_pass(k->l, id, expected.s, "%.*s", SPAN_ARG(text));
 	answers_free(&a);
 	buf_free(&name);
 	buf_free(&expected);
-	buf_free(&want);
+	err_free(&e);
 }
 
 /* --- block lists */
@@ -582,8 +597,8 @@ checkdns_findings(const struct checkdns *c, const struct asker *dns, struct find
 	reverse(&k);
 	helo(&k);
 	mx(&k);
-	small_record(&k, CHECK_MTA_STS, "_mta-sts", "STSv1", "id", "publish a policy, then this record");
-	small_record(&k, CHECK_TLSRPT, "_smtp._tls", "TLSRPTv1", "rua", "publish it, and read the reports");
+	small_record(&k, CHECK_MTA_STS, "_mta-sts", STS_VERSION, "id", "publish a policy, then this record");
+	small_record(&k, CHECK_TLSRPT, "_smtp._tls", TLSRPT_VERSION, "rua", "publish it, and read the reports");
 	lists(&k);
 	if (k.spf_known)
 		spf_free(&k.spf);

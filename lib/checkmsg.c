@@ -1,5 +1,7 @@
 #include "checkmsg.h"
 
+#include "addr.h"
+#include "date.h"
 #include "dkimsign.h"
 
 #include <stdlib.h>
@@ -153,23 +155,57 @@ is_message_id(struct span v)
 	return true;
 }
 
+static int
+count(void *n, struct span mailbox, struct err *e)
+{
+	(void)mailbox;
+	(void)e;
+	++*(size_t *)n;
+	return 0;
+}
+
+/* Addresses that are some; and of several authors one Sender must say who sends it, 3.6.2. */
+static void
+addresses(const struct dkimhead *h, struct buf *out)
+{
+	static const char *const names[] = {"From", "Sender", "Reply-To", "To", "Cc"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		uint32_t at = dkimhead_last(h, span_of(names[i]));
+		struct err e = ERR_INIT;
+		size_t n = 0;
+
+		if (at == DKIMHEAD_NONE)
+			continue;
+		if (addr_list(h->fields[at].value, NULL, count, &n, &e))
+			complain(out, "%s: %s", names[i], err_text(&e));
+		else if (i == 0 && n > 1 && dkimhead_count(h, SPAN("Sender")) == 0)
+			complain(out, "%zu authors and no Sender", n);
+		else if (i == 1 && n != 1)
+			complain(out, "Sender with %zu addresses", n);
+		err_free(&e);
+	}
+}
+
 static void
 fields(const struct checkmsg *m, struct buf *out)
 {
 	const struct dkimhead *h = dkimverify_head(m->v);
-	uint32_t id = dkimhead_last(h, SPAN("Message-ID"));
-	struct buf from = BUF_INIT;
-	struct err e = ERR_INIT;
+	uint32_t id = dkimhead_last(h, SPAN("Message-ID")), date = dkimhead_last(h, SPAN("Date"));
+	bool utf8 = true;
 
 	if (h->bad != SIZE_MAX)
 		complain(out, "a line of the header that is no field");
 	field_counts(h, out);
 	if (id != DKIMHEAD_NONE && !is_message_id(h->fields[id].value))
 		complain(out, "Message-ID is not <left@right>");
-	if (dkimhead_count(h, SPAN("From")) == 1 && dkimsign_from(h, &from, &e))
-		complain(out, "%s", err_text(&e));
-	buf_free(&from);
-	err_free(&e);
+	if (date != DKIMHEAD_NONE && !date_rfc5322_ok(h->fields[date].value))
+		complain(out, "Date is none");
+	addresses(h, out);
+	for (size_t i = 0; i < h->n; i++)
+		utf8 &= utf8_valid(h->fields[i].whole);
+	if (!utf8) /* RFC 6532 3 */
+		complain(out, "bytes over 127 in the header that are not UTF-8");
 }
 
 static void
@@ -201,13 +237,15 @@ format(const struct checkmsg *m, struct findings *l)
 
 /* --- RFC 8058 */
 
+/* Whether one signature with that result covers both fields (RFC 8058 4). */
 static bool
-covered(const struct checkmsg *m, const char *name)
+covered(const struct checkmsg *m, enum dkim_result result)
 {
 	for (size_t i = 0; i < dkimverify_count(m->v); i++) {
 		const struct dkim_checked *c = dkimverify_at(m->v, i);
 
-		if (c->result == DKIM_PASS && dkimsig_covers(&c->sig, span_of(name)))
+		if (c->result == result && dkimsig_covers(&c->sig, SPAN("List-Unsubscribe")) &&
+		    dkimsig_covers(&c->sig, SPAN("List-Unsubscribe-Post")))
 			return true;
 	}
 	return false;
@@ -241,6 +279,7 @@ unsubscribe(const struct checkmsg *m, struct findings *l)
 	uint32_t list = dkimhead_last(h, SPAN("List-Unsubscribe"));
 	uint32_t post = dkimhead_last(h, SPAN("List-Unsubscribe-Post"));
 	struct buf wrong = BUF_INIT;
+	bool unsure = false;
 	struct finding *f;
 
 	if (list == DKIMHEAD_NONE)
@@ -251,13 +290,16 @@ unsubscribe(const struct checkmsg *m, struct findings *l)
 		complain(&wrong, "no List-Unsubscribe-Post");
 	else if (!span_ieq(span_trim(h->fields[post].value), SPAN("List-Unsubscribe=One-Click")))
 		complain(&wrong, "List-Unsubscribe-Post is not \"List-Unsubscribe=One-Click\"");
-	if (wrong.len == 0 && !(covered(m, "List-Unsubscribe") && covered(m, "List-Unsubscribe-Post")))
-		complain(&wrong, "no valid signature covers both");
+	if (wrong.len == 0 && !covered(m, DKIM_PASS)) {
+		unsure = covered(m, DKIM_TEMPERROR);
+		complain(&wrong, "%s", unsure ? "the signature that covers both could not be verified today" :
+		    "no valid signature covers both");
+	}
 	if (wrong.len == 0) {
 		finding_pass(l, CHECK_UNSUBSCRIBE, expected, "so it is");
 		return;
 	}
-	f = finding_violated(l, CHECK_UNSUBSCRIBE);
+	f = unsure ? finding_add(l, CHECK_UNSUBSCRIBE, FINDING_UNSURE) : finding_violated(l, CHECK_UNSUBSCRIBE);
 	buf_str(&f->expected, expected);
 	buf_add(&f->found, wrong.s, wrong.len);
 	buf_str(&f->fix, "add both before signing; mail that is no bulk mail needs neither");

@@ -1,5 +1,7 @@
 #include "date.h"
 
+#include "cfws.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -76,12 +78,13 @@ put_two(char *out, unsigned v)
 	out[1] = (char)('0' + v % 10);
 }
 
+static const char weekdays[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+static const char month_names[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
+    "Dec"};
+
 void
 date_rfc5322(struct buf *out, int64_t unix_s, int zone_minutes)
 {
-	static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-	static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
-	    "Oct", "Nov", "Dec"};
 	int zone = zone_minutes < 0 ? -zone_minutes : zone_minutes;
 	char text[] = " Jan 0000 00:00:00 +0000";
 	struct civil c;
@@ -93,10 +96,10 @@ date_rfc5322(struct buf *out, int64_t unix_s, int zone_minutes)
 	if (unix_s > YEAR_9999_S - DAY_S)
 		unix_s = YEAR_9999_S - DAY_S;
 	c = civil_of(unix_s + (int64_t)zone_minutes * 60);
-	buf_str(out, days[c.weekday]);
+	buf_str(out, weekdays[c.weekday]);
 	buf_str(out, ", ");
 	buf_num(out, c.day);
-	memcpy(text + 1, months[c.month - 1], 3);
+	memcpy(text + 1, month_names[c.month - 1], 3);
 	put_two(text + 5, (unsigned)c.year / 100);
 	put_two(text + 7, (unsigned)c.year % 100);
 	put_two(text + 10, c.hour);
@@ -245,4 +248,70 @@ date_iso_parse(struct span text, uint64_t *unix_s)
 		return false;
 	*unix_s = (uint64_t)s;
 	return true;
+}
+
+/* A number of at least so many digits, and what may stand around it. */
+static bool
+take_number(struct cur *c, size_t digits, uint64_t max, uint64_t *out)
+{
+	const char *start;
+
+	cfws(c);
+	start = c->p;
+	return cur_u64(c, max, out) && (size_t)(c->p - start) >= digits && cfws(c);
+}
+
+/* One of n names, which are of three letters. */
+static bool
+take_name(struct cur *c, const char names[][4], unsigned n, unsigned *out)
+{
+	cfws(c);
+	for (*out = 0; *out < n; ++*out)
+		if (cur_lit(c, names[*out]))
+			return cfws(c);
+	return false;
+}
+
+/* zone = ( "+" / "-" ) 4DIGIT, or letters    3.3, 4.3 */
+static bool
+take_zone(struct cur *c)
+{
+	unsigned minutes;
+	bool good = cur_while(c, is_alpha).n > 0;
+
+	if (!good && (cur_ch(c, '+') || cur_ch(c, '-')))
+		good = take_digits(c, 2, 0, 99, &minutes) && take_digits(c, 2, 0, 59, &minutes);
+	return good && cfws(c) && cur_end(c);
+}
+
+/* [ day-name "," ] day month year; its day of the week is that. */
+static bool
+take_date(struct cur *c)
+{
+	unsigned weekday, month;
+	uint64_t day, year;
+	bool named = take_name(c, weekdays, 7, &weekday);
+
+	if (named && !cur_ch(c, ','))
+		return false;
+	if (!take_number(c, 1, 31, &day) || !take_name(c, month_names, 12, &month) || !take_number(c, 2, 9999, &year))
+		return false;
+	if (year < 1000) /* RFC 5322 4.3 */
+		year += year < 50 ? 2000 : 1900;
+	if (day == 0 || day > month_days((unsigned)year, month + 1))
+		return false;
+	return !named || (days_of((int64_t)year, month + 1, (int64_t)day) % 7 + 7 + 4) % 7 == weekday; /* 1970: Thu */
+}
+
+bool
+date_rfc5322_ok(struct span value)
+{
+	struct cur c = cur_span(value);
+	uint64_t v;
+
+	if (!take_date(&c) || !take_number(&c, 2, 23, &v) || !cur_ch(&c, ':') || !take_number(&c, 2, 59, &v))
+		return false;
+	if (cur_ch(&c, ':') && !take_number(&c, 2, 60, &v))
+		return false;
+	return take_zone(&c);
 }

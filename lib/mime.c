@@ -1,6 +1,7 @@
 #include "mime.h"
 
 #include "b64.h"
+#include "cfws.h"
 #include "hex.h"
 #include "msg.h"
 
@@ -118,25 +119,6 @@ is_white(int c)
 }
 
 static void
-skip_cfws(struct cur *c)
-{
-	unsigned depth = 0;
-
-	for (; !cur_end(c); c->p++) {
-		int ch = cur_peek(c);
-
-		if (ch == '(')
-			depth++;
-		else if (depth && ch == ')')
-			depth--;
-		else if (depth && ch == '\\' && c->p + 1 < c->end)
-			c->p++;
-		else if (!depth && !is_white(ch))
-			return;
-	}
-}
-
-static void
 param_value(struct cur *c, struct buf *out)
 {
 	struct span token;
@@ -159,15 +141,15 @@ param_value(struct cur *c, struct buf *out)
 static void
 find_boundary(struct cur *c, struct buf *out)
 {
-	while (skip_cfws(c), cur_ch(c, ';')) {
+	while (cfws(c), cur_ch(c, ';')) {
 		struct span name;
 
-		skip_cfws(c);
+		cfws(c);
 		name = cur_while(c, is_token);
-		skip_cfws(c);
+		cfws(c);
 		if (!cur_ch(c, '='))
 			break;
-		skip_cfws(c);
+		cfws(c);
 		param_value(c, out);
 		if (span_ieq(name, SPAN("boundary")))
 			return;
@@ -181,11 +163,11 @@ read_type(struct entity *t, struct span value)
 	struct cur c = cur_span(value);
 	struct span type, sub;
 
-	skip_cfws(&c);
+	cfws(&c);
 	type = cur_while(&c, is_token);
-	skip_cfws(&c);
+	cfws(&c);
 	cur_ch(&c, '/');
-	skip_cfws(&c);
+	cfws(&c);
 	sub = cur_while(&c, is_token);
 	t->kind = LEAF;
 	if (span_ieq(type, SPAN("multipart"))) {
@@ -207,7 +189,7 @@ read_coding(struct span value)
 	struct cur c = cur_span(value);
 	struct span word;
 
-	skip_cfws(&c);
+	cfws(&c);
 	word = cur_while(&c, is_token);
 	if (span_ieq(word, SPAN("7bit")) || span_ieq(word, SPAN("8bit")) || word.n == 0)
 		return PLAIN;

@@ -30,6 +30,43 @@ static const struct {
 };
 
 static void
+test_field(void)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} f[] = {
+	    {" Fri, 21 Nov 1997 09:55:06 -0600\r\n", true}, /* RFC 5322 A.1.1 */
+	    {" Thu,\r\n      13\r\n        Feb\r\n          1969\r\n      23:32\r\n"
+	     "               -0330 (Newfoundland Time)\r\n", true}, /* A.5 */
+	    {" 21 Nov 97 09:55:06 GMT\r\n", true},           /* A.6.2 */
+	    {" Fri, 21 Nov 1997 09(comment):   55  :  06 -0600\r\n", true}, /* A.6.3 */
+	    {"Sun, 29 Feb 2032 23:59:60 +0000", true},
+	    {"Sat, 29 Feb 2032 23:59:59 +0000", false}, /* it is a Sunday */
+	    {"29 Feb 2031 23:59:59 +0000", false},
+	    {"0 Jan 2031 00:00:00 +0000", false},
+	    {"1 Jan 2031 24:00:00 +0000", false},
+	    {"1 Jan 2031 00:60:00 +0000", false},
+	    {"1 Jan 2031 00:00:00", false},
+	    {"1 Jan 2031 00:00:00 0000", false},
+	    {"1 Jan 2031 00:00:00 +0060", false},
+	    {"1 Jan 2031 00:00:00 +00000", false},
+	    {"1 Jan 2031 0:0:0 +0000", false}, /* 3.3: 2DIGIT */
+	    {"1 January 2031 00:00:00 +0000", false},
+	    {"Wed 1 Jan 2031 00:00:00 +0000", false},
+	    {"2031-01-01T00:00:00Z", false},
+	    {"Wed Jan  1 00:00:00 2031", false},
+	    {"1 Jan 2031 00:00:00 +0000 (open", false},
+	    {"x", false},
+	    {"", false},
+	};
+
+	for (size_t i = 0; i < sizeof f / sizeof *f; i++)
+		ok(date_rfc5322_ok(span_of(f[i].text)) == f[i].good, "%s: %s", f[i].good ? "a date" : "none",
+		    strchr(f[i].text, '\n') ? "an example of RFC 5322" : f[i].text);
+}
+
+static void
 test_mail(void)
 {
 	struct buf b = BUF_INIT;
@@ -155,6 +192,7 @@ int
 main(void)
 {
 	test_mail();
+	test_field();
 	test_calendar();
 	test_names();
 	test_not_hours();

@@ -63,6 +63,10 @@ zone 'example.com TXT "v=spf1 a:x.example.com a:y.example.com a:z.example.com -a
 check spf-lookups failure '3 lookups, 3 void' 'three void ones'
 zone 'example.com TXT "v=spf1 +all"'
 check spf-open failure '203.0.113.255 passes: .all of example.com matches' 'SPF for everybody'
+zone 'example.com TXT "v=spf1 ip4:192.0.2.0/24 ip6:::/0 -all"'
+check spf-open failure '100::ffff passes: ip6:::/0 of example.com matches' 'SPF for everybody with an IPv6 address'
+zone 'example.com TXT "v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 -all"'
+check spf-open pass 'fail for 203.0.113.255, fail for 100::ffff' 'SPF for some'
 zone 'example.com SERVFAIL' 'example.com TXT -'
 check spf not-checked 'temperror: TXT of example.com: SERVFAIL' 'the DNS does not say'
 
@@ -113,9 +117,17 @@ check mx failure 'neither MX nor address' 'no MX'
 echo 'example.com A 192.0.2.25' >>"$T/zone"
 check mx pass 'no MX, but an address' 'an implicit one'
 zone '_mta-sts.example.com TXT -' '_smtp._tls.example.com TXT "v=TLSRPTv1;"'
-check mta-sts info none 'no MTA-STS'
-check mta-sts warning none 'a warning for strict' --profile strict
-check tlsrpt info '1 record without the tag' 'TLSRPT without rua='
+check mta-sts info 'no record begins with v=STSv1;' 'no MTA-STS'
+check mta-sts warning 'no record begins with v=STSv1;' 'a warning for strict' --profile strict
+check tlsrpt info 'rua= is missing' 'TLSRPT without rua='
+zone '_mta-sts.example.com TXT "v=STSv1 ; id=1"' '_smtp._tls.example.com TXT "v=TLSRPTv1 ;rua=mailto:a@b.c"'
+check mta-sts pass 'v=STSv1 ; id=1' 'blanks as the grammar has them (RFC 8461 3.1)'
+check tlsrpt pass 'v=TLSRPTv1 ;rua=mailto:a@b.c' 'and RFC 8460 3'
+zone '_mta-sts.example.com TXT "v=STSv1; xid=1"' '_smtp._tls.example.com TXT "v=TLSRPTv1; rua"'
+check mta-sts info 'id= is missing' 'another key that ends so'
+check tlsrpt info 'no name=value at byte 12' 'what is no record'
+zone '_mta-sts.example.com TXT "v=STSv1; id=2026-11-22"'
+check mta-sts info 'its id is not 1 to 32 letters and digits' 'an id with which nobody fetches the policy'
 zone '25.2.0.192.bl.example A 127.0.0.2' '25.2.0.192.bl.example TXT "spam\009seen"' '25.2.0.192.no.example A 127.255.255.254'
 check dnsbl failure 'listed: 127.0.0.2, spam.x09seen' 'listed, and what the list says is escaped' --dnsbl bl.example
 check dnsbl not-checked 'no.example answers 127.255.255.254, which is no entry' 'a list that does not answer us' --dnsbl no.example
@@ -140,13 +152,42 @@ found size pass '[0-9]+ bytes' 'small'
 cat "$D/rfc8463.eml"; } >"$T/m"
 message "$T/m"
 found list-unsubscribe failure 'no valid signature covers both' 'a way out that is not signed'
+# RFC 8058 4: one signature that covers both
+printf 'From: a@football.example.com\nDate: Fri, 11 Jul 2003 21:00:37 -0700\nMessage-ID: <1@football.example.com>\n' >"$T/m"
+printf 'List-Unsubscribe: <https://b.c/u>\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\n\nx\n' >>"$T/m"
+cp "$T/zone" "$T/zone.bulk"
+echo "s1._domainkey.football.example.com TXT \"p=$(pub "$T/rsa.pem")\"" >>"$T/zone"
+sign() { dkim-sign -d football.example.com -s "$1" -k "$T/rsa.pem" --headers "$2"; }
+sign s1 From:List-Unsubscribe:List-Unsubscribe-Post <"$T/m" >"$T/both"
+message "$T/both"
+found list-unsubscribe pass 'so it is' 'both are covered'
+sign s1 From:List-Unsubscribe <"$T/m" | sign s1 From:List-Unsubscribe-Post >"$T/split"
+message "$T/split"
+found list-unsubscribe failure 'no valid signature covers both' 'each by another signature'
+{ cat "$T/zone.bulk"; echo 's1._domainkey.football.example.com SERVFAIL'; } >"$T/zone"
+message "$T/both"
+found list-unsubscribe not-checked 'the signature that covers both could not be verified today' 'by one whose key cannot be had today'
+mv "$T/zone.bulk" "$T/zone"
+for m in 'Date: yesterday|Date is none' 'Date: Sat, 11 Jul 2003 21:00:37 -0700|Date is none' 'Date: 11 Jul 2003 21:00 GMT|' \
+    'To: undisclosed-recipients:;|' 'To: ann@|To: ' 'Cc: a b c|Cc: ' 'Reply-To: <>|Reply-To: ' 'Sender: a@b.c, d@b.c|Sender with 2 addresses' \
+    'From: a@b.c, d@b.c|2 authors and no Sender' 'Subject: ÿ|' "$(printf 'Subject: \377')|bytes over 127 in the header that are not UTF-8"; do
+	field=${m%|*}
+	{ printf '%s\n' "$field"
+	printf 'From: a@b.c\nDate: Fri, 11 Jul 2003 21:00:37 -0700\nMessage-ID: <1@b.c>\n\n' | grep -v "^${field%%:*}:"; } >"$T/m"
+	message "$T/m"
+	if [ -n "${m##*|}" ]; then
+		found rfc5322 failure "${m##*|}" "$field"
+	else
+		found rfc5322 pass 'so it is' "$field"
+	fi
+done
 sed 's/We lost/We won/' "$D/rfc8463.eml" >"$T/m"
 message "$T/m"
 found dkim-signature failure 'fail \(body hash did not verify\)' 'a broken signature'
 found dmarc-alignment failure 'neither SPF nor DKIM' 'is not aligned'
 { printf 'Date: x\r\nMessage-ID: x\r\nSubject: a\r\nSubject: b\r\n\r\n'; head -c 999 /dev/zero | tr '\0' x; printf '\r\nbare\nlf, bare\rcr, \000\r\n'; } >"$T/m"
 message "$T/m"
-found rfc5322 failure 'no From; 2 Subject fields; Message-ID is not <left@right>; a line of 999 bytes; a NUL; a bare CR; a bare LF among CRLFs' \
+found rfc5322 failure 'no From; 2 Subject fields; Message-ID is not <left@right>; Date is none; a line of 999 bytes; a NUL; a bare CR; a bare LF among CRLFs' \
     'all that can be wrong'
 { cat "$D/rfc8463.eml"; head -c 26214400 /dev/zero; } >"$T/m"
 message "$T/m"

@@ -1,4 +1,4 @@
-/* Dates: an hour that is read is written the same; a time that is read is written and read again. */
+/* Dates: an hour that is read is written the same; a time that is read is written and read again, and as a Date field is one. */
 #include "fuzz.h"
 
 #include "date.h"
@@ -27,7 +27,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			abort();
 		buf_cut(&again, 0);
 		date_rfc5322(&again, (int64_t)s, 60);
+		if (!date_rfc5322_ok((struct span){again.s, again.len}))
+			abort();
 	}
+	date_rfc5322_ok(text);
 	buf_free(&again);
 	return 0;
 }
