@@ -128,4 +128,14 @@ fails 'a full disk is not success' 75 'dkim-verify: stdout: No space left on dev
 # A body of 64 MiB costs no memory.
 { cat "$D/rfc6376.eml"; head -c 67108864 /dev/zero | tr '\0' x | fold -w 70; } >"$T/m"
 sanitized || ok 'memory does not grow with the body' sh -c 'ulimit -v 60000; dkim-verify --keys "$1" <"$2" | grep -q "body hash did not"' sh "$D/keys" "$T/m"
+# Two signatures with the same b= of a megabyte: what tells them apart is not looked for byte by byte from the start.
+for i in 1 2; do
+	printf 'DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=r; h=from; bh=zS7KNTV0HyeorkDDGwxB1AV6enuRKzO5rthkhdHIRnY=; b='
+	head -c 1000000 /dev/zero | tr '\0' A
+	echo
+done >"$T/alike"
+printf 'From: a@example.com\n\nx\n' >>"$T/alike"
+: >"$T/none"
+out=$(timeout 5 dkim-verify --keys "$T/none" <"$T/alike")
+is "$? $(echo "$out" | grep -c 'permerror (no key for signature)')" '1 2' 'two long signatures that are alike'
 done_testing
