@@ -43,7 +43,7 @@ struct tool {
 	const char *selector, *output, *key, *flags, *rotate;
 	enum crypt_kind kind;
 	uint64_t bits;
-	bool record, check, sized;
+	bool record, check, sized, kinded, waits, graces;
 	struct signkey_password password;
 	struct askopt ask;
 	struct conf conf;
@@ -67,6 +67,7 @@ algorithm(struct tool *t, const char *text)
 {
 	struct err e = ERR_INIT;
 
+	t->kinded = true;
 	if (strcmp(text, "ed25519-sha256") == 0)
 		t->kind = CRYPT_ED25519;
 	else if (strcmp(text, "rsa-sha256") != 0) {
@@ -139,8 +140,14 @@ option(struct tool *t, int c)
 	case O_ROTATE: t->rotate = optarg; break;
 	case O_KEYDIR: t->plan.dir = optarg; break;
 	case O_FLAGS: flags(t, optarg); break;
-	case O_WAIT: duration(&t->plan.wait_s, optarg, "--wait"); break;
-	case O_GRACE: duration(&t->plan.grace_s, optarg, "--grace"); break;
+	case O_WAIT:
+		t->waits = true;
+		duration(&t->plan.wait_s, optarg, "--wait");
+		break;
+	case O_GRACE:
+		t->graces = true;
+		duration(&t->plan.grace_s, optarg, "--grace");
+		break;
 	case O_PW_FILE: t->password.file = optarg; break;
 	case O_PW_ENV: t->password.env = optarg; break;
 	case O_PW_COMMAND: t->password.command = optarg; break;
@@ -148,6 +155,24 @@ option(struct tool *t, int c)
 	case PROG_VERSION_OPT: prog_version();
 	default: prog_usage(usage);
 	}
+}
+
+/* What would say nothing where it stands. */
+static int
+check_meant(const struct tool *t, struct err *e)
+{
+	const char *step = t->rotate ? t->rotate : "";
+	bool makes = t->output || strcmp(step, "make") == 0;
+
+	if ((t->kinded || t->sized) && !makes)
+		return err_set(e, EX_USAGE, "-a and -b are for a new key");
+	if (*t->flags && !makes && !t->record)
+		return err_set(e, EX_USAGE, "--flags is for a new key and --record");
+	if (t->waits && strcmp(step, "switch") != 0)
+		return err_set(e, EX_USAGE, "--wait is for --rotate switch");
+	if (t->graces && strcmp(step, "retire") != 0)
+		return err_set(e, EX_USAGE, "--grace is for --rotate retire");
+	return 0;
 }
 
 /* What goes with what. */
@@ -173,7 +198,7 @@ check_options(const struct tool *t, struct err *e)
 		return err_set(e, EX_USAGE, "-b: an Ed25519 key has always 256 bits");
 	if (!!t->password.file + !!t->password.env + !!t->password.command > 1)
 		return err_set(e, EX_USAGE, "one source of the password is enough");
-	return 0;
+	return check_meant(t, e);
 }
 
 /* --- who is asked */

@@ -241,6 +241,8 @@ check(const struct wish *w, struct err *e)
 		return err_set(e, EX_USAGE, "one source of the password is enough");
 	if (w->form.expire_s && !w->now_s)
 		return err_set(e, EX_USAGE, "--expire needs a time of signing");
+	if (w->jobs && !w->batch)
+		return err_set(e, EX_USAGE, "--jobs is for --batch");
 	if (w->n_operands && !(w->batch && strcmp(w->batch, "maildir") == 0))
 		return err_set(e, EX_USAGE, "what is signed is read from standard input");
 	return 0;

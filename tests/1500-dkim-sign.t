@@ -115,6 +115,7 @@ refused 'no key at all' 78 'no -k, no --keydir, and no key in the configuration'
 refused 'two ways' 64 '-k and --keydir do not go together' lf.eml -s e -k e.pem --keydir .
 refused 'i= elsewhere' 64 'i=a@example.org is neither in example.com nor below it' lf.eml -d example.com -s e -k e.pem \
     -i a@example.org
+refused '--jobs of one message' 64 '--jobs is for --batch' lf.eml -s e -k e.pem --jobs 2
 refused 'From must be signed' 64 '--headers: From must be signed (RFC 6376 5.4)' lf.eml -s e -k e.pem --headers To
 refused 'a form' 64 '-c: "strict" is not simple or relaxed, "/", simple or relaxed' lf.eml -s e -k e.pem -c strict
 refused 'an algorithm' 64 '-a: "rsa-sha1" is neither rsa-sha256 nor ed25519-sha256' lf.eml -s e -k e.pem -a rsa-sha1

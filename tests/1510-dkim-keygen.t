@@ -42,6 +42,14 @@ fails 'a path as selector' 64 'dkim-keygen: -s: "a/b" is not a selector: letters
     dkim-keygen -d a.example -s a/b -o m.pem
 fails 'steps need a directory' 64 'dkim-keygen: --rotate and --keydir go together' dkim-keygen -d a.example -s s --rotate make
 
+for option in '-a rsa-sha256' '-b 2048'; do
+	# shellcheck disable=SC2086
+	fails "$option of a key that is there" 64 'dkim-keygen: -a and -b are for a new key' dkim-keygen -d a.example -s s -k e.pem --record $option
+done
+fails '--flags of what is published' 64 'dkim-keygen: --flags is for a new key and --record' dkim-keygen -d a.example -s s -k e.pem --check --flags y
+fails '--wait for another step' 64 'dkim-keygen: --wait is for --rotate switch' dkim-keygen -d a.example -s s --keydir keys --rotate publish --wait 1h
+fails '--grace for another step' 64 'dkim-keygen: --grace is for --rotate retire' dkim-keygen -d a.example -s s --keydir keys --rotate switch --grace 1h
+
 # --- what is published
 # check WHAT CODE LINE ZONE: of the key e.pem
 check() {
