@@ -349,24 +349,54 @@ without_sizes(const char *name, struct buf *out)
 	buf_add(out, c.p, (size_t)(c.end - c.p));
 }
 
+/* A file without a name; where the filesystem (NFS) knows no such thing, as.s says which one it has below tmp
+ * until it is whole. */
+static int
+create_in_tmp(const struct batch *b, const char *name, struct buf *as, int *fd, struct err *e)
+{
+	*fd = openat(b->to, "tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (*fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
+		return *fd < 0 ? err_sys(e, "create in tmp") : 0;
+	buf_fmt(as, "tmp/%s", strchr(name, '/') + 1);
+	unlinkat(b->to, as->s, 0); /* of a batch that was killed */
+	*fd = openat(b->to, as->s, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*fd >= 0)
+		return 0;
+	err_sys(e, "create %s", as->s);
+	buf_cut(as, 0);
+	return e->code;
+}
+
+static int
+name_it(const struct batch *b, int fd, const struct buf *as, const char *name, struct err *e)
+{
+	if (as->len == 0)
+		return file_link(fd, b->to, name, e);
+	return linkat(b->to, as->s, b->to, name, 0) < 0 ? err_sys(e, "link %s", name) : 0;
+}
+
 static int
 write_file(const struct batch *b, struct filing *f, const struct dkimcrew_item *item, struct err *e)
 {
-	struct buf name = BUF_INIT;
+	struct buf name = BUF_INIT, as = BUF_INIT;
 	const char *p;
 	size_t n = 1;
-	int fd = openat(b->to, "tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	int rc = fd < 0 ? err_sys(e, "create in tmp")
-	                : io_write(fd, item->fields.s, item->fields.len, e);
+	int fd, rc;
 
+	without_sizes(item->name.s, &name);
+	rc = create_in_tmp(b, name.s, &as, &fd, e);
+	if (!rc)
+		rc = io_write(fd, item->fields.s, item->fields.len, e);
 	for (f->at = 0; !rc && n > 0 && !(rc = next_of_file(f, &p, &n, e));)
 		rc = io_write(fd, p, n, e);
-	without_sizes(item->name.s, &name);
 	if (!rc)
-		rc = file_link(fd, b->to, name.s, e);
-	if (fd >= 0)
-		close(fd);
+		rc = name_it(b, fd, &as, name.s, e);
+	if (fd >= 0 && close(fd) < 0 && !rc)
+		rc = err_sys(e, "close %s", name.s);
+	if (as.len)
+		unlinkat(b->to, as.s, 0);
 	buf_free(&name);
+	buf_free(&as);
 	return rc;
 }
 

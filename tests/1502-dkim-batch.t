@@ -110,6 +110,16 @@ result $? 'each as if it were alone'
 like "$(dkim-sign $sign --batch maildir md md2 2>&1)" 'new/1.M1.host: .*File exists$' 'nothing is replaced'
 cmp -s md/new/1.M1.host one/0001
 result $? 'and nothing is changed where it was'
+# A filesystem without unnamed files, as NFS is.
+if ! sanitized && faultrun -n true 2>/dev/null; then
+	mkdir -p nfs/new nfs/cur
+	cp one/0002 'nfs/cur/2.M2.host,S=120,W=130:2,FS'
+	# shellcheck disable=SC2086
+	faultrun -o openat -e 1 EOPNOTSUPP dkim-sign $sign --batch maildir nfs nfs2
+	is "$? $(find nfs2 -type f | sort | tr '\n' ' ')" '0 nfs2/cur/2.M2.host:2,FS ' 'where files have names from the beginning'
+	cmp -s nfs2/cur/2.M2.host:2,FS alone/0002
+	result $? 'the same'
+fi
 fails 'one directory' 64 'dkim-sign: --batch maildir: two directories, the old and the new one' sh -c "dkim-sign $sign --batch maildir md"
 fails 'no maildir' 66 'dkim-sign: none: No such file or directory' sh -c "dkim-sign $sign --batch maildir none md3"
 fails 'the old one as the new one' 64 'dkim-sign: ./md: the new maildir is the old one' sh -c "dkim-sign $sign --batch maildir md ./md"
