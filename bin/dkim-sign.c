@@ -7,9 +7,11 @@
 #include "prog.h"
 #include "spool.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -263,6 +265,21 @@ given_keys(struct dkimkeys *ks, const struct wish *w, struct err *e)
 	return rc;
 }
 
+/* One that is not there is no message's fault. */
+static int
+key_directory(struct dkimkeys *ks, const struct dkimkeys_dir *dir, struct err *e)
+{
+	struct stat st;
+
+	if (stat(dir->path, &st) < 0)
+		return errno == ENOENT ? err_set(e, EX_NOINPUT, "keys in %s: %s", dir->path, strerror(errno)) :
+		    err_sys(e, "keys in %s", dir->path);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(e, EX_NOINPUT, "keys in %s: it is no directory", dir->path);
+	dkimkeys_dir(ks, dir);
+	return 0;
+}
+
 static int
 configured_keys(struct dkimkeys *ks, struct conf *c, const struct wish *w, struct err *e)
 {
@@ -274,8 +291,10 @@ configured_keys(struct dkimkeys *ks, struct conf *c, const struct wish *w, struc
 		return rc;
 	v = conftab_items(&c->sections, &dkimconf_section, &n);
 	if (c->dkim_keydir)
-		dkimkeys_dir(ks, &(struct dkimkeys_dir){.path = c->dkim_keydir,
-		    .form = {.header = DKIM_RELAXED, .body = DKIM_RELAXED}});
+		rc = key_directory(ks, &(struct dkimkeys_dir){.path = c->dkim_keydir,
+		    .form = {.header = DKIM_RELAXED, .body = DKIM_RELAXED}}, e);
+	if (rc)
+		return rc;
 	if (n == 0 && !c->dkim_keydir)
 		return err_set(e, EX_CONFIG, "no -k, no --keydir, and no key in the configuration");
 	return dkimkeys_conf(ks, v, n, e);
@@ -291,8 +310,7 @@ load_keys(struct dkimkeys *ks, struct conf *c, const struct wish *w, struct err 
 		return given_keys(ks, w, e);
 	if (!w->keydir)
 		return configured_keys(ks, c, w, e);
-	dkimkeys_dir(ks, &dir);
-	return 0;
+	return key_directory(ks, &dir, e);
 }
 
 /* --- one message */

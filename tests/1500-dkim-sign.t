@@ -112,6 +112,10 @@ refused 'no selector' 64 '-k e.pem: its selector must be given before it, by -s'
 refused 'a path as selector' 64 '"../x" is not a selector: letters, digits, "-", "_" and dots between them' \
     lf.eml -s ../x -k e.pem
 refused 'no key at all' 78 'no -k, no --keydir, and no key in the configuration' lf.eml
+refused 'no directory of keys' 66 'keys in nokeys: No such file or directory' lf.eml --keydir nokeys
+refused 'a file instead' 66 'keys in lf.eml: it is no directory' lf.eml --keydir lf.eml
+echo "dkim_keydir = \"$T/nokeys\"" >nokeys.conf
+refused 'the same of the configuration' 66 "keys in $T/nokeys: No such file or directory" lf.eml -C nokeys.conf
 refused 'two ways' 64 '-k and --keydir do not go together' lf.eml -s e -k e.pem --keydir .
 refused 'i= elsewhere' 64 'i=a@example.org is neither in example.com nor below it' lf.eml -d example.com -s e -k e.pem \
     -i a@example.org
