@@ -6,6 +6,7 @@
 
 #define LOAD_BYTES (256 << 10) /* a load that has as much is on its way */
 #define LOADS_A_THREAD 4
+#define ITEM_BYTES (64 << 10) /* of a message, whose storage is kept for the next one */
 
 enum state { FREE, READY, TAKEN, DONE };
 
@@ -144,7 +145,10 @@ drain_one(struct dkimcrew *c, struct err *e)
 
 		buf_cut(&item->name, 0);
 		buf_cut(&item->fields, 0);
-		spool_clear(&item->spool);
+		if (item->spool.mem.cap > ITEM_BYTES)
+			spool_free(&item->spool);
+		else
+			spool_clear(&item->spool);
 		err_free(&item->e);
 	}
 	l->n = l->bytes = 0;
