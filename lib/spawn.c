@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -19,6 +20,8 @@
 #define MANY_FDS 65536  /* closed one by one where the kernel has no close_range(2) */
 #define N_PASSED 3      /* input, output, where the status goes */
 #define N_HELD 5        /* and the input's other end, and where it is said that all is in */
+#define FDS_HELD 3      /* by the spawner, of a program that runs */
+#define FDS_SPARE 16    /* for itself, and a request on its way */
 #define END_MS 5000     /* a program that was killed is gone by then */
 #define STEP 4096       /* PIPE_BUF: a pipe that is POLLOUT takes as much without waiting */
 #define READ_STEP 16384
@@ -56,7 +59,7 @@ struct spawner {
 	const struct program *programs;
 	size_t n;
 	struct child children[SPAWN_MAX];
-	size_t running;
+	size_t running, most;
 	int signals;
 };
 
@@ -220,8 +223,7 @@ receive(struct spawner *s, char *message)
 	if (n == 0)
 		return false;
 	c = CMSG_FIRSTHDR(&m);
-	if (!c || c->cmsg_type != SCM_RIGHTS ||
-	    (c->cmsg_len != CMSG_LEN(sizeof fds) && c->cmsg_len != CMSG_LEN(N_PASSED * sizeof fds[0])))
+	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len > CMSG_LEN(sizeof fds))
 		return true;
 	memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
 	if (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
@@ -289,39 +291,30 @@ kill_late(struct spawner *s, int64_t now_ms)
 	return next == INT32_MAX ? -1 : (int)next;
 }
 
-/* Runs, and was not killed yet. */
-static bool
-wanted(const struct child *c)
-{
-	return c->pid && c->until_ms > 0;
-}
-
-/* Whose end nobody waits for any more, nobody wants to go on. */
+/* What has become of what it is told by and its input.  Whose end nobody waits for any more, nobody wants to go
+ * on.  And a pipe ends for its reader when those who write to it are gone, for whatever reason, and then half a
+ * message looks like a whole one: so we hold its other end until it is said that all is in; one of whom nobody
+ * will say so any more is killed, and until it is dead it waits. */
 static void
-kill_unwanted(struct spawner *s, const struct pollfd *p)
+heed(struct child *c, const struct pollfd *told, const struct pollfd *whole)
 {
-	for (size_t i = 0; i < SPAWN_MAX; i++)
-		if (p[i].fd >= 0 && (p[i].revents & POLLERR) && s->children[i].pid)
-			s->children[i].until_ms = s->children[i].grace_ms = 0;
-}
-
-/* A pipe ends for its reader when those who write to it are gone, for whatever reason, and then half a
- * message looks like a whole one.  So we hold its other end until it is said that all is in; one of whom
- * nobody will say so any more is killed, and until it is dead it waits. */
-static void
-let_end(struct spawner *s, const struct pollfd *p)
-{
-	for (size_t i = 0; i < SPAWN_MAX; i++) {
-		struct child *c = &s->children[i];
-
-		if (p[i].fd < 0 || !p[i].revents || !c->pid)
-			continue;
-		if (!(p[i].revents & POLLIN))
-			c->until_ms = c->grace_ms = 0;
-		else
-			shut(&c->held);
+	if ((told->revents & POLLERR) || (whole->revents && !(whole->revents & POLLIN)))
+		c->until_ms = c->grace_ms = 0;
+	else if (whole->revents)
+		shut(&c->held);
+	if (whole->revents)
 		shut(&c->whole);
-	}
+}
+
+/* How many may run, for each holds descriptors of ours. */
+static size_t
+places(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur > FDS_SPARE + SPAWN_MAX * FDS_HELD)
+		return SPAWN_MAX;
+	return files.rlim_cur > FDS_SPARE + FDS_HELD ? (files.rlim_cur - FDS_SPARE) / FDS_HELD : 1;
 }
 
 static _Noreturn void
@@ -329,30 +322,38 @@ serve(const struct program *programs, size_t n)
 {
 	struct spawner *s = mem_alloc(sizeof *s);
 	char *message = mem_alloc(REQUEST_MAX);
-	struct pollfd p[2 + 2 * SPAWN_MAX];
+	struct pollfd p[2 + 2 * SPAWN_MAX], *v = p + 2;
+	struct child *who[SPAWN_MAX];
 	sigset_t child;
 
 	s->programs = programs;
 	s->n = n;
+	s->most = places();
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_SETMASK, &child, NULL);
 	s->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	for (;;) {
 		int wait_ms = kill_late(s, io_now_ms());
+		size_t k = 0;
 
-		p[0] = (struct pollfd){s->running < SPAWN_MAX ? SOCK_FD : -1, POLLIN, 0};
+		p[0] = (struct pollfd){s->running < s->most ? SOCK_FD : -1, POLLIN, 0};
 		p[1] = (struct pollfd){s->signals, POLLIN, 0};
-		for (size_t i = 0; i < SPAWN_MAX; i++) {
-			const struct child *c = &s->children[i];
-
-			p[2 + i] = (struct pollfd){wanted(c) ? c->tell : -1, 0, 0};
-			p[2 + SPAWN_MAX + i] = (struct pollfd){c->pid ? c->whole : -1, POLLIN, 0};
+		/* No more than there are: poll(2) takes as many as we may have open. */
+		for (struct child *c = s->children; k < s->running; c++) {
+			if (!c->pid)
+				continue;
+			v[2 * k] = (struct pollfd){c->until_ms > 0 ? c->tell : -1, 0, 0};
+			v[2 * k + 1] = (struct pollfd){c->whole, POLLIN, 0};
+			who[k++] = c;
 		}
-		if (poll(p, sizeof p / sizeof p[0], wait_ms) < 0 && errno != EINTR)
-			break;
-		kill_unwanted(s, p + 2);
-		let_end(s, p + 2 + SPAWN_MAX);
+		if (poll(p, 2 + 2 * k, wait_ms) < 0) {
+			if (errno != EINTR)
+				break;
+			continue;
+		}
+		for (size_t i = 0; i < k; i++)
+			heed(who[i], &v[2 * i], &v[2 * i + 1]);
 		if (p[1].revents)
 			reap(s);
 		if (p[0].revents && !receive(s, message))

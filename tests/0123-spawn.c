@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -293,6 +294,44 @@ test_young(struct buf *out)
 	err_free(&e);
 }
 
+static void *
+slow(void *arg)
+{
+	struct buf out = BUF_INIT;
+	int status = 0;
+
+	*(size_t *)arg = run(SH, "sleep 0.1; echo done", SPAN(""), 0, 100, 20000, &out, &status) != 0 ||
+	    strcmp(out.s, "done\n") != 0;
+	buf_free(&out);
+	return NULL;
+}
+
+/* A spawner that may have few descriptors: more programs than that are started when others have ended. */
+static void
+test_few(void)
+{
+	struct rlimit old, few;
+	pthread_t threads[24];
+	size_t bad[24] = {0}, all = 0;
+	struct err e = ERR_INIT;
+
+	getrlimit(RLIMIT_NOFILE, &old);
+	few = old;
+	few.rlim_cur = 40;
+	setrlimit(RLIMIT_NOFILE, &few);
+	is_num(spawn_start(&s, programs, 4, &e), 0, "started with 40 descriptors");
+	setrlimit(RLIMIT_NOFILE, &old);
+	for (int i = 0; i < 24; i++)
+		pthread_create(&threads[i], NULL, slow, &bad[i]);
+	for (int i = 0; i < 24; i++) {
+		pthread_join(threads[i], NULL);
+		all += bad[i];
+	}
+	is_num((long long)all, 0, "24 programs at once: each has its turn");
+	spawn_stop(s);
+	err_free(&e);
+}
+
 int
 main(void)
 {
@@ -307,6 +346,7 @@ main(void)
 	test_words();
 	test_whole(&out);
 	test_young(&out);
+	test_few();
 	is_num(spawn_start(&s, programs, 4, &e), 0, "started");
 	is_num(run(ECHO, "a b;c", SPAN(""), 0, 100, 10000, &out, &status), 0, "a program");
 	is_str(out.s, "a b;c", "its argument, without a shell");
