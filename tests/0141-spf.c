@@ -93,6 +93,7 @@ static const struct {
     {"/0", "2001:db8::1", "ip6zero.x", SPF_PASS, NULL},
     {"is not for IPv4, mapped or not", "::ffff:192.0.2.1", "ip6zero.x", SPF_FAIL, NULL},
     {"5.3 a", "192.0.2.1", "a.x", SPF_PASS, "a of a.x matches"},
+    {"4.3: a domain with the root's dot", "192.0.2.1", "a.x.", SPF_PASS, NULL},
     {"IPv6", "2001:db8::1", "a.x", SPF_PASS, NULL},
     {"another's, /31", "198.51.100.5", "a.x", SPF_PASS, "a:other.x/31//127 of a.x matches"},
     {"outside", "198.51.100.6", "a.x", SPF_FAIL, NULL},

@@ -124,6 +124,7 @@ keys(void)
 	    "away._domainkey.example.com SERVFAIL\n"
 	    "slow._domainkey.example.com TIMEOUT\n"
 	    "nodata._domainkey.example.com NODATA\n"
+	    "noise._domainkey.example.com TXT \"hello\"\nnoise._domainkey.example.com TXT \"v=spf1 -all\"\n"
 	    "many._domainkey.example.com TXT \"v=spf1 -all\"\n"
 	    "many._domainkey.example.com TXT \"p=\"\n");
 	record(&z, "many", rsa, "");
@@ -175,6 +176,7 @@ tag_test(const struct asker *dns)
 	    {T "s=r; c=simple/simple; q=dns/txt; i=ann@example.com; " H, DKIM_PASS, NULL},
 	    {T "s=r; c=relaxed; q=x:dns/txt; i=@a.b.example.com; " H, DKIM_PASS, NULL},
 	    {T "s=r; z=From:x|To:y; unknown=tag; " H, DKIM_PASS, NULL},
+	    {"v=1; a=rsa-sha256; d=example\r\n .com; s=\r\n\tr; " H, DKIM_PASS, NULL},
 	    {T "s=r; t=1700000000; x=1700000001; " H, DKIM_PASS, NULL},
 	    {T "s=r; t=1700000300; " H, DKIM_PASS, NULL},
 	    {T "s=r; t=1700000301; " H, DKIM_POLICY, "signature is from the future, by 301 s"},
@@ -228,6 +230,7 @@ tag_test(const struct asker *dns)
 	    {T "s=slow; " H, DKIM_TEMPERROR, "key unavailable: timed out"},
 	    {T "s=many; " H, DKIM_PASS, NULL},
 	    {T "s=alien; " H, DKIM_PERMERROR, "key revoked"},
+	    {T "s=noise; " H, DKIM_PERMERROR, "no key for signature"},
 	};
 
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {

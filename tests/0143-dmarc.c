@@ -75,6 +75,8 @@ static const char zone[] =
     "_dmarc.psd.test TXT \"v=DMARC1; p=reject; np=quarantine; psd=y\"\n"
     "there.psd.test A 192.0.2.1\n"
     "_dmarc.big.psd.test TXT \"v=DMARC1; p=none; adkim=s\"\n"
+    "_dmarc.reg.up.test TXT \"v=DMARC1; p=reject; psd=y\"\nhere.reg.up.test A 192.0.2.1\n"
+    "_dmarc.up.test TXT \"v=DMARC1; p=none\"\n"
     "_dmarc.com.test TXT \"v=DMARC1; p=none; psd=y\"\n" /* of a registry that sends mail itself */
     "_dmarc.two.test TXT \"v=DMARC1; p=none\"\n_dmarc.two.test TXT \"v=DMARC1; p=reject\"\n"
     "_dmarc.mixed.test TXT \"v=spf1 -all\"\n_dmarc.mixed.test TXT \"v=DMARC1; p=reject\"\n"
@@ -121,6 +123,8 @@ static const struct {
     {"psd=y: one label below", "there.psd.test", "a.there.psd.test", "", DMARC_PASS, "psd.test", "there.psd.test", R, N},
     {"another one below it is a stranger", "there.psd.test", "other.psd.test", "", DMARC_FAIL, "psd.test",
      "there.psd.test", R, R},
+    {"and nobody asks above it", "here.reg.up.test", "other.reg.up.test", "", DMARC_FAIL, "reg.up.test",
+     "here.reg.up.test", R, R},
     {"its np=", "gone.psd.test", "", "", DMARC_FAIL, "psd.test", "gone.psd.test", Q, Q},
     {"a record below a public suffix", "x.big.psd.test", "big.psd.test", "", DMARC_FAIL, "big.psd.test", "big.psd.test", N, N},
     {"adkim=s, the same", "big.psd.test", "big.psd.test", "", DMARC_PASS, "big.psd.test", "big.psd.test", N, N},
