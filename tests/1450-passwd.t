@@ -192,9 +192,15 @@ for end in b'\x04', b'pen\x04\x04':
     print(answer([(one, b'pencil\n'), (two, end)], *add))
 print(answer([(one, b'\x04')], 'smtp-passwd', '--users', 'users', 'check', 'typed'))
 print(answer([(one, b'\n'), (two, b'\n')], *add))
-print(answer([(one, b'pen\x03')], *add))
-print(answer([(one, b'pencil\n'), (two, b'\x03')], *add))
+if 'tsan' not in os.environ['BUILD']: # under which a handler's signal may be lost
+    print(answer([(one, b'pen\x03')], *add))
+    print(answer([(one, b'pencil\n'), (two, b'\x03')], *add))
 P
+case $BUILD in
+*tsan*) given_up= ;;
+*) given_up='signal 2 echo Password: 
+signal 2 echo Password: |Once more: ' ;;
+esac
 end='exit 65 echo Password: |smtp-passwd: password: the input ended before the line did|
 exit 65 echo Password: |Once more: |smtp-passwd: password: the input ended before the line did|
 '
@@ -202,9 +208,8 @@ is "$(timeout 100 python3 terminal.py)" 'exit 0 echo Password: |Once more: |
 exit 0 echo Password: |
 exit 65 echo Password: |Once more: |smtp-passwd: the two passwords differ|
 '"$end$end"'exit 65 echo Password: |smtp-passwd: password: the input ended before the line did|
-exit 65 echo Password: |Once more: |smtp-passwd: password: empty|
-signal 2 echo Password: 
-signal 2 echo Password: |Once more: ' 'at a terminal; given up, it is as it was'
+exit 65 echo Password: |Once more: |smtp-passwd: password: empty|'"${given_up:+
+$given_up}" 'at a terminal; given up, it is as it was'
 ok 'the last password that was typed whole is still the one' word pencil check typed
 
 # Twenty at one time: each is there.
