@@ -200,7 +200,7 @@ fields(const struct checkmsg *m, struct buf *out)
 	if (id != DKIMHEAD_NONE && !is_message_id(h->fields[id].value))
 		complain(out, "Message-ID is not <left@right>");
 	if (date != DKIMHEAD_NONE && !date_rfc5322_ok(h->fields[date].value))
-		complain(out, "Date is none");
+		complain(out, "Date is no date");
 	addresses(h, out);
 	for (size_t i = 0; i < h->n; i++)
 		utf8 &= utf8_valid(h->fields[i].whole);

@@ -168,7 +168,7 @@ found list-unsubscribe failure 'no valid signature covers both' 'each by another
 message "$T/both"
 found list-unsubscribe not-checked 'the signature that covers both could not be verified today' 'by one whose key cannot be had today'
 mv "$T/zone.bulk" "$T/zone"
-for m in 'Date: yesterday|Date is none' 'Date: Sat, 11 Jul 2003 21:00:37 -0700|Date is none' 'Date: 11 Jul 2003 21:00 GMT|' \
+for m in 'Date: yesterday|Date is no date' 'Date: Sat, 11 Jul 2003 21:00:37 -0700|Date is no date' 'Date: 11 Jul 2003 21:00 GMT|' \
     'To: undisclosed-recipients:;|' 'To: ann@|To: ' 'Cc: a b c|Cc: ' 'Reply-To: <>|Reply-To: ' 'Sender: a@b.c, d@b.c|Sender with 2 addresses' \
     'From: a@b.c, d@b.c|2 authors and no Sender' 'Subject: ÿ|' "$(printf 'Subject: \377')|bytes over 127 in the header that are not UTF-8"; do
 	field=${m%|*}
@@ -187,7 +187,7 @@ found dkim-signature failure 'fail \(body hash did not verify\)' 'a broken signa
 found dmarc-alignment failure 'neither SPF nor DKIM' 'is not aligned'
 { printf 'Date: x\r\nMessage-ID: x\r\nSubject: a\r\nSubject: b\r\n\r\n'; head -c 999 /dev/zero | tr '\0' x; printf '\r\nbare\nlf, bare\rcr, \000\r\n'; } >"$T/m"
 message "$T/m"
-found rfc5322 failure 'no From; 2 Subject fields; Message-ID is not <left@right>; Date is none; a line of 999 bytes; a NUL; a bare CR; a bare LF among CRLFs' \
+found rfc5322 failure 'no From; 2 Subject fields; Message-ID is not <left@right>; Date is no date; a line of 999 bytes; a NUL; a bare CR; a bare LF among CRLFs' \
     'all that can be wrong'
 { cat "$D/rfc8463.eml"; head -c 26214400 /dev/zero; } >"$T/m"
 message "$T/m"
