@@ -367,11 +367,17 @@ create_in_tmp(const struct batch *b, const char *name, struct buf *as, int *fd, 
 	return e->code;
 }
 
+/* Closed before it has its name, where that can be: NFS says then that the disk is full. */
 static int
-name_it(const struct batch *b, int fd, const struct buf *as, const char *name, struct err *e)
+name_it(const struct batch *b, int *fd, const struct buf *as, const char *name, struct err *e)
 {
+	int was = *fd;
+
 	if (as->len == 0)
-		return file_link(fd, b->to, name, e);
+		return file_link(*fd, b->to, name, e);
+	*fd = -1;
+	if (close(was) < 0)
+		return err_sys(e, "close %s", as->s);
 	return linkat(b->to, as->s, b->to, name, 0) < 0 ? err_sys(e, "link %s", name) : 0;
 }
 
@@ -390,7 +396,7 @@ write_file(const struct batch *b, struct filing *f, const struct dkimcrew_item *
 	for (f->at = 0; !rc && n > 0 && !(rc = next_of_file(f, &p, &n, e));)
 		rc = io_write(fd, p, n, e);
 	if (!rc)
-		rc = name_it(b, fd, &as, name.s, e);
+		rc = name_it(b, &fd, &as, name.s, e);
 	if (fd >= 0 && close(fd) < 0 && !rc)
 		rc = err_sys(e, "close %s", name.s);
 	if (as.len)
