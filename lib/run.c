@@ -5,12 +5,10 @@
 #include "io.h"
 #include "jsonread.h"
 #include "local.h"
-#include "net.h"
 #include "noticegone.h"
+#include "outside.h"
 #include "reaper.h"
-#include "tickets.h"
 #include "tidy.h"
-#include "tls.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -35,26 +33,6 @@
 #define CLOCK_WRITE_S 600
 #define FAR_S (86400 + 3600)
 #define KERNEL_TICK_US 20000 /* inode times are that coarse, at worst */
-
-/* What is read from outside the queue: once, for after it the process has confined itself. */
-struct outside {
-	struct net_addr *own;
-	size_t n_own;
-	struct dns *dns;
-	struct cert_store *cas, *sts_cas; /* NULL: no route asks for them */
-	struct stskeep *sts;
-	_Atomic bool stop; /* for those that it has started */
-	struct keyring *keys; /* NULL: no route logs in */
-	struct guard *guard;
-	struct sources *sources; /* NULL: there are no pools */
-	struct tickets *tickets;
-	struct identities *identities; /* NULL: no route has one */
-	const char **names; /* what we are called, by pools too */
-	size_t n_names;
-	struct local *local;
-	struct noticegone *gone;
-	bool read, confined;
-};
 
 struct runner { /* the main thread's own */
 	struct run_state s;
@@ -426,19 +404,19 @@ is_idle(struct runner *r)
 static int
 wait_events(struct runner *r, int64_t until_ms, struct err *e)
 {
-	const struct outside *o = r->out;
-	struct pollfd p[] = {{r->s.main_fd, POLLIN, 0}, {r->stop_fd, POLLIN, 0}, {r->watch.fd, POLLIN, 0},
-	    {local_end_fd(o->local), POLLIN, 0}, {keyring_end_fd(o->keys), POLLIN, 0},
-	    {stskeep_end_fd(o->sts), POLLIN, 0}};
+	struct pollfd p[3 + OUTSIDE_ENDS] = {{r->s.main_fd, POLLIN, 0}, {r->stop_fd, POLLIN, 0},
+	    {r->watch.fd, POLLIN, 0}};
 	int64_t left = until_ms - io_now_ms();
 	uint64_t count;
 	size_t got;
 	int rc = 0;
 
+	outside_ends(r->out, p + 3);
 	if (poll(p, sizeof p / sizeof *p, left < 0 ? 0 : left > 60000 ? 60000 : (int)left) <= 0)
 		return 0;
-	if (p[3].revents || p[4].revents || p[5].revents)
-		return err_set(e, EX_TEMPFAIL, "the process that starts programs is gone");
+	for (int i = 0; i < OUTSIDE_ENDS; i++)
+		if (p[3 + i].revents)
+			return err_set(e, EX_TEMPFAIL, "the process that starts programs is gone");
 	if (p[0].revents)
 		rc = io_read(r->s.main_fd, &count, sizeof count, &got, e);
 	if (!rc && p[2].revents)
@@ -525,44 +503,6 @@ main_loop(struct runner *r, struct run_result *res, struct err *e)
 /* --- beginning and end */
 
 static int
-look_outside(struct outside *o, const struct conf *c, struct queue *q, struct err *e)
-{
-	int rc;
-
-	if (o->read)
-		return 0;
-	rc = local_open(&o->local, c, e); /* first: what these fork has nothing of ours */
-	if (!rc)
-		rc = keyring_open(&o->keys, c, e);
-	keyring_heed(o->keys, &o->stop);
-	if (!rc)
-		rc = stskeep_open(&o->sts, c, queue_state_fd(q), c->queue, &o->stop, e);
-	if (!rc)
-		rc = guard_open(&o->guard, c, q, e);
-	if (!rc)
-		rc = net_own_addrs(&o->own, &o->n_own, e);
-	if (!rc)
-		rc = (route_never_asks(c) ? dns_open_idle : dns_open)(&o->dns, c->resolver, e);
-	if (!rc && c->trust_ad)
-		dns_trust_ad(o->dns);
-	if (!rc)
-		rc = tls_start(e);
-	if (!rc)
-		rc = tlspolicy_cas(c, &o->cas, e);
-	if (!rc)
-		rc = tlspolicy_sts_cas(c, &o->sts_cas, e);
-	if (rc)
-		return rc;
-	sources_open(&o->sources, c);
-	o->tickets = tickets_new();
-	identities_open(&o->identities, c);
-	o->n_names = sources_helos(o->sources, &o->names);
-	o->names[o->n_names++] = c->hostname;
-	o->read = true;
-	return 0;
-}
-
-static int
 prepare(struct runner *r, struct err *e)
 {
 	struct run_state *s = &r->s;
@@ -570,7 +510,7 @@ prepare(struct runner *r, struct err *e)
 
 	r->notify.events = s->d.events;
 	if (!rc)
-		rc = look_outside(r->out, r->c, r->q, e);
+		rc = outside_open(r->out, r->c, r->q, e);
 	/* Whoever queues now and finds run.lock taken starts nobody. */
 	if (!rc && r->s.o->n_ids == 0 && !s->o->follow)
 		watch_open(&r->watch, r->q, false, now_s());
@@ -750,16 +690,17 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 	/* Whoever finds run.lock taken relies on it that his will be tried. */
 	const bool all = o->n_ids == 0 && !o->site;
 	bool again = true, mine;
-	struct outside out = {0};
+	struct outside out = {.gone = noticegone_new()};
 	struct err ails = ERR_INIT;
 	int64_t end_ms = 0;
 	int rc = 0, lock_fd;
 
 	*res = (struct run_result){0};
 	lock_fd = openat(queue_state_fd(q), "run.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (lock_fd < 0)
+	if (lock_fd < 0) {
+		outside_close(&out);
 		return err_sys(e, "state/run.lock");
-	out.gone = noticegone_new();
+	}
 	while (again && !rc) {
 		struct runner r = {.c = c, .q = q, .stop = stop, .stop_fd = stop_fd, .s.o = o,
 		    .s.left = NAMES_INIT, .out = &out, .end_ms = end_ms};
@@ -784,19 +725,7 @@ run(const struct conf *c, struct queue *q, const struct run_options *o, const vo
 	if (!rc && ails.code)
 		rc = err_set(e, ails.code, "%s", err_text(&ails));
 	err_free(&ails);
-	dns_close(out.dns);
-	cert_store_free(out.cas);
-	cert_store_free(out.sts_cas);
-	stskeep_close(out.sts);
-	free(out.own);
-	keyring_close(out.keys);
-	guard_close(out.guard);
-	sources_close(out.sources);
-	tickets_del(out.tickets);
-	identities_close(out.identities);
-	noticegone_del(out.gone);
-	free(out.names);
-	local_close(out.local);
+	outside_close(&out);
 	close(lock_fd);
 	return rc;
 }
